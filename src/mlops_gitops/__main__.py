@@ -1,0 +1,17 @@
+"""The process: collects the outside world once and hands it to the command line."""
+
+from __future__ import annotations
+
+import sys
+
+
+def run() -> None:
+    """Entry point of the ``mlops-gitops`` script and of ``python -m mlops_gitops``."""
+    from mlops_gitops.cli.main import main  # noqa: PLC0415 - keeps `python -X importtime` honest about the verb
+    from mlops_gitops.cli.world import World  # noqa: PLC0415
+
+    sys.exit(main(sys.argv[1:], World.of_process()))
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,155 @@
+"""From words to an exit code.
+
+The table of verbs is all that is imported for ``--help`` and ``--version``; the module of a verb is imported when it is
+called.  This is the one place where failures become exit codes: an expected failure is told in words with what to do, a
+bug ends in a report that can be pasted.  Nothing else in the program prints a traceback or exits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from mlops_gitops import __version__
+from mlops_gitops.cli.world import World
+from mlops_gitops.errors import EXIT_BUG, Failure, Misused
+
+VERBS = {
+    "demo": "walk the whole path on real data, on this machine",
+    "init": "write the first files of a model, an environment repository or a key",
+    "validate": "check manifests, environments and policies: every problem with its line and its fix",
+    "test": "run the declared tests of data and models",
+    "release": "assemble, sign and publish a release and its evidence",
+    "approve": "sign an approval of a release for an environment, or withdraw one",
+    "promote": "move a release into an environment, if the evidence allows it",
+    "rollback": "move an environment back to its last good release, and hold it there",
+    "control": "write or lift a hold, a veto, a freeze or a waiver",
+    "status": "what runs where, now or at any time in the past",
+    "history": "how it came to run there: every promotion with its reasons",
+    "explain": "why a release does not move, and who can change that",
+    "drift": "what differs between environments, and between git and what is derived from it",
+    "verify": "check every receipt, signature and chain again, from git alone",
+    "schema": "print the JSON Schema of a document, for editors",
+    "doctor": "what is missing on this machine, and the command that installs it",
+}
+
+
+class Verb(Protocol):
+    """What each module ``cli/<verb>.py`` offers."""
+
+    EXAMPLE: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None: ...
+    def run(self, arguments: argparse.Namespace, world: World) -> int: ...
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong usage is an answer like any other: it goes through the one place that ends commands."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise Misused(message, hint=f"see `{self.prog} --help`", code="usage")
+
+
+def verb(name: str) -> Verb:
+    """The module of one verb."""
+    return cast("Verb", importlib.import_module(f"mlops_gitops.cli.{name}"))
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """The parser of one verb, with its example at the end of its help."""
+    module = verb(name)
+    parser = _Parser(
+        prog=f"mlops-gitops {name}",
+        description=f"{VERBS[name][0].upper()}{VERBS[name][1:]}.",
+        epilog="example:\n" + "\n".join(f"  {line}" for line in module.EXAMPLE.strip().splitlines()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print (default: text)")
+    module.configure(parser)
+    return parser
+
+
+def overview() -> str:
+    """What ``mlops-gitops --help`` prints."""
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {name:<{width}}  {purpose}" for name, purpose in VERBS.items())
+    return (
+        "usage: mlops-gitops VERB …\n\n"
+        "A model reaches an environment only by a commit that signed evidence allows.\n\n"
+        f"verbs:\n{verbs}\n\n"
+        "`mlops-gitops VERB --help` explains one of them.  New here?  `mlops-gitops demo`\n\n"
+        "exit codes: 0 done, 1 the answer is no, 2 wrong usage, 4 not yet, 5 the world failed, 70 a bug in us"
+    )
+
+
+def main(argv: Sequence[str], world: World) -> int:
+    """Run one command and return its exit code."""
+    words = list(argv)
+    if not words or words[0] in {"-h", "--help", "help"}:
+        world.print(overview())
+        return 0 if words else Misused.exit_code
+    if words[0] == "--version":
+        world.print(f"mlops-gitops {__version__}")
+        return 0
+    name, json = words[0], "json" in " ".join(words).replace("--format=", "--format ").partition("--format ")[2][:4]
+    try:
+        return _dispatch(name, words[1:], world)
+    except Failure as failure:
+        _tell(failure, name=name, json=json, world=world)
+        return failure.exit_code
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        world.note("interrupted; nothing was left half-done, and the same command can be run again")
+        return 130
+    except Exception:  # noqa: BLE001 - the one place where a bug is caught
+        _report_bug(name, world)
+        return EXIT_BUG
+
+
+def _dispatch(name: str, rest: Sequence[str], world: World) -> int:
+    if name not in VERBS:
+        import difflib  # noqa: PLC0415
+
+        near = difflib.get_close_matches(name, VERBS, n=1)
+        hint = f"did you mean `mlops-gitops {near[0]}`?" if near else "`mlops-gitops --help` lists the verbs"
+        raise Misused(f"there is no verb {name!r}", hint=hint, code="usage")
+    parser = parser_of(name)
+    try:
+        arguments = parser.parse_args(rest)
+    except SystemExit as done:  # argparse has printed the help that was asked for
+        return int(done.code or 0)
+    return verb(name).run(arguments, world)
+
+
+def _tell(failure: Failure, *, name: str, json: bool, world: World) -> None:
+    if json:
+        from json import dumps  # noqa: PLC0415
+
+        document = {
+            "error": {
+                "code": failure.code,
+                "message": failure.message,
+                "hint": failure.hint,
+                "retry": failure.retry,
+                "exitCode": failure.exit_code,
+            }
+        }
+        world.print(dumps(document, indent=2))
+        return
+    world.note(f"mlops-gitops {name}: {failure.message}")
+    world.note(f"  what to do: {failure.hint}")
+
+
+def _report_bug(name: str, world: World) -> None:
+    import platform  # noqa: PLC0415
+    import traceback  # noqa: PLC0415
+
+    world.note("This is a bug in mlops-gitops, not in your files.  Nothing was left half-done.")
+    world.note("Please paste what follows at https://github.com/mlops-gitops/mlops-gitops/issues :\n")
+    world.note(f"mlops-gitops {__version__} {name}, Python {platform.python_version()}, {sys.platform}")
+    world.note("".join(f"| {line}\n" for line in traceback.format_exc().splitlines()))

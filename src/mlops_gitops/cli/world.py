@@ -1,0 +1,43 @@
+"""Everything a command may know of the outside, in one record, so that a test can be the outside."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class World(NamedTuple):
+    """The environment variables, the clock, the working folder and the three streams of one command."""
+
+    environ: Mapping[str, str]
+    now: Callable[[], datetime]
+    cwd: Path
+    out: TextIO
+    err: TextIO
+
+    @classmethod
+    def of_process(cls) -> World:
+        """The world of this very process."""
+        return cls(environ=dict(os.environ), now=_now, cwd=Path.cwd(), out=sys.stdout, err=sys.stderr)
+
+    def print(self, text: str = "") -> None:
+        """A line of result, on standard output."""
+        self.out.write(text + "\n")
+
+    def note(self, text: str) -> None:
+        """A line of progress or advice, on standard error, so that results can be piped."""
+        self.err.write(text + "\n")
+        self.err.flush()
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person watches: progress is drawn only then."""
+        return self.err.isatty()
