@@ -7,8 +7,8 @@ import sys
 
 def run() -> None:
     """Entry point of the ``mlops-gitops`` script and of ``python -m mlops_gitops``."""
-    from mlops_gitops.cli.main import main  # noqa: PLC0415 - keeps `python -X importtime` honest about the verb
-    from mlops_gitops.cli.world import World  # noqa: PLC0415
+    from mlops_gitops.cli.main import main
+    from mlops_gitops.cli.world import World
 
     sys.exit(main(sys.argv[1:], World.of_process()))
 

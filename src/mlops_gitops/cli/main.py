@@ -11,6 +11,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol, cast
 
 from mlops_gitops import __version__
@@ -42,8 +43,11 @@ class Verb(Protocol):
 
     EXAMPLE: str
 
-    def configure(self, parser: argparse.ArgumentParser) -> None: ...
-    def run(self, arguments: argparse.Namespace, world: World) -> int: ...
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the verb's own options; ``--format`` is already there."""
+
+    def run(self, arguments: argparse.Namespace, world: World) -> int:
+        """Do it, print the result, and return the exit code."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -95,7 +99,7 @@ def main(argv: Sequence[str], world: World) -> int:
     if words[0] == "--version":
         world.print(f"mlops-gitops {__version__}")
         return 0
-    name, json = words[0], "json" in " ".join(words).replace("--format=", "--format ").partition("--format ")[2][:4]
+    name, json = words[0], "--format=json" in words or ("--format", "json") in pairwise(words)
     try:
         return _dispatch(name, words[1:], world)
     except Failure as failure:
@@ -113,7 +117,7 @@ def main(argv: Sequence[str], world: World) -> int:
 
 def _dispatch(name: str, rest: Sequence[str], world: World) -> int:
     if name not in VERBS:
-        import difflib  # noqa: PLC0415
+        import difflib
 
         near = difflib.get_close_matches(name, VERBS, n=1)
         hint = f"did you mean `mlops-gitops {near[0]}`?" if near else "`mlops-gitops --help` lists the verbs"
@@ -128,7 +132,7 @@ def _dispatch(name: str, rest: Sequence[str], world: World) -> int:
 
 def _tell(failure: Failure, *, name: str, json: bool, world: World) -> None:
     if json:
-        from json import dumps  # noqa: PLC0415
+        from json import dumps
 
         document = {
             "error": {
@@ -146,8 +150,8 @@ def _tell(failure: Failure, *, name: str, json: bool, world: World) -> None:
 
 
 def _report_bug(name: str, world: World) -> None:
-    import platform  # noqa: PLC0415
-    import traceback  # noqa: PLC0415
+    import platform
+    import traceback
 
     world.note("This is a bug in mlops-gitops, not in your files.  Nothing was left half-done.")
     world.note("Please paste what follows at https://github.com/mlops-gitops/mlops-gitops/issues :\n")

@@ -1,0 +1,87 @@
+"""What a check found: pass, fail or inconclusive, never a bare boolean.
+
+Everything that judges (data tests, model tests, a scan, a comparison) answers with a ``Report`` of ``Check`` records.
+A report passes only when every check passed; one failure fails it; otherwise one inconclusive check leaves it
+inconclusive, and a person has to look.  A report without checks is inconclusive: nothing was looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from mlops_gitops.canonical import JSON
+from mlops_gitops.findings import Location
+
+
+class Verdict(Enum):
+    """The three answers a check can give."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+def combined(verdicts: Iterable[Verdict]) -> Verdict:
+    """The verdict of several: the worst counts, and none at all is inconclusive."""
+    seen = set(verdicts)
+    if Verdict.FAIL in seen:
+        return Verdict.FAIL
+    return Verdict.PASS if seen == {Verdict.PASS} else Verdict.INCONCLUSIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at.
+
+    ``id`` is stable and dotted (``data.range``); ``subject`` is the column, metric or slice; ``message`` is a sentence
+    with the number in it; ``location`` is the line of the manifest that demanded it.
+    """
+
+    id: str
+    subject: str
+    verdict: Verdict
+    message: str
+    observed: float | str | None = None
+    limit: float | str | None = None
+    interval: tuple[float, float] | None = None
+    rows: int | None = None
+    location: Location | None = None
+    fix: str = ""
+
+    def document(self) -> JSON:
+        """The check as evidence keeps it; what is absent is left out."""
+        fields: dict[str, JSON] = {
+            "id": self.id,
+            "subject": self.subject,
+            "verdict": self.verdict.value,
+            "message": self.message,
+            "observed": self.observed,
+            "limit": self.limit,
+            "interval": list(self.interval) if self.interval else None,
+            "rows": self.rows,
+            "location": str(self.location) if self.location else None,
+            "fix": self.fix or None,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All checks of one kind on one subject.
+
+    ``kind`` is the evidence kind (``data-tests``); ``materials`` maps the name of each input to its SHA-256;
+    ``champion`` is the release id that a comparison was made against.
+    """
+
+    kind: str
+    checks: tuple[Check, ...]
+    summary: str
+    materials: tuple[tuple[str, str], ...] = ()
+    champion: str | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the checks."""
+        return combined(check.verdict for check in self.checks)
