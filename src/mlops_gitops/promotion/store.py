@@ -1,0 +1,65 @@
+"""What promotion asks of the place where the environment repository lives.
+
+A ``Tree`` is one commit, read-only.  A ``Store`` reads the newest one, writes a commit on top of a known one, and
+pushes it on the condition that nothing has moved meanwhile.  ``adapters/git.py`` is the real one; ``MemoryTree`` is a
+tree of plain bytes, for decisions that are tested by the thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+Files = Mapping[str, "bytes | None"]
+"""Changes of a commit: path → new bytes, or ``None`` to remove the file."""
+
+
+class Tree(Protocol):
+    """The files of one commit."""
+
+    @property
+    def commit(self) -> str:
+        """The commit's id."""
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file, or ``None`` where there is none."""
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """The names directly inside a folder, sorted; empty where there is no such folder."""
+
+
+class Store(Protocol):
+    """An environment repository that can be read and moved forward."""
+
+    def fetch(self) -> Tree:
+        """The newest commit of the branch, as the remote has it now."""
+
+    def commit(self, base: str, files: Files, *, message: str, when: datetime) -> str:
+        """A new commit on top of ``base``; nobody sees it before it is pushed."""
+
+    def push(self, commit: str, *, base: str) -> bool:
+        """Make ``commit`` the tip if the tip is still ``base``.
+
+        ``True``: it is in the branch (also when the answer to the push was lost).  ``False``: the tip has moved, plan
+        again.  Anything else raises ``WorldFailed``, and the branch is as it was.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTree:
+    """A tree of plain bytes."""
+
+    files: Mapping[str, bytes]
+    commit: str = "0" * 40
+    _folders: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file, or ``None`` where there is none."""
+        return self.files.get(path)
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """The names directly inside a folder, sorted."""
+        prefix = f"{folder}/" if folder else ""
+        return tuple(sorted({path[len(prefix) :].split("/", 1)[0] for path in self.files if path.startswith(prefix)}))
