@@ -276,22 +276,22 @@ class _Objects:
             assert process.stdin is not None  # noqa: S101 - opened as a pipe, below
             assert process.stdout is not None  # noqa: S101
             try:
-                process.stdin.write(name.encode() + b"\n")
+                process.stdin.write(name.encode(errors="surrogateescape") + b"\n")
                 process.stdin.flush()
-                header = process.stdout.readline().split()
-                if len(header) != 3:  # noqa: PLR2004 - "NAME missing", against "ID TYPE SIZE"
-                    if header:
-                        return None
-                    raise BrokenPipeError
-                content = process.stdout.read(int(header[2]) + 1)[:-1]
-            except BrokenPipeError as error:
-                self._process = None
-                raise WorldFailed(
-                    "git cat-file ended unexpectedly",
-                    hint="run the command again; nothing was changed",
-                    code="git-local",
-                ) from error
-            return header[1].decode(), content
+                line = process.stdout.readline()
+            except BrokenPipeError:
+                line = b""
+            found = re.fullmatch(rb"[0-9a-f]+ (\w+) (\d+)\n", line)  # anything else is "NAME missing"
+            if found is not None:
+                content = process.stdout.read(int(found[2]) + 1)
+                if len(content) == int(found[2]) + 1:
+                    return found[1].decode(), content[:-1]
+            elif line:
+                return None
+            self._process = None
+            raise WorldFailed(
+                "git cat-file ended unexpectedly", hint="run the command again; nothing was changed", code="git-local"
+            )
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
