@@ -28,7 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlops_gitops.errors import Misused, WorldFailed
-from mlops_gitops.promotion.store import Files
+from mlops_gitops.promotion.store import Change, Files
 
 NETWORK_SECONDS = 300
 LOCAL_SECONDS = 60
@@ -248,15 +248,10 @@ class GitTree:
             return ()
         return tuple(sorted(_tree_names(found[1], id_bytes=len(self.commit) // 2)))
 
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One commit of the first-parent line: its first parent, and what it did to each path (``A``, ``M`` or ``D``)."""
-
-    commit: str
-    parent: str | None
-    time: datetime
-    paths: tuple[tuple[str, str], ...]
+    def at(self, commit: str) -> GitTree | None:
+        """An earlier commit, or ``None`` where it is not known."""
+        known = _COMMIT.fullmatch(commit) is not None and self._objects.get(commit) is not None
+        return GitTree(commit, self._objects) if known else None
 
 
 class _Objects:

@@ -7,8 +7,8 @@ tree of plain bytes, for decisions that are tested by the thousand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -29,6 +29,9 @@ class Tree(Protocol):
     def names(self, folder: str) -> tuple[str, ...]:
         """The names directly inside a folder, sorted; empty where there is no such folder."""
 
+    def at(self, commit: str) -> Tree | None:
+        """An earlier commit, or ``None`` where it is not known."""
+
 
 class Store(Protocol):
     """An environment repository that can be read and moved forward."""
@@ -48,12 +51,31 @@ class Store(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One commit of the first-parent line: its first parent, and what it did to each path (``A``, ``M`` or ``D``)."""
+
+    commit: str
+    parent: str | None
+    time: datetime
+    paths: tuple[tuple[str, str], ...]
+
+
+class History(Protocol):
+    """The past of an environment repository."""
+
+    def tree(self, commit: str) -> Tree:
+        """One commit."""
+
+    def changes(self, tip: str, folders: Sequence[str]) -> tuple[Change, ...]:
+        """Every commit on the first-parent line to ``tip`` that touched ``folders``, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryTree:
     """A tree of plain bytes."""
 
     files: Mapping[str, bytes]
     commit: str = "0" * 40
-    _folders: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def read(self, path: str) -> bytes | None:
         """The bytes of a file, or ``None`` where there is none."""
@@ -63,3 +85,7 @@ class MemoryTree:
         """The names directly inside a folder, sorted."""
         prefix = f"{folder}/" if folder else ""
         return tuple(sorted({path[len(prefix) :].split("/", 1)[0] for path in self.files if path.startswith(prefix)}))
+
+    def at(self, commit: str) -> Tree | None:
+        """Only this commit is known."""
+        return self if commit == self.commit else None

@@ -1,0 +1,101 @@
+"""Signed bytes: a statement inside a DSSE envelope.
+
+An envelope has one byte form (RFC 8785 JSON, canonical base64, one signature) and any other is refused, so that the
+digest of the file names the statement and no byte of it can change unnoticed.  Signing and verifying is
+securesystemslib's; this room never sees a private key, only a ``Signer``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mlops_gitops import canonical
+from mlops_gitops.canonical import JSON
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+MAXIMUM_BYTES = 8 * 1024 * 1024
+
+
+class Signer(Protocol):
+    """Something that signs: a key file, an environment variable, a key service."""
+
+    @property
+    def keyid(self) -> str:
+        """The id under which ``trust/`` knows the public key."""
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature of ``data``."""
+
+
+class Key(Protocol):
+    """The public part: something that can check a signature."""
+
+    @property
+    def keyid(self) -> str:
+        """The id that signatures carry."""
+
+    def verifies(self, signature: bytes, data: bytes) -> bool:
+        """Whether ``signature`` is this key's signature of ``data``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A statement and who claims to have signed it; nothing is believed before ``verified_by``."""
+
+    payload: bytes
+    keyid: str
+    signature: bytes
+
+    @property
+    def statement(self) -> Any:
+        """The parsed payload.  Raises ``ValueError`` where it is not JSON."""
+        return json.loads(self.payload)
+
+    def verified_by(self, key: Key) -> bool:
+        """Whether ``key`` made the signature over exactly this payload."""
+        return key.keyid == self.keyid and key.verifies(self.signature, _authenticated(self.payload))
+
+
+def seal(statement: JSON, signer: Signer) -> bytes:
+    """The file that says ``statement``, signed."""
+    payload = canonical.encode(statement)
+    return _render(Envelope(payload, signer.keyid, signer.sign(_authenticated(payload))))
+
+
+def parse(data: bytes) -> Envelope:
+    """The envelope in ``data``.  Raises ``ValueError`` for anything but the one byte form."""
+    if len(data) > MAXIMUM_BYTES:
+        raise ValueError(f"it is larger than {MAXIMUM_BYTES} bytes")
+    try:
+        document = json.loads(data)
+        (signature,) = document["signatures"]
+        envelope = Envelope(
+            payload=base64.b64decode(document["payload"], validate=True),
+            keyid=str(signature["keyid"]),
+            signature=base64.b64decode(signature["sig"], validate=True),
+        )
+        same = _render(envelope) == data
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"it is not a DSSE envelope with one signature ({error})") from error
+    if not same:
+        raise ValueError("its bytes are not the canonical form of a DSSE envelope")
+    return envelope
+
+
+def _render(envelope: Envelope) -> bytes:
+    return canonical.encode(
+        {
+            "payload": base64.b64encode(envelope.payload).decode(),
+            "payloadType": PAYLOAD_TYPE,
+            "signatures": [{"keyid": envelope.keyid, "sig": base64.b64encode(envelope.signature).decode()}],
+        }
+    )
+
+
+def _authenticated(payload: bytes) -> bytes:
+    """The pre-authentication encoding of DSSE v1: type and payload, each with its length."""
+    kind = PAYLOAD_TYPE.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)

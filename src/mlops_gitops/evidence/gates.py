@@ -1,0 +1,256 @@
+"""Whether evidence satisfies what an environment demands: pass, fail, or pending with who can change it.
+
+Pure functions over frozen records; the time is an argument.  The rules, each with a property test:
+
+* Evidence counts only for the release, environment, policy and champion that it names, from a signer whom trust lets
+  sign that kind there, and only until it expires (its own date, or the gate's ``maxAge``, whichever comes first).
+* Missing evidence is pending.  Pieces that disagree are pending, with an error, until one supersedes the other.  An
+  inconclusive verdict is pending: a person has to look.  Only a pass passes.
+* An approval counts for one release, one commit, one environment and one policy, once per person, and never from the
+  author.  Who withdraws or rejects later replaces what they said before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from mlops_gitops import times
+from mlops_gitops.evidence.admission import Evidence, may_sign
+from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.manifests.environment import ApprovalsGate, EvidenceGate
+from mlops_gitops.manifests.trust import Signer, Trust
+
+SKEW = timedelta(minutes=5)
+"""How far a signer's clock may run ahead of ours before its evidence is taken to be dated in the future."""
+
+
+class Answer(Enum):
+    """The three answers of a gate."""
+
+    PASS = "pass"  # noqa: S105 - an answer
+    FAIL = "fail"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """A gate that a person has set aside for this release, with a signature and an end."""
+
+    gate: str
+    by: str
+    until: datetime
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything that a gate may look at.
+
+    ``champion`` is the release that runs in the environment now, ``policy`` the digest of the environment's policy,
+    ``head`` and ``author`` the commit and the person that the release was made from.
+    """
+
+    release: str
+    environment: str
+    policy: str
+    champion: str | None
+    head: str
+    author: str
+    evidence: tuple[Evidence, ...]
+    waivers: tuple[Waiver, ...]
+    trust: Trust
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one gate answers, why in words, and the digests of the evidence that decided."""
+
+    gate: str
+    answer: Answer
+    reason: str
+    evidence: tuple[str, ...] = ()
+
+
+def judge(gate: EvidenceGate | ApprovalsGate, case: Case) -> Judgement:
+    """The answer of one gate."""
+    if isinstance(gate, ApprovalsGate):
+        return _approvals(gate, case)
+    plain = _evidence(gate, case)
+    if plain.answer is Answer.PASS:
+        return plain
+    for waiver in case.waivers:
+        if waiver.gate == gate.evidence and case.now < waiver.until and _waived(waiver, case):
+            until = times.format_instant(waiver.until)
+            return Judgement(
+                plain.gate,
+                Answer.PASS,
+                f"waived by {waiver.by} until {until}; without it: {plain.reason}",
+                (waiver.evidence,),
+            )
+    return plain
+
+
+def _evidence(gate: EvidenceGate, case: Case) -> Judgement:
+    name = gate.evidence
+    if name == "comparison" and case.champion is None:
+        return Judgement(name, Answer.PASS, "nothing runs here yet, so there is no champion to compare with")
+    valid: list[Evidence] = []
+    flaws: list[str] = []
+    for one in _standing(case, name):
+        flaw = _flaw(one, case, max_age=gate.max_age)
+        if flaw is None:
+            valid.append(one)
+        else:
+            flaws.append(flaw)
+    if not valid:
+        detail = f" ({'; '.join(flaws)})" if flaws else ""
+        return Judgement(name, Answer.PENDING, f"no valid {name} evidence for this release{detail}")
+    digests = tuple(one.digest for one in valid)
+    said = {one.claim.verdict for one in valid}
+    if len(said) > 1:
+        return Judgement(
+            name,
+            Answer.PENDING,
+            f"error: {len(valid)} pieces of {name} evidence disagree; sign one that supersedes the others",
+            digests,
+        )
+    summary = valid[-1].claim.summary
+    match said.pop():
+        case Verdict.PASS:
+            return Judgement(name, Answer.PASS, summary, digests)
+        case Verdict.FAIL:
+            return Judgement(name, Answer.FAIL, summary, digests)
+        case Verdict.INCONCLUSIVE:
+            return Judgement(name, Answer.PENDING, f"inconclusive, a person has to look: {summary}", digests)
+
+
+def _standing(case: Case, kind: str) -> tuple[Evidence, ...]:
+    """The pieces of one kind, from signers who may sign it here, that no other of them supersedes.
+
+    What a person said can be replaced only by that person.
+    """
+    heard = [one for one in case.evidence if one.claim.kind == kind and may_sign(one.signer, kind, case.environment)]
+    personal = kind in {"approval", "waiver"}
+    return tuple(
+        one
+        for one in heard
+        if not any(
+            one.digest in later.claim.supersedes and (not personal or later.signer == one.signer) for later in heard
+        )
+    )
+
+
+def _flaw(one: Evidence, case: Case, *, max_age: timedelta | None) -> str | None:
+    """Why an admitted piece does not count in this case, or ``None``."""
+    claim = one.claim
+    short = f"{claim.kind} {one.digest[:12]}"
+    if claim.release != case.release:
+        return f"{short} is about another release"
+    if claim.environment not in {None, case.environment}:
+        return f"{short} is for environment {claim.environment}"
+    if claim.policy not in {None, case.policy}:
+        return f"{short} was made under another policy of {case.environment}"
+    if claim.kind == "comparison" and claim.champion != case.champion:
+        return f"{short} compares with {_short(claim.champion)}, and {_short(case.champion)} runs here"
+    if claim.issued_at > case.now + SKEW:
+        return f"{short} is dated in the future, {times.format_instant(claim.issued_at)}"
+    ends = [
+        end for end in (claim.expires_at, claim.issued_at + max_age if max_age is not None else None) if end is not None
+    ]
+    if ends and case.now >= min(ends):
+        return f"{short} expired at {times.format_instant(min(ends))}"
+    return None
+
+
+def _waived(waiver: Waiver, case: Case) -> bool:
+    """Whether a person whom trust lets waive here has signed for it; the author may not."""
+    return any(
+        one.digest == waiver.evidence
+        and one.claim.gate == waiver.gate
+        and one.claim.environment == case.environment
+        and one.claim.verdict is Verdict.PASS
+        and _flaw(one, case, max_age=None) is None
+        and _may_approve(one.signer, case, kind="waiver")
+        for one in _standing(case, "waiver")
+    )
+
+
+def _may_approve(signer: Signer, case: Case, *, kind: str) -> bool:
+    return signer.type == "person" and case.author not in signer.identities and may_sign(signer, kind, case.environment)
+
+
+def _approvals(gate: ApprovalsGate, case: Case) -> Judgement:
+    voices: dict[str, list[Evidence]] = {}
+    notes: list[str] = []
+    for one in _standing(case, "approval"):
+        if one.claim.environment != case.environment:
+            continue
+        flaw = _approval_flaw(one, case, max_age=gate.max_age)
+        if flaw is None:
+            voices.setdefault(one.signer.name, []).append(one)
+        else:
+            notes.append(flaw)
+    approved: list[Evidence] = []
+    for name, said in sorted(voices.items()):
+        verdicts = {one.claim.verdict for one in said}
+        if verdicts == {Verdict.FAIL}:
+            return Judgement(
+                "approvals",
+                Answer.FAIL,
+                f"{name} rejects it: {said[-1].claim.summary}",
+                tuple(one.digest for one in said),
+            )
+        if verdicts == {Verdict.PASS}:
+            approved.append(said[-1])
+        else:
+            notes.append(f"error: what {name} signed disagrees with itself; {name} can sign again")
+    return _counted(gate, case, approved, notes)
+
+
+def _approval_flaw(one: Evidence, case: Case, *, max_age: timedelta | None) -> str | None:
+    name = one.signer.name
+    if case.author in one.signer.identities:
+        return f"{name} is the author, whose approval does not count"
+    if not _may_approve(one.signer, case, kind="approval"):
+        return f"{name} may not approve for {case.environment}"
+    if one.claim.head != case.head:
+        return f"{name} approved another commit"
+    if one.claim.policy != case.policy:
+        return f"{name} approved under another policy of {case.environment}"
+    return _flaw(one, case, max_age=max_age)
+
+
+def _counted(gate: ApprovalsGate, case: Case, approved: Sequence[Evidence], notes: Sequence[str]) -> Judgement:
+    digests = tuple(one.digest for one in approved)
+    given = {one.signer.name for one in approved}
+    missing: list[str] = []
+    for group in gate.groups:
+        have = sum(group.name in one.signer.groups for one in approved)
+        if have < group.min:
+            missing.append(f"{group.min - have} more of group {group.name} ({_who(case, given, group=group.name)})")
+    if len(approved) < gate.quorum:
+        missing.append(f"{gate.quorum - len(approved)} more of {_who(case, given)}")
+    by = f"approved by {', '.join(sorted(given))}" if given else "nobody has approved yet"
+    noted = f" ({'; '.join(notes)})" if notes else ""
+    if missing:
+        return Judgement("approvals", Answer.PENDING, f"{by}; still missing: {' and '.join(missing)}{noted}", digests)
+    return Judgement("approvals", Answer.PASS, f"{by} ({len(approved)} of {gate.quorum}){noted}", digests)
+
+
+def _who(case: Case, given: set[str], *, group: str | None = None) -> str:
+    names = [
+        signer.name
+        for signer in case.trust.signers
+        if _may_approve(signer, case, kind="approval")
+        and signer.name not in given
+        and (group is None or group in signer.groups)
+    ]
+    return " or ".join(names) if names else "nobody in trust/signers.yaml: add a signer"
+
+
+def _short(release: str | None) -> str:
+    return f"release {release[:12]}" if release else "nothing"

@@ -1,0 +1,169 @@
+"""What a piece of evidence says, as an in-toto Statement v1.
+
+A statement names one release by digest and carries one ``Claim``: what was judged, the verdict, when, until when, and
+for which environment, policy, champion and commit it counts.  Verdicts of tests travel under the in-toto
+``test-result`` predicate and the making of a release under SLSA provenance v1, so that other tools can read them; our
+claim sits beside theirs under an extension key, as the in-toto rules allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+from mlops_gitops import times
+from mlops_gitops.canonical import JSON
+from mlops_gitops.evidence.verdicts import Report, Verdict
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
+PROVENANCE = "https://slsa.dev/provenance/v1"
+ATTESTATION = "https://github.com/mlops-gitops/mlops-gitops/attestation"
+CLAIM = f"{ATTESTATION}/claim/v1"
+
+TEST_KINDS = (
+    "scan",
+    "data-tests",
+    "feature-tests",
+    "model-tests",
+    "infra-tests",
+    "comparison",
+    "reproduction",
+    "monitoring",
+)
+KINDS = ("provenance", *TEST_KINDS, "approval", "waiver")
+
+_RESULTS = {Verdict.PASS: "PASSED", Verdict.FAIL: "FAILED", Verdict.INCONCLUSIVE: "WARNED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is said about one release.
+
+    ``environment``, ``policy`` (digest), ``champion`` (release id) and ``head`` (commit) narrow where the claim counts;
+    ``None`` does not narrow.  ``supersedes`` names evidence files, by digest, that this one replaces.  ``details``
+    holds what people want to read (checks, materials) and decides nothing.
+    """
+
+    kind: str
+    release: str
+    verdict: Verdict
+    issued_at: datetime
+    summary: str
+    expires_at: datetime | None = None
+    environment: str | None = None
+    policy: str | None = None
+    champion: str | None = None
+    head: str | None = None
+    gate: str | None = None
+    supersedes: tuple[str, ...] = ()
+    details: Mapping[str, JSON] = field(default_factory=dict)
+
+
+def of_report(report: Report, *, release: str, issued_at: datetime, expires_at: datetime | None = None) -> Claim:
+    """The claim that a report makes about a release."""
+    details: dict[str, JSON] = {"checks": [check.document() for check in report.checks]}
+    if report.materials:
+        details["materials"] = [{"name": name, "digest": {"sha256": sha}} for name, sha in report.materials]
+    return Claim(
+        kind=report.kind,
+        release=release,
+        verdict=report.verdict,
+        issued_at=issued_at,
+        expires_at=expires_at,
+        summary=report.summary,
+        champion=report.champion,
+        details=details,
+    )
+
+
+def statement(claim: Claim, *, model: str, predicate: Mapping[str, JSON] | None = None) -> JSON:
+    """The in-toto statement that carries ``claim``; ``predicate`` is the SLSA part of a provenance."""
+    document: dict[str, JSON] = {
+        "kind": claim.kind,
+        "verdict": claim.verdict.value,
+        "issuedAt": times.format_instant(claim.issued_at),
+        "expiresAt": times.format_instant(claim.expires_at) if claim.expires_at else None,
+        "environment": claim.environment,
+        "policy": claim.policy,
+        "champion": claim.champion,
+        "head": claim.head,
+        "gate": claim.gate,
+        "supersedes": list(claim.supersedes) or None,
+        "summary": claim.summary,
+        "details": dict(claim.details) or None,
+    }
+    said: JSON = {name: value for name, value in document.items() if value is not None}
+    return {
+        "_type": STATEMENT,
+        "subject": [{"name": f"releases/{model}/{claim.release}", "digest": {"sha256": claim.release}}],
+        "predicateType": _predicate_type(claim.kind),
+        "predicate": {**(predicate or _test_result(claim)), CLAIM: said},
+    }
+
+
+def claim_of(document: Any) -> Claim:
+    """The claim inside a statement.  Raises ``ValueError`` with what is wrong where it is not one of ours."""
+    try:
+        if document["_type"] != STATEMENT:
+            raise ValueError("it is not an in-toto Statement v1")
+        (subject,) = document["subject"]
+        said = document["predicate"][CLAIM]
+        kind = said["kind"]
+        if kind not in KINDS:
+            raise ValueError(f"{kind!r} is not a kind of evidence")
+        if document["predicateType"] != _predicate_type(kind):
+            raise ValueError(f"evidence of kind {kind} has another predicateType")
+        expires = said.get("expiresAt")
+        return Claim(
+            kind=kind,
+            release=_text(subject["digest"]["sha256"]),
+            verdict=Verdict(said["verdict"]),
+            issued_at=times.parse_instant(said["issuedAt"]),
+            expires_at=times.parse_instant(expires) if expires is not None else None,
+            summary=_text(said["summary"]),
+            environment=_optional(said, "environment"),
+            policy=_optional(said, "policy"),
+            champion=_optional(said, "champion"),
+            head=_optional(said, "head"),
+            gate=_optional(said, "gate"),
+            supersedes=tuple(_text(one) for one in said.get("supersedes", ())),
+            details=cast("Mapping[str, JSON]", said.get("details", {})),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it lacks or misuses the field {error}") from error
+
+
+def _predicate_type(kind: str) -> str:
+    if kind in TEST_KINDS:
+        return TEST_RESULT
+    return PROVENANCE if kind == "provenance" else f"{ATTESTATION}/{kind}/v1"
+
+
+def _test_result(claim: Claim) -> dict[str, JSON]:
+    if claim.kind not in TEST_KINDS:
+        return {}
+    checks = cast("list[dict[str, str]]", claim.details.get("checks", []))
+    names: dict[str, list[JSON]] = {verdict.value: [] for verdict in Verdict}
+    for check in checks:
+        names[check["verdict"]].append(f"{check['id']}({check['subject']})")
+    return {
+        "result": _RESULTS[claim.verdict],
+        "configuration": claim.details.get("materials", []),
+        "passedTests": names["pass"],
+        "warnedTests": names["inconclusive"],
+        "failedTests": names["fail"],
+    }
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r}, which should be text")
+    return value
+
+
+def _optional(said: Any, name: str) -> str | None:
+    value = said.get(name)
+    return None if value is None else _text(value)

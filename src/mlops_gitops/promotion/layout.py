@@ -1,0 +1,77 @@
+"""Where everything lies in the environment repository.
+
+The only module that makes or takes apart its paths.  Names are checked before they become part of a path.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mlops_gitops.errors import Misused
+
+NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+TRUST = "trust/signers.yaml"
+APPEND_ONLY = ("releases", "evidence", "receipts")
+"""Folders in which a file, once written, never changes and never goes."""
+
+
+def name(text: str, what: str) -> str:
+    """``text`` if it can be the name of a model or an environment.  Raises ``Misused``."""
+    if NAME.fullmatch(text) is None:
+        raise Misused(
+            f"{text!r} cannot be the name of {what}",
+            hint="a name is lower-case letters, digits and hyphens, at most 63 of them",
+            code="name",
+        )
+    return text
+
+
+def environment(env: str) -> str:
+    """The policy of an environment."""
+    return f"environments/{env}/environment.yaml"
+
+
+def slot(env: str, model: str) -> str:
+    """The folder of one model in one environment."""
+    return f"environments/{env}/{model}"
+
+
+def pointer(env: str, model: str) -> str:
+    """The one file that a promotion rewrites."""
+    return f"{slot(env, model)}/release.yaml"
+
+
+def overlay(env: str, model: str) -> str:
+    """The human-owned overlay, written once."""
+    return f"{slot(env, model)}/kustomization.yaml"
+
+
+def releases(model: str) -> str:
+    """The folder of a model's releases."""
+    return f"releases/{model}"
+
+
+def release(model: str, digest: str) -> str:
+    """One release."""
+    return f"releases/{model}/{digest}.yaml"
+
+
+def evidence(release_id: str) -> str:
+    """The folder of the evidence about one release."""
+    return f"evidence/{release_id}"
+
+
+def receipts(env: str, model: str) -> str:
+    """The folder of a slot's receipts."""
+    return f"receipts/{env}/{model}"
+
+
+def receipt(env: str, model: str, promotion: str) -> str:
+    """One receipt."""
+    return f"receipts/{env}/{model}/{promotion}.json"
+
+
+def controls(env: str, model: str) -> str:
+    """The holds, vetoes, freezes and waivers of a slot."""
+    return f"controls/{env}/{model}.yaml"

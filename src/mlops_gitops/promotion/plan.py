@@ -1,0 +1,242 @@
+"""May it move?  The decision, as a pure function of what the environment repository says and of the time.
+
+``decide`` collects every reason, not the first, so that ``promote``, ``explain`` and ``verify`` all speak from one
+mouth: ``promote`` acts on the decision, ``explain`` prints it, and ``verify`` makes it again for every receipt from the
+commit that it was made on.
+
+The order of precedence is fixed: what is forbidden (veto, hold), then what must wait (freeze, upstream, soak), then the
+gates.  One failure refuses; otherwise one pending answer waits; a release that already runs there is nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from mlops_gitops import times
+from mlops_gitops.errors import Refused
+from mlops_gitops.evidence import gates
+from mlops_gitops.evidence.gates import Answer, Case, Judgement, Waiver
+from mlops_gitops.manifests.control import Control
+from mlops_gitops.manifests.trust import Trust
+from mlops_gitops.promotion.snapshot import Dossier, Slot, Snapshot
+
+
+class Outcome(Enum):
+    """What a decision comes to."""
+
+    MOVE = "move"
+    NOTHING = "nothing"
+    PENDING = "pending"
+    REFUSED = "refused"
+
+
+class Action(Enum):
+    """The two ways in which a pointer moves."""
+
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a decision may look at: the slot, the slots before it, and the release with its evidence."""
+
+    slot: Slot
+    upstream: tuple[Slot, ...]
+    dossier: Dossier
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a release may move into an environment, with every reason."""
+
+    action: Action
+    situation: Situation
+    outcome: Outcome
+    judgements: tuple[Judgement, ...]
+
+    @property
+    def model(self) -> str:
+        """The model that would move."""
+        return self.situation.slot.model
+
+    @property
+    def environment(self) -> str:
+        """The environment it would move into."""
+        return self.situation.slot.environment.name
+
+    @property
+    def release(self) -> str:
+        """The release that would run there."""
+        return self.situation.dossier.release.id
+
+    @property
+    def blocking(self) -> tuple[Judgement, ...]:
+        """What stands in the way, failures first."""
+        return tuple(one for answer in (Answer.FAIL, Answer.PENDING) for one in self.judgements if one.answer is answer)
+
+
+def situation(snapshot: Snapshot, *, model: str, environment: str, release: str) -> Situation:
+    """What there is to look at for one move."""
+    slot = snapshot.slot(environment, model)
+    return Situation(
+        slot=slot,
+        upstream=tuple(snapshot.slot(name, model) for name in slot.environment.after),
+        dossier=snapshot.dossier(model, release),
+        trust=snapshot.trust,
+    )
+
+
+def decide(case: Situation, *, now: datetime) -> Decision:
+    """Whether the release may be promoted into the environment at ``now``."""
+    if case.slot.current == case.dossier.release.id:
+        return Decision(
+            Action.PROMOTE, case, Outcome.NOTHING, (Judgement("pointer", Answer.PASS, "it runs there already"),)
+        )
+    judgements = (
+        *_restrictions(case, now=now, frozen=True),
+        *_upstream(case, now=now),
+        *_gates(case, now=now),
+    )
+    return Decision(Action.PROMOTE, case, outcome(judgements), judgements)
+
+
+def decide_rollback(case: Situation, *, now: datetime) -> Decision:
+    """Whether the environment may go back to a release that ran there before.
+
+    What is demanded of a rollback is the receipt of the time when the release was let in: evidence that was valid then
+    may have expired since, and in an emergency that must not bind anyone's hands.
+    """
+    release = case.dossier.release.id
+    if case.slot.current == release:
+        return Decision(
+            Action.ROLLBACK, case, Outcome.NOTHING, (Judgement("pointer", Answer.PASS, "it runs there already"),)
+        )
+    frozen = not case.slot.environment.rollback_during_freeze
+    judgements = (*_restrictions(case, now=now, frozen=frozen), _admitted_before(case))
+    return Decision(Action.ROLLBACK, case, outcome(judgements), judgements)
+
+
+def last_good(slot: Slot, *, now: datetime) -> str:
+    """The release that a rollback goes back to: the last other one that ran here and is neither vetoed nor held.
+
+    Raises ``Refused`` where what runs now came by a rollback: going back once more would bring the failure back or
+    lead ever further away from what was tested, and a person has to name the release.
+    """
+    if slot.current is None:
+        raise _nowhere(slot, "nothing runs there")
+    if slot.receipts[-1].receipt.action == Action.ROLLBACK.value:
+        raise _nowhere(slot, "what runs there came by a rollback, and a rollback is never rolled back by itself")
+    for filed in reversed(slot.receipts):
+        release = filed.receipt.release
+        forbidden = any(one.type in {"hold", "veto"} and in_force(one, release, now=now) for one in slot.controls)
+        if release != slot.current and not forbidden:
+            return release
+    raise _nowhere(slot, "no other release that is neither held nor vetoed ever ran there")
+
+
+def _nowhere(slot: Slot, why: str) -> Refused:
+    return Refused(
+        f"{slot.model} cannot be rolled back in {slot.environment.name}: {why}",
+        hint="name a release that ran there with --to RELEASE, or promote a mended one",
+        code="no-rollback",
+    )
+
+
+def outcome(judgements: tuple[Judgement, ...]) -> Outcome:
+    """One failure refuses, otherwise one pending answer waits."""
+    answers = {one.answer for one in judgements}
+    if Answer.FAIL in answers:
+        return Outcome.REFUSED
+    return Outcome.PENDING if Answer.PENDING in answers else Outcome.MOVE
+
+
+def in_force(control: Control, release: str, *, now: datetime) -> bool:
+    """Whether a control applies to ``release`` at ``now``."""
+    return (
+        control.release in {None, release} and control.since <= now and (control.until is None or now < control.until)
+    )
+
+
+def _restrictions(case: Situation, *, now: datetime, frozen: bool) -> Iterator[Judgement]:
+    """Vetoes and holds, and freezes where ``frozen`` says that they bind."""
+    release = case.dossier.release.id
+    for control in case.slot.controls:
+        if not in_force(control, release, now=now):
+            continue
+        until = f" until {times.format_instant(control.until)}" if control.until else ""
+        said = f"{control.type} by {control.by}{until}: {control.reason} ({control.id})"
+        if control.type in {"hold", "veto"}:
+            yield Judgement(control.type, Answer.FAIL, said)
+        elif control.type == "freeze" and frozen:
+            yield Judgement("freeze", Answer.PENDING, said)
+    for freeze in case.slot.environment.freezes if frozen else ():
+        if freeze.start <= now < freeze.end:
+            until = times.format_instant(freeze.end)
+            yield Judgement(
+                "freeze", Answer.PENDING, f"{case.slot.environment.name} is frozen until {until}: {freeze.reason}"
+            )
+
+
+def _upstream(case: Situation, *, now: datetime) -> Iterator[Judgement]:
+    """Whether the release runs in every environment before this one, and has run there long enough."""
+    release = case.dossier.release.id
+    soak = case.slot.environment.soak
+    for upstream in case.upstream:
+        name = upstream.environment.name
+        if upstream.current != release:
+            runs = f"release {upstream.current[:12]}" if upstream.current else "nothing"
+            yield Judgement("after", Answer.PENDING, f"it must run in {name} first, and {runs} runs there")
+            continue
+        yield Judgement("after", Answer.PASS, f"it runs in {name}")
+        remaining = upstream.receipts[-1].receipt.time + soak - now
+        if remaining.total_seconds() > 0:
+            words = f"it must run in {name} for {times.describe(soak)}; {times.describe(remaining)} remain"
+            yield Judgement("soak", Answer.PENDING, words)
+
+
+def _gates(case: Situation, *, now: datetime) -> Iterator[Judgement]:
+    environment = case.slot.environment
+    if environment.ungated:
+        yield Judgement("gates", Answer.PASS, "the policy says `gates: none`")
+        return
+    dossier = case.dossier
+    judged = Case(
+        release=dossier.release.id,
+        environment=environment.name,
+        policy=environment.policy_digest,
+        champion=case.slot.current,
+        head=dossier.release.source.revision,
+        author=dossier.release.source.author,
+        evidence=dossier.evidence,
+        waivers=tuple(_waivers(case, now=now)),
+        trust=case.trust,
+        now=now,
+    )
+    for gate in environment.gates:
+        yield gates.judge(gate, judged)
+
+
+def _waivers(case: Situation, *, now: datetime) -> Iterator[Waiver]:
+    for control in case.slot.controls:
+        complete = control.type == "waiver" and control.gate and control.evidence and control.until
+        if complete and in_force(control, case.dossier.release.id, now=now):
+            yield Waiver(control.gate or "", control.by, control.until or now, control.evidence or "")
+
+
+def _admitted_before(case: Situation) -> Judgement:
+    """The receipt by which the release was once let into this environment."""
+    release = case.dossier.release.id
+    for filed in reversed(case.slot.receipts):
+        if filed.receipt.release == release:
+            when = times.format_instant(filed.receipt.time)
+            return Judgement(
+                "receipt", Answer.PASS, f"it was let in by receipt {filed.receipt.id[:12]} on {when}", (filed.digest,)
+            )
+    return Judgement(
+        "receipt", Answer.FAIL, f"it never ran in {case.slot.environment.name}, so there is nothing to go back to"
+    )

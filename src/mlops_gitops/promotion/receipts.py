@@ -1,0 +1,181 @@
+"""Receipts: why a pointer was allowed to move, signed, and chained per slot.
+
+A receipt is an in-toto statement in a DSSE envelope, about the pointer file and the release it names.  It holds the
+answer of every gate with the digests of the evidence that decided, the policy and the commit it was judged on, and the
+digest of the receipt before it, so that none can be changed, dropped or reordered unnoticed.
+
+The id of a promotion is made from the slot, the action, the release and the previous receipt.  So two runners that plan
+the same move make the same id, and moving to A, B, A, B makes four.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mlops_gitops import canonical, times
+from mlops_gitops.canonical import JSON
+from mlops_gitops.errors import Refused
+from mlops_gitops.evidence import envelope
+from mlops_gitops.evidence.gates import Answer, Judgement
+from mlops_gitops.evidence.statements import ATTESTATION, STATEMENT
+from mlops_gitops.promotion import layout
+
+PREDICATE_TYPE = f"{ATTESTATION}/promotion/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One promotion or rollback.
+
+    ``sequence`` counts from one within the slot; ``previous`` is the SHA-256 of the receipt file before it;
+    ``replaced`` the release that ran before; ``base`` the commit that was judged; ``pointer`` the SHA-256 of the pointer file.
+    """
+
+    action: str
+    environment: str
+    model: str
+    release: str
+    replaced: str | None
+    sequence: int
+    previous: str | None
+    base: str
+    policy: str
+    pointer: str
+    judgements: tuple[Judgement, ...]
+    reason: str
+    time: datetime
+
+    @property
+    def id(self) -> str:
+        """The promotion id."""
+        return promotion_id(
+            action=self.action,
+            environment=self.environment,
+            model=self.model,
+            release=self.release,
+            previous=self.previous,
+        )
+
+    @property
+    def path(self) -> str:
+        """Where the receipt is kept."""
+        return layout.receipt(self.environment, self.model, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A receipt as it lies in the repository: what it says, the digest of its file, and its envelope."""
+
+    receipt: Receipt
+    digest: str
+    sealed: envelope.Envelope
+
+
+def promotion_id(*, action: str, environment: str, model: str, release: str, previous: str | None) -> str:
+    """The id of a promotion, 64 hexadecimal digits."""
+    return canonical.digest(
+        {"action": action, "environment": environment, "model": model, "previousReceipt": previous, "release": release}
+    )
+
+
+def statement(receipt: Receipt) -> JSON:
+    """The in-toto statement of a receipt."""
+    return {
+        "_type": STATEMENT,
+        "subject": [
+            {"name": layout.pointer(receipt.environment, receipt.model), "digest": {"sha256": receipt.pointer}},
+            {"name": layout.release(receipt.model, receipt.release), "digest": {"sha256": receipt.release}},
+        ],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "promotion": receipt.id,
+            "action": receipt.action,
+            "environment": receipt.environment,
+            "model": receipt.model,
+            "release": receipt.release,
+            "replaced": receipt.replaced,
+            "sequence": receipt.sequence,
+            "previousReceipt": receipt.previous,
+            "base": receipt.base,
+            "policy": receipt.policy,
+            "gates": [
+                {"gate": one.gate, "answer": one.answer.value, "reason": one.reason, "evidence": list(one.evidence)}
+                for one in receipt.judgements
+            ],
+            "reason": receipt.reason,
+            "time": times.format_instant(receipt.time),
+        },
+    }
+
+
+def parse(data: bytes, *, path: str) -> Filed:
+    """A receipt file.  Raises ``Refused`` for anything but the one byte form, or a name that is not its id."""
+    try:
+        sealed = envelope.parse(data)
+        receipt = _receipt(sealed, path)
+    except ValueError as error:
+        raise Refused(
+            f"{path} is not a receipt: {error}",
+            hint="`mlops-gitops verify` shows every such place; `git log` shows who changed it",
+            code="receipt",
+        ) from error
+    return Filed(receipt, canonical.sha256(data), sealed)
+
+
+def _receipt(sealed: envelope.Envelope, path: str) -> Receipt:
+    """The receipt inside an envelope.  Raises ``ValueError`` with what is wrong."""
+    receipt = _read(sealed.statement)
+    if canonical.encode(statement(receipt)) != sealed.payload:
+        raise ValueError("its statement has other fields than a receipt")
+    if receipt.path != path:
+        raise ValueError(f"its content belongs to {receipt.path}")
+    return receipt
+
+
+def _read(document: Any) -> Receipt:
+    try:
+        said = document["predicate"]
+        return Receipt(
+            action=said["action"],
+            environment=said["environment"],
+            model=said["model"],
+            release=said["release"],
+            replaced=said["replaced"],
+            sequence=said["sequence"],
+            previous=said["previousReceipt"],
+            base=said["base"],
+            policy=said["policy"],
+            pointer=document["subject"][0]["digest"]["sha256"],
+            judgements=tuple(
+                Judgement(one["gate"], Answer(one["answer"]), one["reason"], tuple(one["evidence"]))
+                for one in said["gates"]
+            ),
+            reason=said["reason"],
+            time=times.parse_instant(said["time"]),
+        )
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"it lacks or misuses the field {error}") from error
+
+
+def chained(filed: list[Filed], *, environment: str, model: str) -> tuple[Filed, ...]:
+    """The receipts of one slot in the order of their chain, oldest first.
+
+    Raises ``Refused`` where they do not form one unbroken chain from the first to the last.
+    """
+    following = {one.receipt.previous: one for one in filed}
+    chain: list[Filed] = []
+    while (found := following.get(chain[-1].digest if chain else None)) is not None:
+        chain.append(found)
+        if found.receipt.sequence != len(chain) or len(chain) > len(filed):
+            break
+    whole = len(chain) == len(filed) and all(one.receipt.sequence == place for place, one in enumerate(chain, start=1))
+    if not whole:
+        last = f"after receipt {chain[-1].receipt.id[:12]}" if chain else "at its first receipt"
+        raise Refused(
+            f"the receipts of {model} in {environment} do not form one chain: it breaks {last}",
+            hint="`mlops-gitops verify` shows every such place; restore the receipts from git history",
+            code="receipt-chain",
+        )
+    return tuple(chain)

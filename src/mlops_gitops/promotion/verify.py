@@ -1,0 +1,268 @@
+"""Checking everything again, from git alone.
+
+Two looks, neither of which trusts the other:
+
+* **the tip**: every release, piece of evidence, receipt and pointer is byte for byte what its name, its signature and
+  its chain say;
+* **the past**: along the first-parent line nothing that is append-only was ever changed or removed, no pointer moved
+  without a receipt in the same commit, and every receipt's decision, *made again* on the commit before it and at its
+  own time, still says that it may move.
+
+A signature is judged by the trust of the commit in which it appeared, so that a key can be retired without making the
+past unreadable.  Problems are collected, never raised; one broken file does not hide another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from mlops_gitops import canonical
+from mlops_gitops.errors import Failure
+from mlops_gitops.evidence.admission import TurnedAway, admit, may_sign, signed_by
+from mlops_gitops.promotion import layout, plan, pointer, receipts
+from mlops_gitops.promotion.plan import Action, Outcome
+from mlops_gitops.promotion.receipts import Filed
+from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.promotion.store import Change, History, Tree
+
+_WATCHED = (*layout.APPEND_ONLY, "environments", "trust")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that does not hold: a stable id, the path, the commit where the past shows it, and words."""
+
+    id: str
+    path: str
+    message: str
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """All problems, and how much was looked at."""
+
+    tip: str
+    problems: tuple[Problem, ...]
+    releases: int
+    evidence: int
+    receipts: int
+    commits: int
+
+
+def verify(history: History, tip: Tree) -> Verification:
+    """Check the whole environment repository up to ``tip``."""
+    changes = history.changes(tip.commit, _WATCHED)
+    born = {path: change for change in changes for status, path in change.paths if status == "A"}
+    look = _Tip(history, tip, born)
+    problems = [*look.releases(), *look.evidence(), *look.slots(), *_past(history, changes)]
+    unique = dict.fromkeys(problems)
+    return Verification(
+        tip=tip.commit,
+        problems=tuple(sorted(unique, key=lambda one: (one.path, one.id, one.commit or ""))),
+        releases=look.counted["releases"],
+        evidence=look.counted["evidence"],
+        receipts=look.counted["receipts"],
+        commits=len(changes),
+    )
+
+
+class _Tip:
+    """The newest commit, file by file."""
+
+    def __init__(self, history: History, tip: Tree, born: dict[str, Change]) -> None:
+        self._history = history
+        self._tree = tip
+        self._born = born
+        self._snapshot = Snapshot(tip)
+        self.counted = {"releases": 0, "evidence": 0, "receipts": 0}
+
+    def releases(self) -> Iterator[Problem]:
+        for model in self._tree.names("releases"):
+            whole = True
+            for name in self._tree.names(f"releases/{model}"):
+                self.counted["releases"] += 1
+                path = f"releases/{model}/{name}"
+                found = _problem(
+                    "release", path, lambda m=model, n=name: self._snapshot.release(m, n.removesuffix(".yaml"))
+                )
+                if layout.DIGEST.fullmatch(name.removesuffix(".yaml")) is None or not name.endswith(".yaml"):
+                    found = Problem("release", path, "its name is not that of a release")
+                if found is not None:
+                    whole = False
+                    yield found
+            broken = (
+                _problem("release-line", f"releases/{model}", lambda m=model: self._snapshot.line(m)) if whole else None
+            )
+            if broken is not None:
+                yield broken
+
+    def evidence(self) -> Iterator[Problem]:
+        known = {
+            name.removesuffix(".yaml")
+            for model in self._tree.names("releases")
+            for name in self._tree.names(f"releases/{model}")
+        }
+        for release in self._tree.names("evidence"):
+            if release not in known:
+                yield Problem("evidence", f"evidence/{release}", "there is no such release")
+            for name in self._tree.names(f"evidence/{release}"):
+                self.counted["evidence"] += 1
+                path = f"evidence/{release}/{name}"
+                data = self._tree.read(path)
+                trusted = self._at_birth(path)
+                if data is None or isinstance(trusted, Problem):
+                    yield trusted if isinstance(trusted, Problem) else Problem("evidence", path, "it is not a file")
+                    continue
+                judged = admit(name, data, release=release, trust=trusted.trust)
+                if isinstance(judged, TurnedAway):
+                    yield Problem("evidence", path, judged.reason)
+
+    def slots(self) -> Iterator[Problem]:
+        for environment in self._tree.names("environments"):
+            broken = _problem(
+                "environment", layout.environment(environment), lambda e=environment: self._snapshot.environment(e)
+            )
+            if broken is not None:
+                yield broken
+        places = {
+            (environment, model)
+            for folder in ("receipts", "environments")
+            for environment in self._tree.names(folder)
+            for model in self._tree.names(f"{folder}/{environment}")
+            if folder == "receipts" or self._tree.read(layout.pointer(environment, model)) is not None
+        }
+        for environment, model in sorted(places):
+            yield from self._slot(environment, model)
+
+    def _slot(self, environment: str, model: str) -> Iterator[Problem]:
+        folder = layout.receipts(environment, model)
+        filed: list[Filed] = []
+        for name in self._tree.names(folder):
+            self.counted["receipts"] += 1
+            path = f"{folder}/{name}"
+            try:
+                one = receipts.parse(self._tree.read(path) or b"", path=path)
+            except Failure as failure:
+                yield Problem("receipt", path, failure.message)
+                continue
+            filed.append(one)
+            trusted = self._at_birth(path)
+            if isinstance(trusted, Problem):
+                yield trusted
+                continue
+            signer = signed_by(one.sealed, trusted.trust)
+            if signer is None or not may_sign(signer, "promotion", environment):
+                yield Problem("receipt-signature", path, f"nobody who may promote to {environment} signed it")
+        path = layout.pointer(environment, model)
+        try:
+            chain = receipts.chained(filed, environment=environment, model=model)
+        except Failure as failure:
+            yield Problem("receipt-chain", folder, failure.message)
+            return
+        yield from self._pointer(path, model, chain)
+
+    def _pointer(self, path: str, model: str, chain: tuple[Filed, ...]) -> Iterator[Problem]:
+        data = self._tree.read(path)
+        if data is None or not chain:
+            yield Problem("pointer", path, "pointer and receipts do not agree: one of them is missing")
+            return
+        last = chain[-1].receipt
+        broken = _problem("pointer", path, lambda: self._snapshot.release(model, last.release))
+        if broken is not None:
+            yield broken
+        elif (
+            data != pointer.render(self._snapshot.release(model, last.release))
+            or canonical.sha256(data) != last.pointer
+        ):
+            yield Problem("pointer", path, f"it is not the pointer that receipt {last.id[:12]} wrote")
+
+    def _at_birth(self, path: str) -> Snapshot | Problem:
+        """The repository as it was when ``path`` appeared, for its trust."""
+        change = self._born.get(path)
+        snapshot = Snapshot(self._history.tree(change.commit)) if change is not None else self._snapshot
+        return _problem("trust", layout.TRUST, lambda: snapshot.trust) or snapshot
+
+
+def _past(history: History, changes: tuple[Change, ...]) -> Iterator[Problem]:
+    for change in changes:
+        for status, path in change.paths:
+            if status != "A" and path.split("/", 1)[0] in layout.APPEND_ONLY:
+                did = "removed" if status == "D" else "changed"
+                yield Problem("append-only", path, f"it was {did}, and nothing here may ever be", change.commit)
+        yield from _moves(history, change)
+
+
+def _moves(history: History, change: Change) -> Iterator[Problem]:
+    """Every pointer that a commit moved has a receipt in it, and every receipt's decision holds when made again."""
+    tree = history.tree(change.commit)
+    moved = {
+        tuple(path.split("/")[1:3])
+        for _, path in change.paths
+        if path.startswith("environments/") and path.endswith("/release.yaml") and path.count("/") == 3  # noqa: PLR2004
+    }
+    for status, path in change.paths:
+        if status != "A" or not path.startswith("receipts/"):
+            continue
+        try:
+            filed = receipts.parse(tree.read(path) or b"", path=path)
+            moved.discard((filed.receipt.environment, filed.receipt.model))
+            yield from _again(history, change, tree, filed)
+        except Failure as failure:
+            yield Problem("receipt", path, failure.message, change.commit)
+    for environment, model in sorted(moved):
+        yield Problem(
+            "moved-by-hand",
+            layout.pointer(environment, model),
+            "the pointer was changed without a receipt",
+            change.commit,
+        )
+
+
+def _again(history: History, change: Change, tree: Tree, filed: Filed) -> Iterator[Problem]:
+    receipt = filed.receipt
+    if change.parent is None or receipt.base != change.parent:
+        yield Problem(
+            "receipt-base",
+            receipt.path,
+            f"it was decided on commit {receipt.base[:12]}, not on the one before it",
+            change.commit,
+        )
+        return
+    before = Snapshot(history.tree(change.parent))
+    case = plan.situation(before, model=receipt.model, environment=receipt.environment, release=receipt.release)
+    back = receipt.action == Action.ROLLBACK.value
+    decision = (plan.decide_rollback if back else plan.decide)(case, now=receipt.time)
+    if decision.outcome is not Outcome.MOVE:
+        why = "; ".join(f"{one.gate}: {one.reason}" for one in decision.blocking) or "it ran there already"
+        yield Problem(
+            "not-allowed", receipt.path, f"made again, the decision is {decision.outcome.value}: {why}", change.commit
+        )
+    elif decision.judgements != receipt.judgements or receipt.policy != case.slot.environment.policy_digest:
+        yield Problem(
+            "receipt-reasons", receipt.path, "its reasons are not those that the commit before it gives", change.commit
+        )
+    signer = signed_by(filed.sealed, before.trust)
+    if signer is None or not may_sign(signer, "promotion", receipt.environment):
+        yield Problem(
+            "receipt-signature",
+            receipt.path,
+            f"nobody who might promote to {receipt.environment} then signed it",
+            change.commit,
+        )
+    if back:
+        held = Snapshot(tree).slot(receipt.environment, receipt.model).controls
+        if not any(one.type == "hold" and one.release == receipt.replaced for one in held):
+            yield Problem(
+                "no-hold", receipt.path, "a rollback must leave a hold on the release that it left", change.commit
+            )
+
+
+def _problem(kind: str, path: str, read: Callable[[], object]) -> Problem | None:
+    """The problem that reading something runs into, if any."""
+    try:
+        read()
+    except Failure as failure:
+        return Problem(kind, path, failure.message)
+    return None
