@@ -1,0 +1,319 @@
+"""DuckDB as the engine that reads data: one generated statement per file, whatever the number of checks.
+
+A data file is untrusted.  Every connection is opened in memory, may read exactly the files it was opened for, and
+nothing else on disk or network; then its configuration is locked, so that no text that reaches it can open more.
+Values and paths are bound as parameters; column names, which cannot be, are quoted.  Extensions are neither installed
+nor loaded.  What cannot be read ends in ``Refused`` with DuckDB's first line, never in a traceback.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import duckdb
+
+from mlops_gitops.errors import Refused
+from mlops_gitops.testing.profile import CATEGORIES, DECADES, NUMERIC, Category, Column, Histogram, Profile
+
+Format: TypeAlias = Literal["parquet", "csv", "json"]
+
+MOST_COLUMNS = 4096
+"""A file with more columns is refused before it is read: no table of features has them, and a hostile header may."""
+
+UNREADABLE = "data-unreadable"
+
+_READERS: dict[Format, str] = {
+    "parquet": "read_parquet(?, hive_partitioning=false)",
+    "csv": "read_csv(?, header=true, sample_size=-1, hive_partitioning=false)",
+    "json": "read_json(?, format='newline_delimited', sample_size=-1, hive_partitioning=false)",
+}
+_SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".ndjson": "json"}
+_MEDIA_TYPES: dict[str, Format] = {
+    "application/vnd.apache.parquet": "parquet",
+    "text/csv": "csv",
+    "application/jsonl": "json",
+    "application/x-ndjson": "json",
+}
+_TYPES = {
+    "BOOLEAN": "boolean",
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT"), "integer"),
+    **dict.fromkeys(("BIGINT", "UINTEGER"), "long"),
+    "FLOAT": "float",
+    **dict.fromkeys(("DOUBLE", "DECIMAL"), "double"),
+    **dict.fromkeys(("VARCHAR", "ENUM", "UUID"), "string"),
+    "BLOB": "binary",
+    **dict.fromkeys(("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"), "datetime"),
+    **dict.fromkeys(("TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"), "datetime"),
+}
+
+
+class Source(NamedTuple):
+    """One data file and how it is written."""
+
+    path: Path
+    format: Format
+
+    @property
+    def typed(self) -> bool:
+        """Whether the file itself says the type of each column; in text, a whole number may stand for a real one."""
+        return self.format == "parquet"
+
+
+def source(path: Path, *, media_type: str | None = None) -> Source:
+    """The file at ``path``, by its media type or else its suffix.  ``Refused`` where neither is known."""
+    name = path.name.removesuffix(".gz")
+    found = _MEDIA_TYPES.get(media_type or "") or _SUFFIXES.get(Path(name).suffix.lower())
+    if found is None:
+        raise Refused(
+            f"{path.name} is of no format that can be tested",
+            hint="write it as Parquet (.parquet), CSV (.csv) or JSON lines (.jsonl), or name its mediaType",
+            code="data-format",
+        )
+    if set(path.as_posix()) & set("*?[]{}"):
+        raise Refused(
+            f"the path {str(path)!r} holds a wildcard, which would name other files",
+            hint="rename the file without * ? [ ] { }",
+            code="data-path",
+        )
+    return Source(path, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to count beyond the ordinary: edges and watched values by column, and keys whose distinct rows to count."""
+
+    edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    watched: Mapping[str, tuple[str | float | bool, ...]] = field(default_factory=dict)
+    keys: tuple[tuple[str, ...], ...] = ()
+    distinct_rows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """All that one pass over one file found.
+
+    ``stored`` is each column's own type in the file's words; ``distinct`` maps a key to how many different values it
+    takes, and the empty key to how many different whole rows there are.
+    """
+
+    profile: Profile
+    stored: Mapping[str, str]
+    distinct: Mapping[tuple[str, ...], int]
+
+
+@contextmanager
+def opened(*sources: Source) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that may read these files and do nothing else outside itself."""
+    for one in sources:
+        if not one.path.is_file():
+            raise Refused(f"{one.path} does not exist", hint="produce the file, or correct its uri", code=UNREADABLE)
+    with tempfile.TemporaryDirectory(prefix="mlops-gitops-") as spill:
+        connection = duckdb.connect(
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "allow_community_extensions": "false",
+                "temp_directory": spill,
+            }
+        )
+        try:
+            allowed = ", ".join(_text(str(one.path)) for one in sources)
+            connection.execute(f"SET allowed_paths = [{allowed}]")
+            connection.execute("SET enable_external_access = false")
+            connection.execute("SET lock_configuration = true")
+            yield connection
+        except duckdb.Error as error:
+            names = ", ".join(one.path.name for one in sources)
+            raise Refused(
+                f"{names} cannot be read: {str(error).splitlines()[0]}",
+                hint="write the file again; it is damaged, or not of the format that its name says",
+                code=UNREADABLE,
+            ) from error
+        finally:
+            connection.close()
+
+
+def stored_types(connection: duckdb.DuckDBPyConnection, one: Source) -> dict[str, str]:
+    """Name and type of each column as the file has them, in order."""
+    rows = connection.execute(f"DESCRIBE SELECT * FROM {_READERS[one.format]}", [str(one.path)]).fetchall()  # noqa: S608
+    if len(rows) > MOST_COLUMNS:
+        raise Refused(
+            f"{one.path.name} has {len(rows)} columns; more than {MOST_COLUMNS} are not read",
+            hint="keep the columns that the model and its tests name",
+            code="data-columns",
+        )
+    return {str(row[0]): str(row[1]) for row in rows}
+
+
+def scan(one: Source, wanted: Wanted) -> Scan:
+    """Read the file once and count everything.  ``Refused`` when it cannot be read."""
+    with opened(one) as connection:
+        stored = stored_types(connection, one)
+        statement = _Statement()
+        parts = [_ColumnPart(name, _type(kind), statement, wanted) for name, kind in stored.items()]
+        keys = [key for key in wanted.keys if set(key) <= set(stored)]
+        for key in keys:
+            statement.add(f"count(DISTINCT ROW({', '.join(map(quoted, key))}))")
+        if wanted.distinct_rows:
+            keys.append(())
+            statement.add(f"count(DISTINCT ROW({', '.join(map(quoted, stored))}))")
+        answer = statement.run(connection, one)
+        rows = answer.take()
+        columns = tuple(part.read(answer) for part in parts)
+        distinct = {key: int(answer.take()) for key in keys}
+        return Scan(Profile(rows, columns), stored, distinct)
+
+
+def overlap(train: Source, test: Source, key: Sequence[str]) -> int:
+    """How many rows of ``test`` have a key that some row of ``train`` has; a key with a null in it matches none."""
+    columns = ", ".join(map(quoted, key))
+    with opened(train, test) as connection:
+        found = connection.execute(
+            f"SELECT count(*) FROM {_READERS[test.format]} "  # noqa: S608 - names are quoted, the rest is bound
+            f"SEMI JOIN (SELECT DISTINCT {columns} FROM {_READERS[train.format]}) USING ({columns})",
+            [str(test.path), str(train.path)],
+        ).fetchall()
+        return int(found[0][0])
+
+
+def arrays(one: Source, expressions: Mapping[str, str]) -> dict[str, Any]:
+    """Each expression as a numpy array in the order of the file's rows; masked where it has nulls.
+
+    The expressions are this program's own, made with ``quoted``; nothing a user wrote is among them.
+    """
+    wanted = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in expressions.items())
+    with opened(one) as connection:
+        found = connection.execute(f"SELECT {wanted} FROM {_READERS[one.format]}", [str(one.path)])  # noqa: S608
+        return dict(found.fetchnumpy())
+
+
+def columns(one: Source) -> dict[str, str]:
+    """The columns of the file with their types in the manifest's words."""
+    with opened(one) as connection:
+        return {name: _type(kind) for name, kind in stored_types(connection, one).items()}
+
+
+def quoted(name: str) -> str:
+    """A column name as SQL writes it, whatever characters it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def watched_text(value: str | float | bool) -> str:  # noqa: FBT001 - a value, not a switch
+    """The one spelling of a watched value: ``true``, ``3``, ``2.5``, or the text itself."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _type(stored: str) -> str:
+    return _TYPES.get(stored.split("(", 1)[0].strip(), "other")
+
+
+class _Answer:
+    """The single row that came back, read from left to right."""
+
+    def __init__(self, row: Sequence[Any]) -> None:
+        self._row = iter(row)
+
+    def take(self) -> Any:
+        return next(self._row)
+
+
+class _Statement:
+    """The one statement: aggregates and their parameters, in the order in which the answers are read."""
+
+    def __init__(self) -> None:
+        self._aggregates = ["count(*)"]
+        self._parameters: list[object] = []
+
+    def add(self, aggregate: str, *parameters: object) -> None:
+        self._aggregates.append(aggregate)
+        self._parameters.extend(parameters)
+
+    def run(self, connection: duckdb.DuckDBPyConnection, one: Source) -> _Answer:
+        text = f"SELECT {', '.join(self._aggregates)} FROM {_READERS[one.format]}"  # noqa: S608 - names are quoted
+        return _Answer(connection.execute(text, [*self._parameters, str(one.path)]).fetchall()[0])
+
+
+class _ColumnPart:
+    """The aggregates of one column, and how to read their answers back; ``__init__`` and ``read`` go in step."""
+
+    def __init__(self, name: str, type_: str, statement: _Statement, wanted: Wanted) -> None:
+        self.name, self.type, self.column = name, type_, quoted(name)
+        self.edges = wanted.edges.get(name, DECADES)
+        self.watched = tuple(dict.fromkeys(watched_text(value) for value in wanted.watched.get(name, ())))
+        statement.add(f"count(*) - count({self.column})")
+        if type_ in NUMERIC:
+            self._ask_numbers(statement)
+        elif type_ == "datetime":
+            for extreme in ("min", "max"):
+                statement.add(f"epoch_us({extreme}({self.column}) FILTER (isfinite({self.column})))")
+        elif type_ == "string":
+            self._ask_categories(statement)
+        if self.watched:
+            self._ask_watched(statement)
+
+    def _ask_numbers(self, statement: _Statement) -> None:
+        real = f"CAST({self.column} AS DOUBLE)"
+        statement.add(f"count(*) FILTER (isnan({real}))")
+        statement.add(f"count(*) FILTER (isinf({real}))")
+        value = self.column if self.type in {"integer", "long"} else real
+        for extreme in ("min", "max"):
+            statement.add(f"{extreme}({value}) FILTER (isfinite({real}))")
+        edges = ", ".join(f"CAST({edge!r} AS DOUBLE)" for edge in self.edges)
+        statement.add(f"histogram({real}, [{edges}]) FILTER (isfinite({real}))")
+
+    def _ask_categories(self, statement: _Statement) -> None:
+        text = f"CAST({self.column} AS VARCHAR)"
+        entries = f"map_entries(histogram({text}))"
+        hashed = f"list_transform({entries}, lambda e: {{'h': md5_number_lower(e.key), 'k': e.key, 'n': e.value}})"
+        statement.add(f"list_slice(list_sort({hashed}), 1, {CATEGORIES})")
+        statement.add(f"count({self.column})")
+
+    def _ask_watched(self, statement: _Statement) -> None:
+        if self.type in NUMERIC:
+            numbers = [number for number in map(_number, self.watched) if number is not None]
+            value = f"CAST({self.column} AS DOUBLE)"
+            statement.add(f"histogram({value}) FILTER (list_contains(CAST(? AS DOUBLE[]), {value}))", numbers)
+        else:
+            value = f"CAST({self.column} AS VARCHAR)"
+            statement.add(
+                f"histogram({value}) FILTER (list_contains(CAST(? AS VARCHAR[]), {value}))", list(self.watched)
+            )
+
+    def read(self, answer: _Answer) -> Column:
+        found = Column(self.name, self.type, nulls=int(answer.take()))
+        if self.type in NUMERIC:
+            nans, infinities, low, high, bins = (answer.take() for _ in range(5))
+            counts = [int((bins or {}).get(edge, 0)) for edge in (*self.edges, float("inf"))]
+            histogram = Histogram(self.edges, tuple(counts))
+            found = Column(self.name, self.type, found.nulls, nans, infinities, low, high, histogram)
+        elif self.type == "datetime":
+            low, high = answer.take(), answer.take()
+            found = Column(self.name, self.type, found.nulls, minimum=low, maximum=high)
+        elif self.type == "string":
+            kept = tuple(Category(entry["h"], entry["k"], entry["n"]) for entry in answer.take() or ())
+            others = int(answer.take()) - sum(category.count for category in kept)
+            found = Column(self.name, self.type, found.nulls, categories=kept, others=others)
+        if not self.watched:
+            return found
+        counted = {watched_text(value): int(count) for value, count in (answer.take() or {}).items()}
+        return replace(found, watched=tuple((value, counted.get(value, 0)) for value in self.watched))
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,213 @@
+"""Estimates with their uncertainty, from numpy alone.
+
+Every function is pure.  Where a sample cannot answer (one class only, too few rows, nothing to divide by) it raises
+``Unmeasurable`` with the reason, and never returns a number that means nothing.  Rows are taken to be independent.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+
+FEWEST_ROWS = 30
+"""Below this many rows a mean has no normal interval worth printing."""
+FEWEST_OF_A_CLASS = 10
+"""Below this many rows of either class an area under the curve has no interval worth printing."""
+
+
+class Unmeasurable(ValueError):
+    """The sample cannot answer; the text says why, as the end of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number, the two-sided interval around it, its standard error, and how many rows it rests on."""
+
+    value: float
+    lower: float
+    upper: float
+    error: float
+    rows: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Lower and upper bound."""
+        return (self.lower, self.upper)
+
+
+def quantile(confidence: float) -> float:
+    """Half the width of a two-sided normal interval, in standard errors: 0.95 → 1.96."""
+    return NormalDist().inv_cdf(0.5 + confidence / 2)
+
+
+def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> Estimate:
+    """A proportion with its score interval (Wilson 1927, JASA 22:209), which behaves near 0 and 1."""
+    if trials == 0:
+        raise Unmeasurable("there is no row to count")
+    z, p = quantile(confidence), successes / trials
+    shrink = 1 + z * z / trials
+    centre = (p + z * z / (2 * trials)) / shrink
+    half = z * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials)) / shrink
+    lower = 0.0 if successes == 0 else max(0.0, centre - half)
+    upper = 1.0 if successes == trials else min(1.0, centre + half)
+    return Estimate(p, lower, upper, math.sqrt(p * (1 - p) / trials), trials)
+
+
+def mean(values: Floats, *, confidence: float = 0.95) -> Estimate:
+    """A mean with its large-sample normal interval (central limit theorem)."""
+    rows = len(values)
+    if rows < FEWEST_ROWS:
+        raise Unmeasurable(f"{rows} rows are too few for an interval; {FEWEST_ROWS} are the least")
+    value, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(rows)
+    half = quantile(confidence) * error
+    return Estimate(value, value - half, value + half, error, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Placements:
+    """Where the scores of each class lie among those of the other: what DeLong's variance is made of.
+
+    ``value`` is the area under the curve; ``positive[i]`` is the share of negatives that positive row ``i`` outranks,
+    ``negative[j]`` the share of positives that outrank negative row ``j``; ties count one half.
+    """
+
+    value: float
+    positive: Floats
+    negative: Floats
+
+
+def placements(labels: Bools, scores: Floats) -> Placements:
+    """Structural components of the AUC in O(n log n) (DeLong 1988, Biometrics 44:837; Sun and Xu 2014, IEEE SPL 21)."""
+    positive, negative = scores[labels], scores[~labels]
+    if len(positive) < FEWEST_OF_A_CLASS or len(negative) < FEWEST_OF_A_CLASS:
+        raise Unmeasurable(
+            f"{len(positive)} positive and {len(negative)} negative rows are too few to rank; "
+            f"{FEWEST_OF_A_CLASS} of each are the least"
+        )
+    outranked = _share_below(positive, np.sort(negative))
+    outranking = 1.0 - _share_below(negative, np.sort(positive))
+    return Placements(float(outranked.mean()), outranked, outranking)
+
+
+def _share_below(values: Floats, others: Floats) -> Floats:
+    below = np.searchsorted(others, values, side="left") + np.searchsorted(others, values, side="right")
+    share: Floats = below / (2.0 * len(others))
+    return share
+
+
+def auc(labels: Bools, scores: Floats, *, confidence: float = 0.95) -> Estimate:
+    """Area under the ROC curve with DeLong's interval, on the logit scale so that it stays between 0 and 1.
+
+    Where the classes are separated completely, DeLong's variance is nought and says nothing; the bound is then that of
+    a proportion with no failure among as many trials as the smaller class has rows (Wilson), which is conservative.
+    """
+    found = placements(labels, scores)
+    value, rows = found.value, len(labels)
+    if value in (0.0, 1.0):
+        fewest = min(len(found.positive), len(found.negative))
+        bound = wilson(round(value * fewest), fewest, confidence=confidence)
+        return Estimate(value, bound.lower, bound.upper, 0.0, rows)
+    error = math.sqrt(_auc_variance(found.positive, found.negative))
+    centre = math.log(value / (1 - value))
+    half = quantile(confidence) * error / (value * (1 - value))
+    return Estimate(value, _expit(centre - half), _expit(centre + half), error, rows)
+
+
+def auc_difference(labels: Bools, before: Floats, after: Floats, *, confidence: float = 0.95) -> Estimate:
+    """AUC of ``after`` less AUC of ``before`` on the same rows, with DeLong's paired variance (DeLong 1988, eq. 8)."""
+    old, new = placements(labels, before), placements(labels, after)
+    error = math.sqrt(_auc_variance(new.positive - old.positive, new.negative - old.negative))
+    return _normal(new.value - old.value, error, len(labels), confidence)
+
+
+def _auc_variance(positive: Floats, negative: Floats) -> float:
+    return float(positive.var(ddof=1)) / len(positive) + float(negative.var(ddof=1)) / len(negative)
+
+
+def _expit(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def _normal(value: float, error: float, rows: int, confidence: float) -> Estimate:
+    half = quantile(confidence) * error
+    return Estimate(value, value - half, value + half, error, rows)
+
+
+def accuracy_difference(before: Bools, after: Bools, *, confidence: float = 0.95) -> Estimate:
+    """Share right in ``after`` less share right in ``before`` on the same rows.
+
+    Newcombe's square-and-add interval for paired proportions with his continuity-corrected correlation (Newcombe 1998,
+    Statistics in Medicine 17:2635, method 10).
+    """
+    rows = len(before)
+    if rows < FEWEST_ROWS:
+        raise Unmeasurable(f"{rows} rows are too few for an interval; {FEWEST_ROWS} are the least")
+    both, gained = int((before & after).sum()), int((~before & after).sum())
+    lost = int((before & ~after).sum())
+    neither = rows - both - gained - lost
+    old = wilson(both + lost, rows, confidence=confidence)
+    new = wilson(both + gained, rows, confidence=confidence)
+    phi = _newcombe_phi(both, gained, lost, neither)
+    value = (gained - lost) / rows
+    down, up = _square_and_add(new, old, phi), _square_and_add(_mirror(new), _mirror(old), phi)
+    error = math.sqrt(max(0.0, (gained + lost) / rows - value * value) / rows)
+    return Estimate(value, max(-1.0, value - down), min(1.0, value + up), error, rows)
+
+
+def _newcombe_phi(both: int, gained: int, lost: int, neither: int) -> float:
+    rows = both + gained + lost + neither
+    product = (both + gained) * (lost + neither) * (both + lost) * (gained + neither)
+    if product == 0:
+        return 0.0
+    cross = float(both * neither - gained * lost)
+    return (max(0.0, cross - rows / 2) if cross > 0 else cross) / math.sqrt(product)
+
+
+def _square_and_add(new: Estimate, old: Estimate, phi: float) -> float:
+    a, b = new.value - new.lower, old.upper - old.value
+    return math.sqrt(max(0.0, a * a - 2 * phi * a * b + b * b))
+
+
+def _mirror(found: Estimate) -> Estimate:
+    return Estimate(-found.value, -found.upper, -found.lower, found.error, found.rows)
+
+
+def mcnemar(before: Bools, after: Bools) -> float:
+    """Exact two-sided p-value that two classifiers are right equally often (McNemar 1947; exact binomial form).
+
+    Only the rows on which exactly one of them is right count; each is a fair coin if they are equally good.
+    """
+    gained, lost = int((~before & after).sum()), int((before & ~after).sum())
+    trials, fewer = gained + lost, min(gained, lost)
+    if trials == 0:
+        return 1.0
+    logs = [
+        math.lgamma(trials + 1) - math.lgamma(k + 1) - math.lgamma(trials - k + 1) - trials * math.log(2)
+        for k in range(fewer + 1)
+    ]
+    top = max(logs)
+    return min(1.0, 2 * math.exp(top) * math.fsum(math.exp(value - top) for value in logs))
+
+
+def rows_needed(error: float, rows: int, *, distance: float, confidence: float) -> int | None:
+    """How many rows would put the bound ``distance`` away from the estimate, if the estimate stays; ``None``: never."""
+    if distance <= 0:
+        return None
+    return math.ceil(rows * (quantile(confidence) * error / distance) ** 2)
+
+
+def holm(values: list[float]) -> list[float]:
+    """P-values adjusted so that the chance of any false alarm among them stays bounded (Holm 1979, SJS 6:65)."""
+    adjusted, running = [1.0] * len(values), 0.0
+    for rank, index in enumerate(sorted(range(len(values)), key=values.__getitem__)):
+        running = max(running, min(1.0, (len(values) - rank) * values[index]))
+        adjusted[index] = running
+    return adjusted

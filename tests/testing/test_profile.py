@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlops_gitops import canonical
+from mlops_gitops.errors import Refused
+from mlops_gitops.testing.engines import duckdb as engine
+from mlops_gitops.testing.profile import CATEGORIES, DECADES, EMPTY, Histogram, Profile, edges_of_range, merge
+
+SCHEMA = pa.schema({"x": pa.float64(), "n": pa.int64(), "c": pa.string(), "b": pa.bool_(), "t": pa.timestamp("us")})
+WANTED = engine.Wanted(edges={"x": edges_of_range(-1.0, 1.0)}, watched={"c": ("a", "b"), "n": (0, 3), "b": (True,)})
+
+rows = st.fixed_dictionaries(
+    {
+        "x": st.none() | st.floats(width=64),
+        "n": st.none() | st.integers(-(2**63), 2**63 - 1) | st.integers(0, 4),
+        "c": st.none() | st.sampled_from(["a", "b", "c", "", "é", "'", '"', "\U0001f600"]),
+        "b": st.none() | st.booleans(),
+        "t": st.none() | st.datetimes(),
+    }
+)
+
+
+def profile_of(records: list[dict[str, Any]], folder: Path, name: str) -> Profile:
+    path = folder / f"{name}.parquet"
+    pq.write_table(pa.Table.from_pylist(records, schema=SCHEMA), path)
+    return engine.scan(engine.source(path), WANTED).profile
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(rows, max_size=12), min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_the_profile_of_the_whole_is_the_merge_of_the_parts_in_any_order(shards: list[list[Any]], random: Any) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        parts = [profile_of(shard, folder, str(i)) for i, shard in enumerate(shards)]
+        whole = profile_of([row for shard in shards for row in shard], folder, "whole")
+    random.shuffle(parts)
+    assert merge(*parts) == whole
+    assert merge(parts[0], merge(*parts[1:]), EMPTY) == whole
+    assert merge(*parts).digest() == whole.digest()
+    assert len(canonical.encode(whole.document())) > 2
+
+
+def test_more_categories_than_are_kept_merge_exactly(tmp_path: Path) -> None:
+    records = [{"c": f"v{i * 7919 % 400}"} for i in range(3000)]
+    parts = [profile_of(records[i::3], tmp_path, str(i)) for i in range(3)]
+    whole = profile_of(records, tmp_path, "whole")
+    column = whole.column("c")
+    assert column is not None
+    assert merge(*parts) == whole
+    assert len(column.categories) == CATEGORIES
+    assert sum(c.count for c in column.categories) + column.others == 3000
+    assert column.distinct is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(-10, 10), max_size=50), st.floats(-5, 0), st.floats(0.5, 5))
+def test_edges_count_exactly_what_is_outside_a_range(values: list[float], low: float, high: float) -> None:
+    for bounds in ((low, high), (low, None), (None, high)):
+        edges = edges_of_range(*bounds)
+        assert list(edges) == sorted(set(edges))
+        counts = [0] * (len(edges) + 1)
+        for value in values:
+            counts[next((i for i, edge in enumerate(edges) if value <= edge), len(edges))] += 1
+        histogram = Histogram(edges, tuple(counts))
+        if bounds[0] is not None:
+            assert histogram.below(low) == sum(value < low for value in values)
+        if bounds[1] is not None:
+            assert histogram.above(high) == sum(value > high for value in values)
+
+
+def test_the_engine_fills_the_bins_as_the_record_says(tmp_path: Path) -> None:
+    values = [-1.0, math.nextafter(-1.0, -2), 1.0, math.nextafter(1.0, 2), 0.0, -0.0, math.nan, math.inf, None]
+    profile = profile_of([{"x": value} for value in values], tmp_path, "x")
+    column = profile.column("x")
+    assert column is not None
+    assert column.histogram is not None
+    assert (column.histogram.below(-1.0), column.histogram.above(1.0)) == (1, 1)
+    assert (column.nulls, column.nans, column.infinities) == (1, 1, 1)
+    assert sum(column.histogram.counts) == 6
+    assert column.maximum == math.nextafter(1.0, 2)
+
+
+def test_decades_are_sorted() -> None:
+    assert list(DECADES) == sorted(set(DECADES))
+
+
+def test_profiles_of_different_tables_do_not_merge(tmp_path: Path) -> None:
+    one = profile_of([{"x": 1.0}], tmp_path, "one")
+    path = tmp_path / "two.parquet"
+    pq.write_table(pa.table({"y": [1]}), path)
+    with pytest.raises(ValueError, match="the same columns"):
+        merge(one, engine.scan(engine.source(path), WANTED).profile)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_formats_agree(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"data.{suffix}"
+    records = [{"n": i, "c": "xy"[i % 2], "x": i / 4} for i in range(20)] + [{"n": None, "c": None, "x": None}]
+    if suffix == "csv":
+        lines = [",".join("" if value is None else str(value) for value in record.values()) for record in records]
+        path.write_text("n,c,x\n" + "\n".join(lines) + "\n")
+    elif suffix == "jsonl":
+        path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    else:
+        pq.write_table(pa.Table.from_pylist(records), path)
+    found = engine.scan(engine.source(path), engine.Wanted(keys=(("n",), ("c",)), distinct_rows=True))
+    assert [(c.name, c.type, c.nulls) for c in found.profile.columns] == [
+        ("n", "long", 1),
+        ("c", "string", 1),
+        ("x", "double", 1),
+    ]
+    assert found.distinct == {("n",): 21, ("c",): 3, (): 21}
+
+
+HOSTILE = ['a"b', "a'b", "x\") FROM read_text('/etc/passwd') --", "?", "select", "a b", "é\u202e", "$1", "{}", "a\\b"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_column_name_is_only_a_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "it's; drop.parquet"
+    pq.write_table(pa.table({name: ["a", "b", None], "other": [1, 2, 3]}), path)
+    wanted = engine.Wanted(watched={name: ("a", "'; --")}, keys=((name, "other"),), distinct_rows=True)
+    found = engine.scan(engine.source(path), wanted)
+    assert found.profile.columns[0].name == name
+    assert found.profile.columns[0].watched == (("a", 1), ("'; --", 0))
+    assert found.distinct[(name, "other")] == 3
+    assert engine.overlap(engine.source(path), engine.source(path), (name,)) == 2
+
+
+def test_the_connection_reads_its_file_and_nothing_else(tmp_path: Path) -> None:
+    path, secret = tmp_path / "it's.parquet", tmp_path / "secret.csv"
+    pq.write_table(pa.table({"a": [1]}), path)
+    secret.write_text("a\n1\n")
+    attempts = [
+        f"SELECT * FROM read_csv('{secret}')",  # noqa: S608
+        f"COPY (SELECT 1) TO '{tmp_path}/out.csv'",
+        f"ATTACH '{tmp_path}/other.db'",
+        "SET enable_external_access = true",
+        "SET allowed_paths = ['/etc/passwd']",
+        "INSTALL httpfs",
+        "SELECT * FROM read_csv('http://127.0.0.1:9/x.csv')",
+    ]
+    for attempt in attempts:
+        with pytest.raises(Refused), engine.opened(engine.source(path)) as connection:
+            connection.execute(attempt)
+    with engine.opened(engine.source(path)) as connection, pytest.raises(duckdb.Error):
+        connection.execute("SELECT * FROM glob('/etc/*')").fetchall()
+    assert {file.name for file in tmp_path.iterdir()} == {"it's.parquet", "secret.csv"}
+
+
+def test_a_path_with_a_wildcard_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="wildcard"):
+        engine.source(tmp_path / "*.parquet")
+
+
+def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="no format"):
+        engine.source(tmp_path / "data.pkl")
+    assert engine.source(tmp_path / "data.bin", media_type="text/csv").format == "csv"
+    assert engine.source(tmp_path / "data.csv.gz").format == "csv"
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "text"])
+def test_a_damaged_file_is_refused_in_words(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"a": list(range(1000))}), path)
+    whole = path.read_bytes()
+    path.write_bytes({"truncated": whole[: len(whole) // 2], "empty": b"", "text": b"a,b\n1,2\n"}[damage])
+    with pytest.raises(Refused, match=r"data.parquet cannot be read"):
+        engine.scan(engine.source(path), engine.Wanted())
+
+
+def test_a_header_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"c{i}" for i in range(5000)) + "\n" + ",".join("1" for _ in range(5000)) + "\n")
+    with pytest.raises(Refused, match="5000 columns"):
+        engine.scan(engine.source(path), engine.Wanted())
