@@ -1,0 +1,110 @@
+# ruff: noqa: INP001 - `launch` points Python at this folder; it is no package
+"""From a bare Python on a runner to the Action: the packages of ``uv.lock``, once a runner, then the code beside them.
+
+The packages lie in the runner's tool cache, in a folder named by the digest of the lock file, the extras and the
+Python, so a second step, job or run finds them.  The code is always the one of this very checkout.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import platform
+import secrets
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+RUNTIME = Path(__file__).resolve().parent
+ROOT = RUNTIME.parents[1]
+sys.path.insert(0, str(RUNTIME))
+
+import provision  # noqa: E402 - it lies beside this file
+
+
+def extras(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What the Action needs beyond the base: MLflow where the workflow asks for it, and nothing else."""
+    return ("mlflow",) if environ.get("MG_MLFLOW") == "true" else ()
+
+
+def key(lock: bytes, wanted: tuple[str, ...]) -> str:
+    """The name of the folder for these packages."""
+    parts = [hashlib.sha256(lock).hexdigest(), *wanted, sys.implementation.cache_tag, platform.machine()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+
+
+def cache(environ: Mapping[str, str]) -> Path:
+    """The first folder of the runner that can be written."""
+    named = [environ.get("RUNNER_TOOL_CACHE"), environ.get("RUNNER_TEMP"), tempfile.gettempdir()]
+    for name in filter(None, named):
+        folder = Path(name) / "mlops-gitops"
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+    raise provision.Unable("no folder of this runner can be written", hint="set RUNNER_TOOL_CACHE or RUNNER_TEMP")
+
+
+def install(home: Path, wanted: tuple[str, ...], *, tools: Path, environ: Mapping[str, str]) -> None:
+    """Fill ``home`` with the packages.  What the installers print is shown, and no line of it is obeyed."""
+    word = secrets.token_hex(16)
+    sys.stdout.write(f"::stop-commands::{word}\n")
+    sys.stdout.flush()
+    try:
+        uv = provision.uv(tools, environ)
+        provision.sync(ROOT, provision.Selection(home, extras=wanted, project=False), uv=uv, environ=environ)
+    finally:
+        sys.stdout.write(f"::{word}::\n")
+        sys.stdout.flush()
+
+
+def prepared(environ: Mapping[str, str]) -> Path:
+    """The Python that has the packages.  Two jobs that start together on one machine install them once."""
+    wanted = extras(environ)
+    folder = cache(environ)
+    home = folder / key((ROOT / "uv.lock").read_bytes(), wanted)
+    python, done = home / "bin" / "python", home / ".complete"
+    if not done.exists():
+        with home.with_suffix(".lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if not done.exists():
+                install(home, wanted, tools=folder / f"uv-{provision.PINNED_UV}", environ=environ)
+                done.touch()
+    return python
+
+
+def unable(problem: provision.Unable, environ: Mapping[str, str]) -> int:
+    """Say what is wrong where a person looks, and leave a result for later steps."""
+    text = f"{problem.message}. What to do: {problem.hint}".replace("%", "%25").replace("\n", "%0A")
+    sys.stdout.write(f"::error title=mlops-gitops set-up::{text}\n")
+    if environ.get("GITHUB_OUTPUT"):
+        with Path(environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as handle:
+            handle.write("result=error\n")
+    return 5
+
+
+def start(words: list[str]) -> int:
+    """Run the Action in this process, from this checkout."""
+    sys.path[0] = str(ROOT / "src")
+    from mlops_gitops.actions.__main__ import main
+
+    return main(words)
+
+
+def main(words: list[str], environ: Mapping[str, str]) -> int:
+    """``--ready``: this Python has the packages.  Otherwise find or make one that has, and become it."""
+    if words[:1] == ["--ready"]:
+        return start(words[1:])
+    try:
+        python = prepared(environ)
+    except provision.Unable as problem:
+        return unable(problem, environ)
+    sys.stdout.flush()
+    return os.execv(python, [str(python), "-I", __file__, "--ready", *words])  # noqa: S606 - argv, no shell
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,53 @@
+"""Workflow commands: the lines on standard output that a runner obeys.
+
+See "Workflow commands for GitHub Actions".  Whatever is put into one is escaped, so that no text can start another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterable, Iterator
+from typing import TextIO
+
+
+def data(text: str) -> str:
+    """``text`` as the message of a command."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def property_value(text: str) -> str:
+    """``text`` as a property of a command."""
+    return data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def annotation(level: str, message: str, *, title: str) -> str:
+    """One annotation without a place: ``level`` is ``error``, ``warning`` or ``notice``."""
+    return f"::{level} title={property_value(title)}::{data(message)}"
+
+
+def masks(secret: str) -> Iterator[str]:
+    """The commands that hide ``secret`` in the log: one for each line, because a runner compares line by line."""
+    for line in {secret.strip(), *map(str.strip, secret.splitlines())}:
+        if len(line) > 3:  # noqa: PLR2004 - a shorter mask would hide half of every log
+            yield f"::add-mask::{data(line)}"
+
+
+def mask(values: Iterable[str], out: TextIO) -> None:
+    """Hide every one of ``values`` from here on.  Comes before any use of them."""
+    for value in values:
+        out.writelines(line + "\n" for line in masks(value))
+    out.flush()
+
+
+@contextlib.contextmanager
+def stopped(out: TextIO) -> Iterator[None]:
+    """While this lasts, nothing that is printed is obeyed: it surrounds everything that other programs say."""
+    word = secrets.token_hex(16)
+    out.write(f"::stop-commands::{word}\n")
+    out.flush()
+    try:
+        yield
+    finally:
+        out.write(f"::{word}::\n")
+        out.flush()

@@ -1,0 +1,52 @@
+"""A token for one git URL, through the environment of git alone.
+
+git reads settings from ``GIT_CONFIG_COUNT``, ``GIT_CONFIG_KEY_n`` and ``GIT_CONFIG_VALUE_n`` (git-config(1)).  A header
+set there for one URL is sent to that URL and nowhere else, and stands in no argument list, no file and no log.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from mlops_gitops.errors import Misused
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def header(token: str) -> str:
+    """The Authorization header that GitHub takes for every kind of token."""
+    return "Authorization: Basic " + base64.b64encode(f"x-access-token:{token}".encode()).decode()
+
+
+def hidden(token: str) -> tuple[str, ...]:
+    """Every form of ``token`` that must never be read in a log."""
+    return (token, header(token).rpartition(" ")[2])
+
+
+def for_url(url: str, token: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """What to add to git's environment so that it shows ``token`` to ``url``.
+
+    The first of the two settings empties the list, so that a header left by another step is not sent beside ours.
+    Raises ``Misused`` where the token would travel in the clear.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        raise Misused(
+            "the input `token` is only sent over https, and `environments` is another kind of URL",
+            hint="write `environments` as https://…, or leave `token` out and use git's own credentials",
+            code="token-url",
+        )
+    first = _count(environ)
+    key = f"http.{url}.extraheader"
+    settings = {"GIT_CONFIG_COUNT": str(first + 2)}
+    for number, value in enumerate(("", header(token)), start=first):
+        settings[f"GIT_CONFIG_KEY_{number}"] = key
+        settings[f"GIT_CONFIG_VALUE_{number}"] = value
+    return settings
+
+
+def _count(environ: Mapping[str, str]) -> int:
+    text = environ.get("GIT_CONFIG_COUNT", "")
+    return int(text) if text.isascii() and text.isdigit() else 0

@@ -1,0 +1,59 @@
+"""The two files that a runner reads after a step: outputs for later steps, and the summary for people."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+SUMMARY_BYTES = 1024 * 1024
+"""What GitHub shows of one step's summary; a longer one is dropped whole, so it is cut here."""
+
+_CUT = "\n\n… the rest was cut here: GitHub shows one mebibyte of a step's summary. All of it is in `report-path`.\n"
+
+
+def rendered(values: Mapping[str, str]) -> str:
+    """``values`` in the form of ``GITHUB_OUTPUT``, each between delimiters that it cannot know."""
+    parts = []
+    for name, value in values.items():
+        if not re.fullmatch(r"[a-z][a-z-]*", name):
+            raise ValueError(f"{name!r} is no output name")
+        delimiter = f"mg-{secrets.token_hex(16)}"
+        parts.append(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+    return "".join(parts)
+
+
+def write(values: Mapping[str, str], path: Path | None) -> None:
+    """Append ``values`` for later steps.  Outside a runner there is no such file, and nothing is written."""
+    if path is not None:
+        with path.open("a", encoding="utf-8", errors="replace", newline="\n") as handle:
+            handle.write(rendered(values))
+
+
+def cut(text: str, room: int) -> str:
+    """``text`` in at most ``room`` bytes of UTF-8, at the end of a line, saying that it was cut."""
+    whole = text.encode(errors="replace")
+    if len(whole) <= room:
+        return whole.decode()
+    kept = whole[: max(0, room - len(_CUT.encode()))]
+    kept = kept[: kept.rfind(b"\n") + 1] or kept
+    return (kept.decode(errors="ignore") + _CUT) if room > len(_CUT.encode()) else ""
+
+
+def summarise(text: str, path: Path | None) -> None:
+    """Append ``text`` (Markdown) to the step's summary, as far as GitHub shows it."""
+    if path is not None:
+        used = path.stat().st_size if path.exists() else 0
+        with path.open("a", encoding="utf-8", newline="\n") as handle:
+            handle.write(cut(text.rstrip("\n") + "\n", SUMMARY_BYTES - used))
+
+
+def code(text: str, *, limit: int = 200) -> str:
+    """Untrusted ``text`` as a code span of Markdown: no mention, link, HTML, table cell or line can come out of it."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text.encode(errors="replace").decode())
+    plain = plain if len(plain) <= limit else plain[: limit - 1] + "…"
+    longest = max((len(run) for run in re.findall(r"`+", plain)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if longest or not plain.strip() else ""
+    return f"{fence}{space}{plain or ' '}{space}{fence}".replace("|", "\\|")
