@@ -1,0 +1,402 @@
+"""The model manifest as a frozen record: what a team claims about a model and wants for it.
+
+Built from a value that fits ``schemas/model.schema.json``; the field descriptions are there.  Defaults are applied
+here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from mlops_gitops.times import parse_duration
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone who answers for a document."""
+
+    name: str
+    email: str
+    role: str = "owner"
+    github: str | None = None
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Person:
+        """From one entry of ``metadata.owners``."""
+        return cls(value["name"], value["email"], value.get("role", "owner"), value.get("github"))
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """What passes: ``min`` ≤ value ≤ ``max``; an absent bound is ``None``."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any] | None) -> Threshold | None:
+        """From ``{min, max}``; ``None`` stays ``None``."""
+        return None if value is None else cls(value.get("min"), value.get("max"))
+
+    def allows(self, value: float) -> bool:
+        """Whether ``value`` passes."""
+        return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the model's signature; ``type`` is MLflow's name of it."""
+
+    name: str
+    type: str
+    required: bool = True
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Column:
+        """From one entry of ``spec.interface.inputs`` or ``outputs``."""
+        return cls(value["name"], value["type"], value.get("required", True))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The column with the truth, and the value of it that counts as positive."""
+
+    column: str
+    type: str
+    positive: Scalar | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """The model's signature."""
+
+    inputs: tuple[Column, ...]
+    outputs: tuple[Column, ...]
+    target: Target | None = None
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Interface:
+        """From ``spec.interface``."""
+        target = value.get("target")
+        return cls(
+            tuple(map(Column.from_value, value["inputs"])),
+            tuple(map(Column.from_value, value["outputs"])),
+            None if target is None else Target(target["column"], target["type"], target.get("positive")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How the model is made: an argv list that no shell ever sees, run in the manifest's folder."""
+
+    entrypoint: tuple[str, ...]
+    environment: Mapping[str, str]
+    timeout: timedelta | None = None
+    network: bool = False
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Training:
+        """From ``spec.training``."""
+        return cls(
+            tuple(value["entrypoint"]),
+            dict(value.get("environment", {})),
+            _duration(value.get("timeout")),
+            value.get("network", False),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set; ``digest`` is its SHA-256 in lower-case hexadecimal, ``uri`` a path beside the manifest or a URI."""
+
+    name: str
+    role: str
+    uri: str
+    digest: str | None = None
+    media_type: str | None = None
+    time_column: str | None = None
+    entity_column: str | None = None
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Dataset:
+        """From one entry of ``spec.data``."""
+        return cls(
+            value["name"],
+            value["role"],
+            value["uri"],
+            _sha256(value.get("digest")),
+            value.get("mediaType"),
+            value.get("timeColumn"),
+            value.get("entityColumn"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """What training produces; ``registered`` is the name in the MLflow registry, if any."""
+
+    format: str
+    path: str
+    digest: str | None = None
+    registered: str | None = None
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Artifact:
+        """From ``spec.artifact``."""
+        return cls(
+            value["format"], value["path"], _sha256(value.get("digest")), value.get("registry", {}).get("mlflow")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The same metric for each value of ``column`` that has at least ``min_rows`` rows."""
+
+    column: str
+    threshold: Threshold
+    min_rows: int = 1
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Slice:
+        """From one entry of a metric's ``slices``."""
+        return cls(
+            value["column"], Threshold.from_value(value["threshold"]) or Threshold(), int(value.get("minRows", 1))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number that the model must reach on a data set."""
+
+    name: str
+    dataset: str
+    threshold: Threshold
+    primary: bool = False
+    max_regression: float | None = None
+    claimed: float | None = None
+    slices: tuple[Slice, ...] = ()
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Metric:
+        """From one entry of ``spec.metrics``."""
+        return cls(
+            value["name"],
+            value["dataset"],
+            Threshold.from_value(value["threshold"]) or Threshold(),
+            value.get("primary", False),
+            value.get("maxRegression"),
+            value.get("claimed"),
+            tuple(map(Slice.from_value, value.get("slices", ()))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnTest:
+    """What is demanded of one column of the data."""
+
+    name: str
+    type: str | None = None
+    required: bool = True
+    range: Threshold | None = None
+    max_null_rate: float | None = None
+    domain: tuple[Scalar, ...] | None = None
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> ColumnTest:
+        """From one entry of ``spec.tests.data.columns``."""
+        domain = value.get("domain")
+        return cls(
+            value["name"],
+            value.get("type"),
+            value.get("required", True),
+            Threshold.from_value(value.get("range")),
+            value.get("maxNullRate"),
+            None if domain is None else tuple(domain),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """The largest share of test rows that may be in the training data, told apart by ``key``."""
+
+    key: tuple[str, ...]
+    max: float
+
+
+@dataclass(frozen=True, slots=True)
+class DataTests:
+    """What is demanded of the data."""
+
+    columns: tuple[ColumnTest, ...] = ()
+    rows: Threshold | None = None
+    unique: tuple[tuple[str, ...], ...] = ()
+    max_duplicate_rate: float | None = None
+    overlap: Overlap | None = None
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> DataTests:
+        """From ``spec.tests.data``."""
+        overlap = value.get("overlap")
+        return cls(
+            tuple(map(ColumnTest.from_value, value.get("columns", ()))),
+            Threshold.from_value(value.get("rows")),
+            tuple(map(tuple, value.get("unique", ()))),
+            value.get("maxDuplicateRate"),
+            None if overlap is None else Overlap(tuple(overlap["key"]), overlap["max"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LeakageTests:
+    """Limits for features that know the answer; ``known_at`` maps a feature to the column with the time it is known."""
+
+    max_single_feature_power: float | None = None
+    known_at: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTests:
+    """Limits for the model's behaviour."""
+
+    max_overfit_gap: float | None = None
+    baseline: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """Everything that is tested beyond the metrics; an absent section demands nothing."""
+
+    data: DataTests = DataTests()
+    leakage: LeakageTests = LeakageTests()
+    model: ModelTests = ModelTests()
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Tests:
+        """From ``spec.tests``."""
+        leakage, model = value.get("leakage", {}), value.get("model", {})
+        return cls(
+            DataTests.from_value(value.get("data", {})),
+            LeakageTests(leakage.get("maxSingleFeaturePower"), leakage.get("knownAt")),
+            ModelTests(model.get("maxOverfitGap"), model.get("baseline")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How the model is served.  ``latency_p95`` is in seconds, ``throughput`` in requests per second."""
+
+    pattern: str = "rest"
+    strategy: str = "rolling"
+    steps: tuple[int, ...] = ()
+    cpu: str | None = None
+    memory: str | None = None
+    gpu: int = 0
+    latency_p95: float | None = None
+    throughput: float | None = None
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Serving:
+        """From ``spec.serving``."""
+        rollout, resources, objective = (value.get(key, {}) for key in ("rollout", "resources", "objective"))
+        return cls(
+            value.get("pattern", "rest"),
+            rollout.get("strategy", "rolling"),
+            tuple(rollout.get("steps", ())),
+            resources.get("cpu"),
+            resources.get("memory"),
+            int(resources.get("gpu", 0)),
+            objective.get("latencyP95"),
+            objective.get("throughput"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Monitoring:
+    """When a running model must be looked at again."""
+
+    max_age: timedelta | None = None
+    drift_metric: str | None = None
+    drift_max: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One manifest.  ``value`` is the whole document, for what has no field here (``lineage``, ``x-`` keys)."""
+
+    name: str
+    version: str
+    description: str
+    owners: tuple[Person, ...]
+    license: str
+    risk_tier: str
+    tags: Mapping[str, str]
+    repository: str | None
+    training: Training
+    lock: str
+    data: tuple[Dataset, ...]
+    artifact: Artifact
+    interface: Interface
+    task: str
+    metrics: tuple[Metric, ...]
+    tests: Tests
+    reproducibility: str
+    serving: Serving
+    monitoring: Monitoring
+    keep: int
+    value: Mapping[str, Any]
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Model:
+        """From a document that fits the schema."""
+        metadata, spec = value["metadata"], value["spec"]
+        monitoring = spec.get("monitoring", {})
+        drift = monitoring.get("drift", {})
+        return cls(
+            name=metadata["name"],
+            version=metadata["version"],
+            description=metadata["description"],
+            owners=tuple(map(Person.from_value, metadata["owners"])),
+            license=metadata["license"],
+            risk_tier=metadata["riskTier"],
+            tags=dict(metadata.get("tags", {})),
+            repository=spec.get("source", {}).get("repository"),
+            training=Training.from_value(spec["training"]),
+            lock=spec["dependencies"]["lock"],
+            data=tuple(map(Dataset.from_value, spec["data"])),
+            artifact=Artifact.from_value(spec["artifact"]),
+            interface=Interface.from_value(spec["interface"]),
+            task=spec["task"],
+            metrics=tuple(map(Metric.from_value, spec["metrics"])),
+            tests=Tests.from_value(spec.get("tests", {})),
+            reproducibility=spec.get("reproducibility", {}).get("class", "statistical"),
+            serving=Serving.from_value(spec.get("serving", {})),
+            monitoring=Monitoring(_duration(monitoring.get("maxAge")), drift.get("metric"), drift.get("max")),
+            keep=int(spec.get("rollback", {}).get("keep", 1)),
+            value=value,
+        )
+
+    @property
+    def primary(self) -> Metric:
+        """The metric that decides between champion and challenger: the one marked so, else the first."""
+        return next((one for one in self.metrics if one.primary), self.metrics[0])
+
+    def dataset(self, name: str) -> Dataset | None:
+        """The data set of that name."""
+        return next((one for one in self.data if one.name == name), None)
+
+    def of_role(self, role: str) -> tuple[Dataset, ...]:
+        """The data sets of a role, such as ``training``."""
+        return tuple(one for one in self.data if one.role == role)
+
+
+def _sha256(digest: Mapping[str, str] | None) -> str | None:
+    return None if digest is None else digest["sha256"]
+
+
+def _duration(text: str | None) -> timedelta | None:
+    return None if text is None else parse_duration(text)
