@@ -107,15 +107,10 @@ def rollback(
             by=by,
             reason=reason,
             since=moment,
-            until=None,
-            gate=None,
-            evidence=None,
         )
         files = {
             **_files(receipt, snapshot, signer),
-            layout.controls(wish.environment, wish.model): controls.render(
-                wish.environment, wish.model, (*slot.controls, hold)
-            ),
+            **controls.adding(slot, hold),
         }
         return Proposal(Answered(wish, decision, receipt), files, _message([receipt], snapshot))
 

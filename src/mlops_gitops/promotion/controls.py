@@ -7,13 +7,12 @@ that writing this file is not enough to open a gate.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from mlops_gitops import canonical, times
 from mlops_gitops.canonical import JSON
 from mlops_gitops.errors import Misused
-from mlops_gitops.manifests.control import Control
+from mlops_gitops.manifests.control import Control, ControlFile
 from mlops_gitops.promotion import layout
 from mlops_gitops.promotion.snapshot import Slot
 from mlops_gitops.promotion.store import Files
@@ -61,7 +60,7 @@ def adding(slot: Slot, control: Control) -> Files:
     if any(one.id == control.id for one in slot.controls):
         return {}
     path = layout.controls(slot.environment.name, slot.model)
-    return {path: render(slot.environment.name, slot.model, (*slot.controls, control))}
+    return {path: ControlFile(slot.environment.name, slot.model, (*slot.controls, control)).render()}
 
 
 def lifting(slot: Slot, control_id: str) -> Files:
@@ -75,32 +74,4 @@ def lifting(slot: Slot, control_id: str) -> Files:
             code="no-control",
         )
     path = layout.controls(slot.environment.name, slot.model)
-    return {path: render(slot.environment.name, slot.model, left) if left else None}
-
-
-def render(environment: str, model: str, controls: Sequence[Control]) -> bytes:
-    """The file of a slot's controls."""
-    import yaml
-
-    document = {
-        "apiVersion": "mlops-gitops/v1",
-        "kind": "Control",
-        "metadata": {"environment": environment, "model": model},
-        "spec": {"controls": [_document(one) for one in controls]},
-    }
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120).encode()
-
-
-def _document(control: Control) -> dict[str, str]:
-    fields = {
-        "id": control.id,
-        "type": control.type,
-        "release": control.release,
-        "by": control.by,
-        "reason": control.reason,
-        "since": times.format_instant(control.since),
-        "until": times.format_instant(control.until) if control.until else None,
-        "gate": control.gate,
-        "evidence": control.evidence,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
+    return {path: ControlFile(slot.environment.name, slot.model, left).render() if left else None}

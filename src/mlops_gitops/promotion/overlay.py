@@ -74,13 +74,8 @@ _ANNOTATIONS = (
 
 def files(environment: str, release: Release) -> dict[str, bytes]:
     """The files of a new slot's overlay: path → bytes."""
-    if release.serving_pattern == "rest":
-        kind, serving = "InferenceService", _INFERENCE_SERVICE
-        fields = (*_ANNOTATIONS, ("artifactUri", "spec.predictor.model.storageUri"))
-    else:
-        kind, serving = "Deployment", _DEPLOYMENT
-        container = "spec.template.spec.containers.0"
-        fields = (*_ANNOTATIONS, ("image", f"{container}.image"), ("artifactUri", f"{container}.env.0.value"))
+    kind, serving, filled = _ONLINE if release.serving_pattern == "rest" else _OFFLINE
+    fields = (*_ANNOTATIONS, *filled)
     model = release.name
     replacements = "".join(
         _REPLACEMENT.format(model=model, kind=kind, field=field, path=path) for field, path in fields
@@ -92,6 +87,17 @@ def files(environment: str, release: Release) -> dict[str, bytes]:
         ).encode(),
     }
 
+
+_ONLINE = ("InferenceService", _INFERENCE_SERVICE, (("artifactUri", "spec.predictor.model.storageUri"),))
+_OFFLINE = (
+    "Deployment",
+    _DEPLOYMENT,
+    (
+        ("image", "spec.template.spec.containers.0.image"),
+        ("artifactUri", "spec.template.spec.containers.0.env.0.value"),
+    ),
+)
+"""Kind of resource, its first form, and which value of the pointer goes where."""
 
 _KSERVE_FORMATS = {
     "sklearn-pickle": "sklearn",

@@ -157,9 +157,7 @@ def outcome(judgements: tuple[Judgement, ...]) -> Outcome:
 
 def in_force(control: Control, release: str, *, now: datetime) -> bool:
     """Whether a control applies to ``release`` at ``now``."""
-    return (
-        control.release in {None, release} and control.since <= now and (control.until is None or now < control.until)
-    )
+    return control.release in {None, release} and control.holds(now)
 
 
 def _restrictions(case: Situation, *, now: datetime, frozen: bool) -> Iterator[Judgement]:
@@ -175,8 +173,8 @@ def _restrictions(case: Situation, *, now: datetime, frozen: bool) -> Iterator[J
         elif control.type == "freeze" and frozen:
             yield Judgement("freeze", Answer.PENDING, said)
     for freeze in case.slot.environment.freezes if frozen else ():
-        if freeze.start <= now < freeze.end:
-            until = times.format_instant(freeze.end)
+        if freeze.holds(now):
+            until = times.format_instant(freeze.until)
             yield Judgement(
                 "freeze", Answer.PENDING, f"{case.slot.environment.name} is frozen until {until}: {freeze.reason}"
             )

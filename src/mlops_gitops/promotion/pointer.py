@@ -22,7 +22,7 @@ def render(release: Release) -> bytes:
         "artifactUri": artifact.uri,
         "artifactDigest": f"sha256:{artifact.digest}",
         "artifactFormat": artifact.format,
-        "image": f"{release.image.uri}@{release.image.digest}" if release.image else "",
+        "image": release.image.reference if release.image else "",
         "revision": release.source.revision,
         "servingPattern": release.serving_pattern,
     }

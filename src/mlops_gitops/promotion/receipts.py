@@ -30,7 +30,8 @@ class Receipt:
     """One promotion or rollback.
 
     ``sequence`` counts from one within the slot; ``previous`` is the SHA-256 of the receipt file before it;
-    ``replaced`` the release that ran before; ``base`` the commit that was judged; ``pointer`` the SHA-256 of the pointer file.
+    ``replaced`` the release that ran before; ``base`` the commit that was judged;
+    ``pointer`` the SHA-256 of the pointer file.
     """
 
     action: str

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from mlops_gitops import canonical
 from mlops_gitops.errors import Failure
@@ -84,16 +85,14 @@ class _Tip:
             for name in self._tree.names(f"releases/{model}"):
                 self.counted["releases"] += 1
                 path = f"releases/{model}/{name}"
-                found = _problem(
-                    "release", path, lambda m=model, n=name: self._snapshot.release(m, n.removesuffix(".yaml"))
-                )
+                found = _problem("release", path, partial(self._snapshot.release, model, name.removesuffix(".yaml")))
                 if layout.DIGEST.fullmatch(name.removesuffix(".yaml")) is None or not name.endswith(".yaml"):
                     found = Problem("release", path, "its name is not that of a release")
                 if found is not None:
                     whole = False
                     yield found
             broken = (
-                _problem("release-line", f"releases/{model}", lambda m=model: self._snapshot.line(m)) if whole else None
+                _problem("release-line", f"releases/{model}", partial(self._snapshot.line, model)) if whole else None
             )
             if broken is not None:
                 yield broken
@@ -122,7 +121,7 @@ class _Tip:
     def slots(self) -> Iterator[Problem]:
         for environment in self._tree.names("environments"):
             broken = _problem(
-                "environment", layout.environment(environment), lambda e=environment: self._snapshot.environment(e)
+                "environment", layout.environment(environment), partial(self._snapshot.environment, environment)
             )
             if broken is not None:
                 yield broken
@@ -169,7 +168,7 @@ class _Tip:
             yield Problem("pointer", path, "pointer and receipts do not agree: one of them is missing")
             return
         last = chain[-1].receipt
-        broken = _problem("pointer", path, lambda: self._snapshot.release(model, last.release))
+        broken = _problem("pointer", path, partial(self._snapshot.release, model, last.release))
         if broken is not None:
             yield broken
         elif (
