@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mlops_gitops.actions import credentials
+from mlops_gitops.errors import Misused
+from servers.git_http import serve
+
+
+def ls_remote(url: str, environ: dict[str, str], home: Path) -> int:
+    whole = {"PATH": os.environ["PATH"], "HOME": str(home), "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1"}
+    return subprocess.run(
+        ["git", "ls-remote", url], env={**whole, **environ}, capture_output=True, check=False
+    ).returncode
+
+
+def test_git_shows_the_token_to_its_url_and_to_no_other(tmp_path: Path) -> None:
+    with serve(tmp_path / "a", tokens={"t0ken": "read"}) as server, serve(tmp_path / "b", anonymous="read") as other:
+        for shop in (server, other):
+            shop.create("store")
+        server.create("store-2")
+        environ = credentials.for_url(server.url_of("store"), "t0ken", {})
+
+        assert ls_remote(server.url_of("store"), environ, tmp_path) == 0
+        assert ls_remote(server.url_of("store-2"), environ, tmp_path) != 0
+        assert ls_remote(other.url_of("store"), environ, tmp_path) == 0
+
+        assert {request.token for request in server.requests if "store.git" in request.path} == {"t0ken"}
+        assert {request.token for request in server.requests if "store-2" in request.path} == {None}
+        assert {request.token for request in other.requests} == {None}
+
+
+def test_a_header_that_another_step_left_is_not_sent_beside_ours(tmp_path: Path) -> None:
+    with serve(tmp_path / "a", tokens={"t0ken": "read"}) as server:
+        server.create("store")
+        (tmp_path / ".gitconfig").write_text(f'[http "{server.url}/"]\n\textraheader = Authorization: Basic left\n')
+        environ = credentials.for_url(server.url_of("store"), "t0ken", {})
+        assert ls_remote(server.url_of("store"), environ, tmp_path) == 0
+        assert {request.headers["Authorization"] for request in server.requests} == {
+            credentials.header("t0ken").partition(": ")[2]
+        }
+
+
+def test_settings_that_are_there_stay(tmp_path: Path) -> None:
+    before = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "http.extraheader", "GIT_CONFIG_VALUE_0": "X-Kept: yes"}
+    with serve(tmp_path / "a", tokens={"t0ken": "read"}) as server:
+        server.create("store")
+        added = credentials.for_url(server.url_of("store"), "t0ken", before)
+        assert added["GIT_CONFIG_COUNT"] == "3"
+        assert ls_remote(server.url_of("store"), {**before, **added}, tmp_path) == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://git.example.com/store.git",
+        "ssh://git@git.example.com/store.git",
+        "/srv/store.git",
+        "git@git.example.com:s",
+    ],
+)
+def test_a_token_never_travels_in_the_clear(url: str) -> None:
+    with pytest.raises(Misused, match="only sent over https"):
+        credentials.for_url(url, "t0ken", {})
+
+
+def test_every_form_of_the_token_is_hidden() -> None:
+    assert credentials.header("t0ken").endswith(credentials.hidden("t0ken")[1])
