@@ -18,6 +18,7 @@ import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path, PurePosixPath
 
 from mlops_gitops.canonical import JSON
@@ -57,15 +58,15 @@ def of_artifact(path: Path, *, workers: int = 4) -> Artifact:
 
     Raises ``Refused`` for what cannot be shipped faithfully, ``WorldFailed`` for what cannot be read.
     """
-    names = list(_names(path))
-    if not names:
+    found = list(names(path))
+    if not found:
         raise Refused(
             f"the artifact {path} holds no file",
             hint="point artifact.path at what training wrote",
             code="artifact-empty",
         )
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        files = tuple(pool.map(lambda name: of_file(path / name, name=name), names))
+        files = tuple(pool.map(lambda name: of_file(path / name, name=name), found))
     return combined(files)
 
 
@@ -78,14 +79,8 @@ def combined(files: tuple[FileDigest, ...]) -> Artifact:
 
 def of_file(path: Path, *, name: str = SINGLE) -> FileDigest:
     """SHA-256 and size of one regular file, streamed.  A file that changes while it is read is refused."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    with os.fdopen(descriptor, "rb", buffering=0) as stream:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise _special(path)
+    with open_regular(path) as stream:
+        before = os.fstat(stream.fileno())
         digest, size = hashlib.sha256(), 0
         try:
             while chunk := stream.read(_CHUNK):
@@ -93,7 +88,7 @@ def of_file(path: Path, *, name: str = SINGLE) -> FileDigest:
                 size += len(chunk)
         except OSError as error:
             raise _unreadable(path, error) from error
-        after = os.fstat(descriptor)
+        after = os.fstat(stream.fileno())
     if _mark(before) != _mark(after) or size != after.st_size:
         raise Refused(
             f"{path} changed while it was read",
@@ -101,6 +96,19 @@ def of_file(path: Path, *, name: str = SINGLE) -> FileDigest:
             code="artifact-changed",
         )
     return FileDigest(name=name, digest=digest.hexdigest(), size=size)
+
+
+def open_regular(path: Path) -> FileIO:
+    """The file at ``path``, open for reading and certainly a regular file: no link is followed, no pipe waited for."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    stream = FileIO(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        stream.close()
+        raise _special(path)
+    return stream
 
 
 def verify(path: Path, expected: Artifact) -> None:
@@ -129,7 +137,8 @@ def difference(expected: Artifact, found: Artifact) -> str:
     return f"its root digest is {found.digest}, expected {expected.digest}"
 
 
-def _names(path: Path) -> Iterator[str]:
+def names(path: Path) -> Iterator[str]:
+    """The POSIX path of every file below ``path``, or ``SINGLE`` where it is a file; refuses as ``of_artifact``."""
     mode = _mode(path)
     if stat.S_ISREG(mode):
         yield SINGLE

@@ -11,6 +11,7 @@ _NEVER_CALLED = {("numpy", "ndarray"), ("numpy", "matrix"), ("numpy", "recarray"
 _RECONSTRUCT = {("numpy._core.multiarray", "_reconstruct"), ("numpy.core.multiarray", "_reconstruct")}
 _BYTES = {("builtins", "bytes"), ("builtins", "bytearray"), ("__builtin__", "bytes"), ("__builtin__", "bytearray")}
 _RECONSTRUCTOR = {("copyreg", "_reconstructor"), ("copy_reg", "_reconstructor")}
+_RETURN_NO_TEXT = ("numpy", "pandas", "scipy", "sklearn", "joblib")
 _MAPPINGS = {
     ("collections", "OrderedDict"),
     ("collections", "defaultdict"),
@@ -92,5 +93,5 @@ def makes_wrapper(maker: Value, args: Value) -> bool:
 def is_no_text(value: Value) -> bool:
     """Whether an unpickler certainly refuses ``value`` as a name, because it is no ``str``."""
     if isinstance(value, Made):
-        return value.maker is not None and value.maker.module.startswith(("numpy", "pandas", "scipy", "joblib"))
+        return value.maker is not None and value.maker.module.startswith(_RETURN_NO_TEXT)
     return not isinstance(value, str)

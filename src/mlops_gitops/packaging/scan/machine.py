@@ -17,28 +17,11 @@ from mlops_gitops.packaging.scan.problems import shown
 from mlops_gitops.packaging.scan.values import Global, Items, Made, Opaque, Value
 
 _OLD_PROTOCOLS: Final = 3  # below it, an unpickler translates Python 2 names
-_CONSTANTS: Final = [
-    "INT",
-    "BININT",
-    "BININT1",
-    "BININT2",
-    "LONG",
-    "LONG1",
-    "LONG4",
-    "STRING",
-    "BINSTRING",
-    "SHORT_BINSTRING",
-    "BINBYTES",
-    "SHORT_BINBYTES",
-    "BINBYTES8",
-    "BYTEARRAY8",
-    "UNICODE",
-    "SHORT_BINUNICODE",
-    "BINUNICODE",
-    "BINUNICODE8",
-    "FLOAT",
-    "BINFLOAT",
-]
+_CONSTANTS: Final = (
+    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
+    *("STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
+    *("UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"),
+)
 _EXTENSIONS: Final = ("EXT1", "EXT2", "EXT4")
 
 Complain = Callable[[str, str], None]
