@@ -1,0 +1,1 @@
+"""The whole path on real data, on this machine, as a user would type it."""
