@@ -1,0 +1,155 @@
+"""Runs a workflow for real, with act in host mode, and gives back what its steps left: never what a log says.
+
+act runs under an empty environment of our own, in a folder of its own, so that neither this machine's settings nor the
+tools on its ``PATH`` leak into a job.  The Actions come from a copy of this checkout, as a tag of ours would give them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCT = ("actions", "src", "schemas", "pyproject.toml", "uv.lock", "README.md", "LICENSE")
+ACT = Path(sys.executable).parent / "act"
+REPOSITORY = "airline/models"
+SECONDS = 120
+
+COLLECT = """
+      - if: always()
+        env:
+          STEPS: ${{ toJSON(steps) }}
+        run: |
+          printf '%s' "$STEPS" >"$COLLECTED/steps.json"
+          cp "$GITHUB_STEP_SUMMARY" "$COLLECTED/summary.md" || true
+          cp "$RUNNER_TEMP"/mlops-gitops-* "$COLLECTED" || true
+          pwd >"$COLLECTED/workspace.txt"
+          find . "$RUNNER_TEMP" -name '*pwned*' >"$COLLECTED/pwned.txt"
+"""
+"""The last step of every workflow here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What is left of a run."""
+
+    succeeded: bool
+    steps: dict[str, Any]
+    collected: Path
+    pwned: tuple[str, ...]
+
+    def outputs(self, step: str) -> dict[str, str]:
+        """The outputs of one step."""
+        found: dict[str, str] = self.steps[step]["outputs"]
+        return found
+
+    def document(self, step: str, output: str) -> Any:
+        """The JSON file that an output names, as the last step kept it."""
+        name = Path(self.outputs(step)[output]).name
+        return json.loads((self.collected / name).read_text(encoding="utf-8"))
+
+
+def stage(folder: Path) -> Path:
+    """A copy of what a tag of this project holds, without what was built here."""
+    for name in PRODUCT:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The whole environment of act: nothing of this machine but where programs are and which certificates it trusts."""
+    kept = {name: os.environ[name] for name in ("SSL_CERT_FILE",) if name in os.environ}
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8", **kept}
+
+
+def run(
+    steps: str,
+    *,
+    product: Path,
+    folder: Path,
+    event: str,
+    payload: Mapping[str, Any],
+    files: Mapping[str, str | bytes] | None = None,
+    environ: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> Ran:
+    """Run one job of ``steps`` in a repository that holds ``files``, as ``event`` would start it."""
+    repository, home, collected = folder / "repository", folder / "home", folder / "collected"
+    for path in (repository, home, collected):
+        path.mkdir(parents=True)
+    indented = "".join(f"      {line}\n" if line else "\n" for line in steps.strip("\n").splitlines())
+    workflow = (
+        f"on: [{event}]\npermissions: {{}}\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n{indented}{COLLECT}"
+    )
+    for name, content in {**(files or {}), ".github/workflows/run.yml": workflow}.items():
+        target = repository / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
+    _commit(repository, home)
+    (folder / "event.json").write_text(json.dumps({"number": 1, **payload}))
+    (folder / "secrets").write_text("".join(f"{name}={json.dumps(value)}\n" for name, value in (secrets or {}).items()))
+    variables = {
+        "COLLECTED": str(collected),
+        "MG_PYTHON": sys.executable,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **(environ or {}),
+    }
+    done = subprocess.run(
+        [
+            str(ACT), event, "--platform", "ubuntu-latest=-self-hosted", "--no-cache-server", "--action-offline-mode",
+            "--local-repository", f"mlops-gitops/mlops-gitops@v1={product}",
+            "--eventpath", str(folder / "event.json"), "--secret-file", str(folder / "secrets"),
+            *(word for name, value in variables.items() if value for word in ("--env", f"{name}={value}")),
+        ],
+        cwd=repository, env=environment(home), capture_output=True, timeout=SECONDS, check=False,
+    )  # fmt: skip
+    if not (collected / "steps.json").exists():
+        raise AssertionError(
+            f"act did not reach the last step:\n{done.stdout.decode()[-4000:]}{done.stderr.decode()[-2000:]}"
+        )
+    return Ran(
+        succeeded=done.returncode == 0,
+        steps=json.loads((collected / "steps.json").read_text()),
+        collected=collected,
+        pwned=tuple((collected / "pwned.txt").read_text().split()),
+    )
+
+
+def pull_request(*, title: str = "A change", branch: str = "change", fork: bool = False) -> dict[str, Any]:
+    """The part of GitHub's payload of a pull request that anything here reads."""
+    head = {"full_name": "stranger/models" if fork else REPOSITORY}
+    return {
+        "action": "opened",
+        "pull_request": {
+            "number": 1,
+            "title": title,
+            "head": {"ref": branch, "sha": "1" * 40, "repo": head},
+            "base": {"ref": "main", "sha": "2" * 40, "repo": {"full_name": REPOSITORY}},
+        },
+        "repository": {"full_name": REPOSITORY, "default_branch": "main"},
+    }
+
+
+def _commit(repository: Path, home: Path) -> None:
+    (home / ".config" / "act").mkdir(parents=True)
+    (home / ".config" / "act" / "actrc").write_text("--platform ubuntu-latest=-self-hosted\n")
+    who = ["-c", "user.name=Ada Example", "-c", "user.email=ada@example.com"]
+    for words in (
+        ["init", "--quiet", "--initial-branch=main"],
+        ["remote", "add", "origin", f"https://github.com/{REPOSITORY}"],
+        ["add", "--all"],
+        [*who, "commit", "--quiet", "--message", "First commit"],
+    ):
+        subprocess.run(["git", *words], cwd=repository, env=environment(home), check=True, capture_output=True)
