@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from mlops_gitops.adapters.git import Repository, cache_folder
@@ -13,6 +14,7 @@ from mlops_gitops.evidence.signing import OpenSigner, open_signer
 from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.project import Project
 from mlops_gitops.manifests.trust import Trust
+from mlops_gitops.promotion.snapshot import Snapshot
 
 PROJECT = "mlops-gitops.yaml"
 
@@ -65,8 +67,26 @@ def cache(world: World) -> Path:
     return world.cwd / cache_folder(world.environ)
 
 
-def signer(arguments: argparse.Namespace, world: World, trust: Trust) -> OpenSigner:
-    """The key that the command signs with.  Raises ``Misused`` where none is named."""
+def actor(arguments: argparse.Namespace, world: World) -> str:
+    """Who gives the command, for the record.  Raises ``Misused`` where nothing says."""
+    name = arguments.by or world.environ.get("GITHUB_ACTOR") or world.environ.get("USER")
+    if not name:
+        raise Misused("nobody is named who does this", hint="give --by NAME", code="no-actor")
+    return str(name)
+
+
+def require_model(snapshot: Snapshot, model: str) -> None:
+    """Raises ``Misused`` where a model has no release."""
+    if not snapshot.release_ids(model):
+        known = ", ".join(snapshot.models()) or "none"
+        raise Misused(f"there is no release of {model!r}", hint=f"models with a release: {known}", code="no-model")
+
+
+def signer(arguments: argparse.Namespace, world: World, trust: Callable[[], Trust]) -> OpenSigner:
+    """The key that the command signs with; ``trust`` is asked for only where a key service needs a public key.
+
+    Raises ``Misused`` where none is named.
+    """
     uri = arguments.key or world.environ.get("MG_KEY")
     if not uri:
         raise Misused(
@@ -77,5 +97,6 @@ def signer(arguments: argparse.Namespace, world: World, trust: Trust) -> OpenSig
     scheme, _, rest = uri.partition(":")
     if scheme == "file2":
         uri = f"file2:{world.cwd / rest}"
-    known = [key for one in trust.signers for key in public_keys(one)]
-    return open_signer(uri, environ=world.environ, known=known)
+    return open_signer(
+        uri, environ=world.environ, known=lambda: [key for one in trust().signers for key in public_keys(one)]
+    )

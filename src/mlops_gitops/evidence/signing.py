@@ -7,7 +7,7 @@ an environment variable) for keys that we hold ourselves, and every scheme that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,16 +62,16 @@ class OpenSigner:
             ) from error
 
 
-def open_signer(uri: str, *, environ: Mapping[str, str], known: Iterable[PublicKey]) -> OpenSigner:
+def open_signer(uri: str, *, environ: Mapping[str, str], known: Callable[[], Iterable[PublicKey]]) -> OpenSigner:
     """The signer named by ``uri``.
 
-    ``known`` are the public keys of ``trust/``: a key service is asked to sign with the one whose id stands behind
+    ``known`` gives the public keys of ``trust/``: a key service is asked to sign with the one whose id stands behind
     ``#`` in the URI.  Raises ``Misused`` or ``WorldFailed``; no message holds any part of a private key.
     """
     scheme, _, rest = uri.partition(":")
     if scheme in OWN_SCHEMES and rest:
         return _own(_private_pem(scheme, rest, environ), uri)
-    return _service(uri, known)
+    return _service(uri, known())
 
 
 def _private_pem(scheme: str, name: str, environ: Mapping[str, str]) -> bytes:

@@ -1,0 +1,120 @@
+"""``control``: stop a release, stop an environment, or set a gate aside; always with who, why and until when."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import datetime
+
+from mlops_gitops import times
+from mlops_gitops.cli import session
+from mlops_gitops.cli.world import World
+from mlops_gitops.errors import Misused
+from mlops_gitops.promotion import controls, publish
+from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.promotion.store import Tree
+from mlops_gitops.promotion.transaction import Proposal, Settled, settle
+
+EXAMPLE = """
+mlops-gitops control hold flight-delays --in prod --reason "wait for the audit" --until 2026-12-01T00:00:00Z
+mlops-gitops control veto flight-delays --in prod --release 1.2.0 --reason "trained on the wrong months"
+mlops-gitops control waive flight-delays --in dev --release 1.1.0 --gate scan --reason "…" --until 2026-12-01T00:00:00Z
+mlops-gitops control lift hold-0a1b2c3d4e5f flight-delays --in prod
+"""
+
+KINDS = {
+    "hold": "nothing, or not this release, may enter until it is lifted",
+    "veto": "this release may never enter",
+    "freeze": "nothing may enter until a time",
+    "waive": "set one gate aside for one release until a time, signed",
+    "lift": "remove a control",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's own options: one sub-command for each kind."""
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    for kind, purpose in KINDS.items():
+        one = kinds.add_parser(kind, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+        one.add_argument(
+            "--format", choices=("text", "json"), default=argparse.SUPPRESS, help="how to print (default: text)"
+        )
+        if kind == "lift":
+            one.add_argument("id", metavar="ID", help="the control, as `explain` and `status` show it")
+        one.add_argument("model", metavar="MODEL", help="the model")
+        one.add_argument("--in", dest="environment", metavar="ENV", required=True, help="the environment")
+        if kind != "lift":
+            _describe(one, kind)
+        session.add_repository_options(one)
+        if kind == "waive":
+            session.add_key_option(one)
+        else:
+            one.add_argument("--by", help="who does it (default: $GITHUB_ACTOR, else $USER)")
+
+
+def _describe(parser: argparse.ArgumentParser, kind: str) -> None:
+    parser.add_argument("--reason", required=True, help="why; it is shown to whoever is stopped by it")
+    parser.add_argument("--until", metavar="TIME", required=kind in {"freeze", "waive"}, help="when it ends, in UTC")
+    parser.add_argument("--release", required=kind in {"veto", "waive"}, help="an id, its beginning, or a version")
+    if kind == "waive":
+        parser.add_argument("--gate", required=True, help="the kind of evidence that is not demanded")
+
+
+def run(arguments: argparse.Namespace, world: World) -> int:
+    """Write or lift it, and tell."""
+    settled = _waive(arguments, world) if arguments.kind == "waive" else _change(arguments, world)
+    word = "lifted" if arguments.kind == "lift" else "written"
+    if arguments.format == "json":
+        result = word if settled.commit else "nothing-to-do"
+        world.print(json.dumps({"result": result, "control": settled.result, "commit": settled.commit}, indent=2))
+    else:
+        done = word if settled.commit else "there already; nothing to do"
+        world.print(f"{settled.result} on {arguments.model} in {arguments.environment}: {done}")
+    return 0
+
+
+def _change(arguments: argparse.Namespace, world: World) -> Settled[str]:
+    until = _instant(arguments.until) if arguments.kind != "lift" and arguments.until else None
+    by = session.actor(arguments, world)
+
+    def propose(tree: Tree) -> Proposal[str]:
+        snapshot = Snapshot(tree)
+        slot = snapshot.slot(arguments.environment, arguments.model)
+        if arguments.kind == "lift":
+            message = f"Lift {arguments.id} on {arguments.model} in {arguments.environment}, by {by}\n"
+            return Proposal(arguments.id, controls.lifting(slot, arguments.id), message)
+        control = controls.new(
+            arguments.kind,
+            slot,
+            release=snapshot.find_release(arguments.model, arguments.release) if arguments.release else None,
+            by=by,
+            reason=arguments.reason,
+            since=world.now(),
+            until=until,
+        )
+        message = f"{arguments.kind.capitalize()} {arguments.model} in {arguments.environment}, by {by}\n"
+        return Proposal(control.id, controls.adding(slot, control), message)
+
+    return settle(session.repository(arguments, world), propose, now=world.now)
+
+
+def _waive(arguments: argparse.Namespace, world: World) -> Settled[str]:
+    repository = session.repository(arguments, world)
+    return publish.waive(
+        repository,
+        model=arguments.model,
+        environment=arguments.environment,
+        release=arguments.release,
+        gate=arguments.gate,
+        signer=session.signer(arguments, world, lambda: Snapshot(repository.fetch()).trust),
+        reason=arguments.reason,
+        until=_instant(arguments.until),
+        now=world.now,
+    )
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return times.parse_instant(text)
+    except ValueError as error:
+        raise Misused(str(error), hint="write it in UTC, such as 2026-12-01T00:00:00Z", code="time") from error

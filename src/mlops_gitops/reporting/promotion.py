@@ -1,0 +1,231 @@
+"""Decisions, receipts and slots as people and programs read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mlops_gitops import times
+from mlops_gitops.canonical import JSON
+from mlops_gitops.evidence.gates import Answer, Judgement
+from mlops_gitops.promotion.apply import Answered
+from mlops_gitops.promotion.plan import Decision, Outcome
+from mlops_gitops.promotion.receipts import Receipt
+from mlops_gitops.promotion.status import Difference, Running
+from mlops_gitops.promotion.verify import Verification
+from mlops_gitops.reporting.inert import inert
+
+_MARKS = {Answer.PASS: "✓", Answer.FAIL: "✗", Answer.PENDING: "…"}
+_WORDS = {
+    Outcome.MOVE: "may move",
+    Outcome.NOTHING: "nothing to do",
+    Outcome.PENDING: "not yet",
+    Outcome.REFUSED: "refused",
+}
+
+
+def short(digest: str | None) -> str:
+    """The first twelve digits of a digest, as people say it."""
+    return digest[:12] if digest else "-"
+
+
+def decision_text(decision: Decision, *, done: str | None = None) -> str:
+    """A decision with its reasons, a line each; ``done`` replaces the word for what it came to."""
+    release = decision.situation.dossier.release
+    word = done or _WORDS[decision.outcome]
+    head = f"{release.name} {release.version} ({short(release.id)}) → {decision.environment}: {word}"
+    return "\n".join([head, *map(judgement_text, decision.judgements)])
+
+
+def explanation_text(decision: Decision) -> str:
+    """A decision with what runs there now and how to change what stands in the way."""
+    current = decision.situation.slot.current
+    lines = [
+        decision_text(decision),
+        f"{decision.environment} runs {f'release {short(current)}' if current else 'nothing'}",
+    ]
+    if decision.blocking:
+        lines.append("what can change it:")
+        lines += [f"  {one.gate}: {_remedy(one, decision)}" for one in decision.blocking]
+    away = decision.situation.dossier.turned_away
+    lines += [f"not counted: evidence {one.name[:40]}…: {inert(one.reason)}" for one in away]
+    return "\n".join(lines)
+
+
+def explanation_document(decision: Decision) -> JSON:
+    """The same, as JSON."""
+    return {
+        "model": decision.model,
+        "environment": decision.environment,
+        "release": decision.release,
+        "current": decision.situation.slot.current,
+        "outcome": decision.outcome.value,
+        "reasons": [judgement_document(one) for one in decision.judgements],
+        "remedies": [{"gate": one.gate, "remedy": _remedy(one, decision)} for one in decision.blocking],
+        "turnedAway": [{"name": one.name, "reason": one.reason} for one in decision.situation.dossier.turned_away],
+    }
+
+
+def _remedy(one: Judgement, decision: Decision) -> str:
+    """Who or what can change a reason that stands in the way."""
+    model, environment = decision.model, decision.environment
+    match one.gate:
+        case "hold" | "veto" | "freeze":
+            return f"whoever wrote it, by `mlops-gitops control lift ID {model} --in {environment}`, or its end"
+        case "after":
+            return (
+                f"`mlops-gitops promote {model} --to {' and '.join(decision.situation.slot.environment.after)}` first"
+            )
+        case "soak":
+            return "time"
+        case "approvals":
+            return f"`mlops-gitops approve {model} --to {environment}`, signed by those named"
+        case _ if one.answer is Answer.FAIL:
+            return f"a mended release; or a signed `mlops-gitops control waive {model} --in {environment}`, with an end"
+        case _:
+            return f"`mlops-gitops test --sign` against what {environment} runs now, signed by a signer of that kind"
+
+
+def judgement_text(one: Judgement) -> str:
+    """One reason as a line."""
+    return f"  {_MARKS[one.answer]} {one.gate:<13} {inert(one.reason)}"
+
+
+def answered_text(one: Answered, *, done: str) -> str:
+    """What became of one wish."""
+    if one.decision is None:
+        failure = one.failure
+        said = f"{inert(failure.message)}\n  what to do: {inert(failure.hint)}" if failure else "no decision"
+        return f"{one.wish.model} → {one.wish.environment}: {said}"
+    if one.receipt is None:
+        return decision_text(one.decision)
+    return decision_text(one.decision, done=done) + f"\n  receipt {short(one.receipt.id)}"
+
+
+def answered_document(one: Answered) -> dict[str, JSON]:
+    """What became of one wish, as JSON."""
+    document: dict[str, JSON] = {"model": one.wish.model, "environment": one.wish.environment}
+    if one.decision is None:
+        failure = one.failure
+        error: JSON = {"code": failure.code, "message": failure.message, "hint": failure.hint} if failure else None
+        return {**document, "outcome": "failed", "error": error}
+    release = one.decision.situation.dossier.release
+    return {
+        **document,
+        "outcome": one.decision.outcome.value,
+        "release": release.id,
+        "version": release.version,
+        "replaced": one.decision.situation.slot.current,
+        "promotion": one.receipt.id if one.receipt else None,
+        "reasons": [judgement_document(reason) for reason in one.decision.judgements],
+    }
+
+
+def judgement_document(one: Judgement) -> JSON:
+    """One reason, as JSON."""
+    return {"gate": one.gate, "answer": one.answer.value, "reason": one.reason, "evidence": list(one.evidence)}
+
+
+def status_text(rows: Sequence[Running]) -> str:
+    """What runs where: a line for each model and environment, in columns."""
+    if not rows:
+        return "no model has a release yet"
+    table = [("MODEL", "ENVIRONMENT", "VERSION", "RELEASE", "SINCE", "BY", "CONTROLS")]
+    for one in rows:
+        since = times.format_instant(one.since) if one.since else "-"
+        controls = ", ".join(one.controls) or "-"
+        table.append(
+            (one.model, one.environment, one.version or "-", short(one.release), since, one.action or "-", controls)
+        )
+    problems = [f"{one.model} in {one.environment}: {inert(one.problem)}" for one in rows if one.problem]
+    return "\n".join([*columns(table), *problems])
+
+
+def columns(table: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows of text, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+
+
+def status_document(rows: Sequence[Running]) -> JSON:
+    """What runs where, as JSON."""
+    return [
+        {
+            "model": one.model,
+            "environment": one.environment,
+            "release": one.release,
+            "version": one.version,
+            "since": times.format_instant(one.since) if one.since else None,
+            "action": one.action,
+            "controls": list(one.controls),
+            "problem": one.problem,
+        }
+        for one in rows
+    ]
+
+
+def receipt_text(receipt: Receipt, *, version: str) -> str:
+    """One promotion with the reasons for which it was allowed."""
+    verb = "promoted to" if receipt.action == "promote" else "rolled back in"
+    what = f"{receipt.model} {version} ({short(receipt.release)})"
+    lines = [f"{times.format_instant(receipt.time)}  {what} {verb} {receipt.environment}"]
+    lines += [f"  receipt {short(receipt.id)}, replacing {short(receipt.replaced)}"]
+    if receipt.reason:
+        lines.append(f"  because: {inert(receipt.reason)}")
+    return "\n".join([*lines, *map(judgement_text, receipt.judgements)])
+
+
+def receipt_document(receipt: Receipt, *, version: str) -> JSON:
+    """One promotion, as JSON."""
+    return {
+        "promotion": receipt.id,
+        "action": receipt.action,
+        "environment": receipt.environment,
+        "model": receipt.model,
+        "release": receipt.release,
+        "version": version,
+        "replaced": receipt.replaced,
+        "sequence": receipt.sequence,
+        "time": times.format_instant(receipt.time),
+        "reason": receipt.reason,
+        "gates": [judgement_document(one) for one in receipt.judgements],
+    }
+
+
+def differences_text(found: Sequence[Difference]) -> str:
+    """Where environments differ."""
+    if not found:
+        return "every environment points at the same release as the one before it"
+    table = [("MODEL", "AHEAD", "RELEASE", "BEHIND", "RELEASE")]
+    table += [(one.model, one.ahead, short(one.ahead_release), one.behind, short(one.behind_release)) for one in found]
+    return "\n".join(columns(table))
+
+
+def verification_text(found: Verification) -> str:
+    """What ``verify`` looked at, and every problem."""
+    looked = (
+        f"{found.receipts} receipts, {found.evidence} pieces of evidence and {found.releases} releases "
+        f"in {found.commits} commits up to {short(found.tip)}"
+    )
+    if not found.problems:
+        return f"✓ everything holds: {looked}"
+    lines = [
+        f"✗ {one.path}: {inert(one.message)} [{one.id}]" + (f" (in commit {short(one.commit)})" if one.commit else "")
+        for one in found.problems
+    ]
+    count = len(found.problems)
+    return "\n".join([*lines, f"{count} {'thing does' if count == 1 else 'things do'} not hold: {looked}"])
+
+
+def verification_document(found: Verification) -> JSON:
+    """What ``verify`` found, as JSON."""
+    return {
+        "result": "holds" if not found.problems else "broken",
+        "commit": found.tip,
+        "receipts": found.receipts,
+        "evidence": found.evidence,
+        "releases": found.releases,
+        "commits": found.commits,
+        "problems": [
+            {"id": one.id, "path": one.path, "message": one.message, "commit": one.commit} for one in found.problems
+        ],
+    }
