@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from mlops_gitops.reporting.inert import inert
+
 SUMMARY_BYTES = 1024 * 1024
 """What GitHub shows of one step's summary; a longer one is dropped whole, so it is cut here."""
 
@@ -51,7 +53,7 @@ def summarise(text: str, path: Path | None) -> None:
 
 def code(text: str, *, limit: int = 200) -> str:
     """Untrusted ``text`` as a code span of Markdown: no mention, link, HTML, table cell or line can come out of it."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in text.encode(errors="replace").decode())
+    plain = inert(text)
     plain = plain if len(plain) <= limit else plain[: limit - 1] + "…"
     longest = max((len(run) for run in re.findall(r"`+", plain)), default=0)
     fence = "`" * (longest + 1)

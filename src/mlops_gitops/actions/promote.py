@@ -10,6 +10,7 @@ from mlops_gitops.actions import commands, credentials, outputs
 from mlops_gitops.actions.inputs import Input, Inputs, Kind
 from mlops_gitops.actions.run import Answer, Call, Outcome, ask, failed, folder, kept
 from mlops_gitops.errors import Misused, NotYet, Refused
+from mlops_gitops.reporting.inert import inert
 
 INPUTS = (
     Input("model"),
@@ -17,6 +18,7 @@ INPUTS = (
     Input("all", Kind.FLAG),
     Input("release"),
     Input("environments"),
+    Input("branch"),
     Input("token", secret=True),
     Input("signing-key", secret=True),
     Input("key"),
@@ -27,7 +29,10 @@ INPUTS = (
 )
 OUTPUTS = ("result", "environment", "release", "promotion", "commit", "promotions", "report-path")
 
-PROMOTED, NOTHING, REFUSED, PENDING, SKIPPED = "promoted", "nothing-to-do", "refused", "pending", "skipped"
+REFUSED, PENDING, SKIPPED = "refused", "pending", "skipped"
+FAILED = {Refused.exit_code: REFUSED, NotYet.exit_code: PENDING}
+"""The ``result`` of a verb that ended without a decision, by its exit code; ``error`` for any other."""
+SHOWN = 5
 _KEY = "MG_SIGNING_KEY"
 
 
@@ -75,7 +80,7 @@ def words(inputs: Inputs) -> list[str]:
             code="input",
         )
     line = ["promote", "--all"] if everything else ["promote", texts["model"]]
-    for option in ("to", "release", "environments"):
+    for option in ("to", "release", "environments", "branch"):
         if texts[option]:
             line += [f"--{option}", texts[option]]
     key = f"env:{_KEY}" if texts["signing-key"] else texts["key"]
@@ -101,15 +106,17 @@ def _outcome(answer: Answer, call: Call) -> Outcome:
     result = str(answer.document.get("result", ""))
     one = promotions[0] if len(promotions) == 1 else {}
     named = {
+        "result": FAILED.get(answer.exit_code, "error") if result == "failed" else result,
         "environment": str(one.get("environment") or call.inputs.texts["to"]),
-        "commit": str(one.get("commit") or answer.document.get("commit") or ""),
-        **{name: str(one.get(name) or "") for name in ("release", "promotion")},
+        "release": str(one.get("release") or ""),
+        "promotion": str(one.get("promotion") or ""),
+        "commit": str(answer.document.get("commit") or ""),
     }
     return Outcome(
         exit_code=_tolerant(answer.exit_code, call.inputs),
-        outputs={"result": result, **named, "promotions": json.dumps(promotions), "report-path": report},
-        summary=summary(result, promotions),
-        annotations=_annotations(result, promotions, answer.exit_code),
+        outputs={**named, "promotions": json.dumps(promotions), "report-path": report},
+        summary=summary(named["result"], named["commit"], promotions),
+        annotations=_annotations(named["result"], promotions) if answer.exit_code else (),
     )
 
 
@@ -118,7 +125,7 @@ def _no_answer(answer: Answer, report: str, call: Call) -> Outcome:
         "message": "the command ended without an answer",
         "hint": "the log of this step says more; please report it as a bug",
     }
-    result = {Refused.exit_code: REFUSED, NotYet.exit_code: PENDING}.get(answer.exit_code, "error")
+    result = FAILED.get(answer.exit_code, "error")
     message, hint = str(error.get("message")), str(error.get("hint"))
     outcome = failed("promote", message, hint, exit_code=_tolerant(answer.exit_code, call.inputs), result=result)
     environment = call.inputs.texts["to"]
@@ -131,26 +138,40 @@ def _tolerant(exit_code: int, inputs: Inputs) -> int:
     return 0 if exit_code == NotYet.exit_code and inputs.flags["allow-pending"] else exit_code
 
 
-def summary(result: str, promotions: list[dict[str, Any]]) -> str:
-    """What a person reads on the page of the run."""
+def summary(result: str, commit: str, promotions: list[dict[str, Any]]) -> str:
+    """What a person reads on the page of the run: the answer, a line for each move, and what stands in its way."""
     lines = [f"### promote: {result}", ""]
     if promotions:
-        lines += ["| environment | model | release | commit |", "|---|---|---|---|"]
+        lines += ["| environment | model | version | release | outcome |", "|---|---|---|---|---|"]
     for entry in promotions:
-        cells = [str(entry.get(name) or "—") for name in ("environment", "model", "release", "commit")]
-        cells[2:] = [cell[:12] for cell in cells[2:]]
-        lines.append("| " + " | ".join(outputs.code(cell) for cell in cells) + " |")
-    for entry in promotions:
-        reasons = entry.get("reasons")
-        for reason in reasons if isinstance(reasons, list) else []:
-            lines.append(f"* {outputs.code(str(entry.get('model')))}: {outputs.code(str(reason), limit=1000)}")
+        outcome = "promoted" if entry.get("promotion") else entry.get("outcome")
+        cells = (entry.get("environment"), entry.get("model"), entry.get("version"), entry.get("release"), outcome)
+        short = [str(cell or "—")[:64] for cell in cells]
+        short[3] = short[3][:12]
+        lines.append("| " + " | ".join(map(outputs.code, short)) + " |")
+    told = [f"* {outputs.code(reason, limit=1000)}" for entry in promotions for reason in reasons(entry)]
+    if told:
+        lines += ["", "What stands in the way:", "", *told]
+    if commit:
+        lines += ["", f"Commit {outputs.code(commit)} of the environment repository."]
     return "\n".join(lines) + "\n"
 
 
-def _annotations(result: str, promotions: list[dict[str, Any]], exit_code: int) -> tuple[str, ...]:
-    if exit_code == 0:
-        return ()
+def reasons(entry: Mapping[str, Any]) -> list[str]:
+    """Why one promotion did not happen: every gate that did not pass, or the failure that left it undecided."""
+    model, environment = inert(str(entry.get("model"))), inert(str(entry.get("environment")))
+    listed, error = entry.get("reasons"), entry.get("error")
+    judged = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    found = [f"{one.get('gate')}: {one.get('reason')}" for one in judged if one.get("answer") != "pass"]
+    if isinstance(error, dict):
+        found.append(f"{error.get('message')}; what to do: {error.get('hint')}")
+    return [f"{model} to {environment}: {inert(one)}" for one in found]
+
+
+def _annotations(result: str, promotions: list[dict[str, Any]]) -> tuple[str, ...]:
+    """One annotation with the first reasons: GitHub shows ten of a step, and the summary has them all."""
+    found = [reason for entry in promotions for reason in reasons(entry)]
+    more = f"\nand {len(found) - SHOWN} more in the summary" if len(found) > SHOWN else ""
+    text = "\n".join(found[:SHOWN]) + more or result
     level = "warning" if result == PENDING else "error"
-    reasons = [str(reason) for entry in promotions for reason in entry.get("reasons") or []]
-    text = "; ".join(reasons[:5]) or result
     return (commands.annotation(level, text, title=f"mlops-gitops promote: {result}"),)
