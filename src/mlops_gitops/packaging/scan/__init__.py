@@ -33,6 +33,9 @@ KINDS: Mapping[str, frozenset[str]] = {
 }
 """For each ``artifact.format`` of a manifest, the kind of file that holds the model."""
 
+ARTIFACT = "artifact"
+"""The subject of checks on the artifact as a whole."""
+
 _CARRIERS = frozenset({"pickle", "skops", "onnx", "safetensors", "torch", "npz", "npy"})
 _FIX = "save the model in a format that holds data only (skops, ONNX, safetensors), and without code of its own"
 
@@ -56,8 +59,9 @@ def scan(path: Path, *, format: str, artifact: Artifact | None = None, limits: L
 def _checks(path: Path, declared: str, limits: Limits) -> Iterator[Check]:
     try:
         judged = {
-            name: judge(path / name, path.name if name == digests.SINGLE else name, root=_root(path), limits=limits)
+            label: judge(path / name, label, root=_root(path), limits=limits)
             for name in digests.names(path)
+            for label in [path.name if name == digests.SINGLE else name]
         }
     except Refused as refusal:
         yield Check("scan.file", str(path.name), Verdict.FAIL, refusal.message, fix=refusal.hint)
@@ -105,14 +109,14 @@ def _of_model(path: Path, judged: Mapping[str, Judged]) -> Iterator[Problem]:
 def _of_format(declared: str, judged: Mapping[str, Judged]) -> Iterator[Problem]:
     wanted = KINDS.get(declared)
     if wanted is None:
-        yield Problem("scan.format", digests.SINGLE, f"is declared as {declared!a}, which is no known format")
+        yield Problem("scan.format", ARTIFACT, f"is declared as {declared!a}, which is no known format")
     elif declared == "mlflow":
         if mlmodel.NAME not in judged:
-            yield Problem("scan.format", digests.SINGLE, "is declared as mlflow, and has no MLmodel file")
+            yield Problem("scan.format", ARTIFACT, "is declared as mlflow, and has no MLmodel file")
     else:
         carriers = {name for name, result in judged.items() if result.kind in _CARRIERS | wanted}
         if not any(judged[name].kind in wanted for name in carriers):
-            yield Problem("scan.format", digests.SINGLE, f"is declared as {declared}, and holds no such file")
+            yield Problem("scan.format", ARTIFACT, f"is declared as {declared}, and holds no such file")
         for name in sorted(carriers):
             if judged[name].kind in _CARRIERS - wanted:
                 yield Problem("scan.format", name, f"is {judged[name].kind}, where {declared} was declared")

@@ -13,7 +13,9 @@ from mlops_gitops.packaging.scan import pickles
 from mlops_gitops.packaging.scan.problems import Limits, Problem, Subject, shown
 
 _PLAIN_TAG = "tag:yaml.org,2002:"
-_KNOWN_TAGS = {f"{_PLAIN_TAG}{name}" for name in "str int float bool null seq map timestamp binary set omap".split()}  # noqa: SIM905
+_KNOWN_TAGS = {
+    _PLAIN_TAG + name for name in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "binary", "set")
+}
 
 
 def scan_text(subject: Subject, suffix: str, *, limits: Limits) -> list[Problem]:
