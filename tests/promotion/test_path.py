@@ -2,91 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import estate
-from estate import MODEL, NOW, Estate
-from mlops_gitops.adapters.git import Repository
+from estate import MODEL, Estate
 from mlops_gitops.errors import NotYet, Refused
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.manifests.release import Release
 from mlops_gitops.promotion import apply, layout, publish
-from mlops_gitops.promotion.apply import Answered, Wish
+from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.plan import Outcome
-from mlops_gitops.promotion.snapshot import Snapshot
-from mlops_gitops.promotion.transaction import Proposal, Settled, settle
+from mlops_gitops.promotion.transaction import Proposal, settle
 from mlops_gitops.promotion.verify import verify
-
-
-@dataclass
-class Site:
-    """An environment repository with a clock that the test moves."""
-
-    bare: Path
-    repository: Repository
-    time: datetime = field(default=NOW)
-
-    def now(self) -> datetime:
-        self.time += timedelta(seconds=1)
-        return self.time
-
-    def snapshot(self) -> Snapshot:
-        return Snapshot(self.repository.fetch())
-
-    def publish(self, about: Release, *, champion: str | None = None, **verdicts: Verdict) -> None:
-        files = Estate({}).with_release(about, champion=champion, **verdicts).files
-        settle(self.repository, lambda _: Proposal(None, files, "Release\n"), now=self.now)
-
-    def promote(self, environment: str, release: str | None = None) -> Settled[tuple[Answered, ...]]:
-        wishes = [Wish(MODEL, environment, release)]
-        return apply.promote(self.repository, lambda _: wishes, signer=estate.signer("ci"), now=self.now)
-
-    def outcome(self, environment: str, release: str | None = None) -> Outcome:
-        (one,) = self.promote(environment, release).result
-        assert one.decision is not None
-        return one.decision.outcome
-
-    def approve(self, who: str, environment: str = "prod", verdict: Verdict = Verdict.PASS) -> None:
-        publish.approve(
-            self.repository, model=MODEL, environment=environment, release=None, signer=estate.signer(who),
-            verdict=verdict, comment="read it", now=self.now,
-        )  # fmt: skip
-
-    def rollback(self, environment: str, to: str | None = None) -> Settled[Answered]:
-        return apply.rollback(
-            self.repository, Wish(MODEL, environment, to), signer=estate.signer("ci"), by="grace",
-            reason="too many late flights", now=self.now, preflight=lambda _: None,
-        )  # fmt: skip
-
-
-def site_of(start: Estate, folder: Path) -> Site:
-    folder.mkdir(parents=True, exist_ok=True)
-    bare = start.bare(folder)
-    return Site(bare, Repository(f"file://{bare}", branch="main", cache=folder / "cache", environ=os.environ))
+from sites import Site, in_production, site_of
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return site_of(Estate.new(), tmp_path)
-
-
-def in_production(site: Site) -> tuple[Release, Release]:
-    """Two releases, one after the other, all the way."""
-    first = estate.release("1.0.0")
-    second = estate.release("1.1.0", supersedes=first.id, content="b")
-    for about, champion in ((first, None), (second, first.id)):
-        site.publish(about, champion=champion)
-        assert site.outcome("dev") is Outcome.MOVE
-        assert site.outcome("staging") is Outcome.MOVE
-        site.approve("grace")
-        site.approve("katherine")
-        assert site.outcome("prod") is Outcome.MOVE
-    return first, second
 
 
 def test_a_release_walks_to_production_only_with_two_approvals(site: Site) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mlops_gitops import canonical
 from mlops_gitops.evidence import envelope, statements
@@ -46,8 +47,9 @@ def public_keys(signer: Signer) -> tuple[PublicKey, ...]:
     return tuple(PublicKey(key.keyid, key.keytype, key.scheme, key.keyval["public"]) for key in signer.keys)
 
 
+@lru_cache(maxsize=16384)
 def signed_by(sealed: envelope.Envelope, trust: Trust) -> Signer | None:
-    """The signer of ``trust/`` who made this envelope, or ``None``."""
+    """The signer of ``trust/`` who made this envelope, or ``None``.  Judged once for the same bytes and trust."""
     for signer in trust.signers:
         for key in public_keys(signer):
             if sealed.verified_by(key):

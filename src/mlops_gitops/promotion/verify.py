@@ -154,6 +154,7 @@ class _Tip:
             signer = signed_by(one.sealed, trusted.trust)
             if signer is None or not may_sign(signer, "promotion", environment):
                 yield Problem("receipt-signature", path, f"nobody who may promote to {environment} signed it")
+            yield from self._kept(one, path)
         path = layout.pointer(environment, model)
         try:
             chain = receipts.chained(filed, environment=environment, model=model)
@@ -161,6 +162,17 @@ class _Tip:
             yield Problem("receipt-chain", folder, failure.message)
             return
         yield from self._pointer(path, model, chain)
+
+    def _kept(self, filed: Filed, path: str) -> Iterator[Problem]:
+        """The evidence that decided is still there; a rollback names the receipt that it goes back to instead."""
+        if filed.receipt.action == Action.ROLLBACK.value:
+            return
+        folder = layout.evidence(filed.receipt.release)
+        there = {name.rpartition("-")[2].removesuffix(".json") for name in self._tree.names(folder)}
+        for digest in sorted({one for judgement in filed.receipt.judgements for one in judgement.evidence} - there):
+            yield Problem(
+                "evidence", f"{folder}/…{digest}.json", f"receipt {path} was decided by it, and it is missing"
+            )
 
     def _pointer(self, path: str, model: str, chain: tuple[Filed, ...]) -> Iterator[Problem]:
         data = self._tree.read(path)
