@@ -17,9 +17,10 @@ from mlops_gitops import canonical
 from mlops_gitops.errors import Refused
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.profile import CATEGORIES, DECADES, EMPTY, Histogram, Profile, edges_of_range, merge
+from mlops_gitops.testing.scans import Wanted, source
 
 SCHEMA = pa.schema({"x": pa.float64(), "n": pa.int64(), "c": pa.string(), "b": pa.bool_(), "t": pa.timestamp("us")})
-WANTED = engine.Wanted(edges={"x": edges_of_range(-1.0, 1.0)}, watched={"c": ("a", "b"), "n": (0, 3), "b": (True,)})
+WANTED = Wanted(edges={"x": edges_of_range(-1.0, 1.0)}, watched={"c": ("a", "b"), "n": (0, 3), "b": (True,)})
 
 rows = st.fixed_dictionaries(
     {
@@ -35,7 +36,7 @@ rows = st.fixed_dictionaries(
 def profile_of(records: list[dict[str, Any]], folder: Path, name: str) -> Profile:
     path = folder / f"{name}.parquet"
     pq.write_table(pa.Table.from_pylist(records, schema=SCHEMA), path)
-    return engine.scan(engine.source(path), WANTED).profile
+    return engine.scan(source(path), WANTED).profile
 
 
 @settings(max_examples=25, deadline=None)
@@ -101,7 +102,7 @@ def test_profiles_of_different_tables_do_not_merge(tmp_path: Path) -> None:
     path = tmp_path / "two.parquet"
     pq.write_table(pa.table({"y": [1]}), path)
     with pytest.raises(ValueError, match="the same columns"):
-        merge(one, engine.scan(engine.source(path), WANTED).profile)
+        merge(one, engine.scan(source(path), WANTED).profile)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
@@ -115,7 +116,7 @@ def test_formats_agree(tmp_path: Path, suffix: str) -> None:
         path.write_text("".join(json.dumps(record) + "\n" for record in records))
     else:
         pq.write_table(pa.Table.from_pylist(records), path)
-    found = engine.scan(engine.source(path), engine.Wanted(keys=(("n",), ("c",)), distinct_rows=True))
+    found = engine.scan(source(path), Wanted(keys=(("n",), ("c",)), distinct_rows=True))
     assert [(c.name, c.type, c.nulls) for c in found.profile.columns] == [
         ("n", "long", 1),
         ("c", "string", 1),
@@ -131,12 +132,12 @@ HOSTILE = ['a"b', "a'b", "x\") FROM read_text('/etc/passwd') --", "?", "select",
 def test_a_hostile_column_name_is_only_a_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / "it's; drop.parquet"
     pq.write_table(pa.table({name: ["a", "b", None], "other": [1, 2, 3]}), path)
-    wanted = engine.Wanted(watched={name: ("a", "'; --")}, keys=((name, "other"),), distinct_rows=True)
-    found = engine.scan(engine.source(path), wanted)
+    wanted = Wanted(watched={name: ("a", "'; --")}, keys=((name, "other"),), distinct_rows=True)
+    found = engine.scan(source(path), wanted)
     assert found.profile.columns[0].name == name
     assert found.profile.columns[0].watched == (("a", 1), ("'; --", 0))
     assert found.distinct[(name, "other")] == 3
-    assert engine.overlap(engine.source(path), engine.source(path), (name,)) == 2
+    assert engine.overlap(source(path), source(path), (name,)) == 2
 
 
 def test_the_connection_reads_its_file_and_nothing_else(tmp_path: Path) -> None:
@@ -153,23 +154,23 @@ def test_the_connection_reads_its_file_and_nothing_else(tmp_path: Path) -> None:
         "SELECT * FROM read_csv('http://127.0.0.1:9/x.csv')",
     ]
     for attempt in attempts:
-        with pytest.raises(Refused), engine.opened(engine.source(path)) as connection:
+        with pytest.raises(Refused), engine.opened(source(path)) as connection:
             connection.execute(attempt)
-    with engine.opened(engine.source(path)) as connection, pytest.raises(duckdb.Error):
+    with engine.opened(source(path)) as connection, pytest.raises(duckdb.Error):
         connection.execute("SELECT * FROM glob('/etc/*')").fetchall()
     assert {file.name for file in tmp_path.iterdir()} == {"it's.parquet", "secret.csv"}
 
 
 def test_a_path_with_a_wildcard_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="wildcard"):
-        engine.source(tmp_path / "*.parquet")
+        source(tmp_path / "*.parquet")
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="no format"):
-        engine.source(tmp_path / "data.pkl")
-    assert engine.source(tmp_path / "data.bin", media_type="text/csv").format == "csv"
-    assert engine.source(tmp_path / "data.csv.gz").format == "csv"
+        source(tmp_path / "data.pkl")
+    assert source(tmp_path / "data.bin", media_type="text/csv").format == "csv"
+    assert source(tmp_path / "data.csv.gz").format == "csv"
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "text"])
@@ -179,11 +180,11 @@ def test_a_damaged_file_is_refused_in_words(tmp_path: Path, damage: str) -> None
     whole = path.read_bytes()
     path.write_bytes({"truncated": whole[: len(whole) // 2], "empty": b"", "text": b"a,b\n1,2\n"}[damage])
     with pytest.raises(Refused, match=r"data.parquet cannot be read"):
-        engine.scan(engine.source(path), engine.Wanted())
+        engine.scan(source(path), Wanted())
 
 
 def test_a_header_without_end_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "wide.csv"
     path.write_text(",".join(f"c{i}" for i in range(5000)) + "\n" + ",".join("1" for _ in range(5000)) + "\n")
     with pytest.raises(Refused, match="5000 columns"):
-        engine.scan(engine.source(path), engine.Wanted())
+        engine.scan(source(path), Wanted())

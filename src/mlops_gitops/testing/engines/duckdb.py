@@ -11,33 +11,22 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 import duckdb
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.testing.profile import CATEGORIES, DECADES, NUMERIC, Category, Column, Histogram, Profile
-
-Format: TypeAlias = Literal["parquet", "csv", "json"]
+from mlops_gitops.testing.scans import UNREADABLE, Format, Scan, Source, Wanted, watched_text
 
 MOST_COLUMNS = 4096
 """A file with more columns is refused before it is read: no table of features has them, and a hostile header may."""
-
-UNREADABLE = "data-unreadable"
 
 _READERS: dict[Format, str] = {
     "parquet": "read_parquet(?, hive_partitioning=false)",
     "csv": "read_csv(?, header=true, sample_size=-1, hive_partitioning=false)",
     "json": "read_json(?, format='newline_delimited', sample_size=-1, hive_partitioning=false)",
-}
-_SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".ndjson": "json"}
-_MEDIA_TYPES: dict[str, Format] = {
-    "application/vnd.apache.parquet": "parquet",
-    "text/csv": "csv",
-    "application/jsonl": "json",
-    "application/x-ndjson": "json",
 }
 _TYPES = {
     "BOOLEAN": "boolean",
@@ -50,60 +39,6 @@ _TYPES = {
     **dict.fromkeys(("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"), "datetime"),
     **dict.fromkeys(("TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"), "datetime"),
 }
-
-
-class Source(NamedTuple):
-    """One data file and how it is written."""
-
-    path: Path
-    format: Format
-
-    @property
-    def typed(self) -> bool:
-        """Whether the file itself says the type of each column; in text, a whole number may stand for a real one."""
-        return self.format == "parquet"
-
-
-def source(path: Path, *, media_type: str | None = None) -> Source:
-    """The file at ``path``, by its media type or else its suffix.  ``Refused`` where neither is known."""
-    name = path.name.removesuffix(".gz")
-    found = _MEDIA_TYPES.get(media_type or "") or _SUFFIXES.get(Path(name).suffix.lower())
-    if found is None:
-        raise Refused(
-            f"{path.name} is of no format that can be tested",
-            hint="write it as Parquet (.parquet), CSV (.csv) or JSON lines (.jsonl), or name its mediaType",
-            code="data-format",
-        )
-    if set(path.as_posix()) & set("*?[]{}"):
-        raise Refused(
-            f"the path {str(path)!r} holds a wildcard, which would name other files",
-            hint="rename the file without * ? [ ] { }",
-            code="data-path",
-        )
-    return Source(path, found)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to count beyond the ordinary: edges and watched values by column, and keys whose distinct rows to count."""
-
-    edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    watched: Mapping[str, tuple[str | float | bool, ...]] = field(default_factory=dict)
-    keys: tuple[tuple[str, ...], ...] = ()
-    distinct_rows: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """All that one pass over one file found.
-
-    ``stored`` is each column's own type in the file's words; ``distinct`` maps a key to how many different values it
-    takes, and the empty key to how many different whole rows there are.
-    """
-
-    profile: Profile
-    stored: Mapping[str, str]
-    distinct: Mapping[tuple[str, ...], int]
 
 
 @contextmanager
@@ -201,15 +136,6 @@ def columns(one: Source) -> dict[str, str]:
 def quoted(name: str) -> str:
     """A column name as SQL writes it, whatever characters it holds."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def watched_text(value: str | float | bool) -> str:  # noqa: FBT001 - a value, not a switch
-    """The one spelling of a watched value: ``true``, ``3``, ``2.5``, or the text itself."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
 
 
 def _text(value: str) -> str:

@@ -1,0 +1,221 @@
+"""The program in which a model runs: it reads one job file, asks each model, writes arrays, and ends.
+
+Started by ``adapters/predictions.py`` as a process of its own, with an environment that holds no secret, a working
+folder of its own, and limits on time and memory.  It opens no network connection and lets the model open none: an
+audit hook refuses, which stops an honest mistake, not an attacker; keeping attackers out is the scan's work, before.
+Nothing of this module is imported by the rest of the program but its name.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+REPEATED = 256
+"""So many rows are predicted twice more, to see whether the model answers the same question in the same way."""
+
+
+class Unusable(Exception):
+    """The model or its answer cannot be used; the text says why."""
+
+
+def main(path: str) -> None:
+    """Do all jobs of the file at ``path`` and write the results beside it."""
+    sys.addaudithook(_refuse_network)
+    order = json.loads(Path(path).read_text(encoding="utf-8"))
+    _limit_memory(order["memory"])
+    models: dict[str, Any] = {}
+    frames: dict[str, Any] = {}
+    results = [_attempt(job, models, frames) for job in order["jobs"]]
+    Path(order["results"]).write_text(json.dumps(results), encoding="utf-8")
+
+
+def _refuse_network(event: str, _arguments: tuple[Any, ...]) -> None:
+    if event in {"socket.connect", "socket.sendto", "socket.getaddrinfo"}:
+        raise PermissionError("a model under test has no network")
+
+
+def _limit_memory(limit: int) -> None:
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    except (ImportError, OSError, ValueError):  # not every system can; the time limit still holds
+        return
+
+
+def _attempt(job: dict[str, Any], models: dict[str, Any], frames: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return _predict(job, models, frames)
+    except Unusable as error:
+        return {"problem": str(error)}
+    except ModuleNotFoundError as error:
+        return {"problem": f"the Python package {error.name!r}, which the model needs, is not installed"}
+    except MemoryError:
+        return {"problem": "the model ran out of the memory that a test may use"}
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a model may raise anything; it becomes a finding
+        return {"problem": f"the model raised {type(error).__name__}: {error}"}
+
+
+def _predict(job: dict[str, Any], models: dict[str, Any], frames: dict[str, Any]) -> dict[str, Any]:
+    import numpy as np
+
+    frame_key = json.dumps([job["data"], job["columns"]])
+    if frame_key not in frames:
+        frames[frame_key] = _frame(job["data"], job["dataFormat"], job["columns"])
+    if job["artifact"] not in models:
+        models[job["artifact"]] = _load(Path(job["artifact"]), job["format"])
+    model, frame = models[job["artifact"]], frames[frame_key]
+    values, kind, classes = _ask(model, frame, job)
+    if len(values) != len(frame):
+        raise Unusable(f"the model gave {len(values)} predictions for {len(frame)} rows")
+    head = frame.head(REPEATED)
+    first, second = (_ask(model, head, job)[0] for _ in range(2))
+    same = (first == second) | (np.isnan(first) & np.isnan(second))
+    unstable = int((~same.reshape(len(head), -1).all(axis=1)).sum()) if len(head) else 0
+    np.save(job["output"], np.ascontiguousarray(values), allow_pickle=False)
+    return {"kind": kind, "classes": classes, "unstable": unstable, "repeated": len(head)}
+
+
+def _frame(path: str, format_: str, columns: list[str]) -> Any:
+    import pandas as pd
+
+    readers: dict[str, Callable[[], Any]] = {
+        "parquet": lambda: pd.read_parquet(path, columns=columns),
+        "csv": lambda: pd.read_csv(path, usecols=columns),
+        "json": lambda: pd.read_json(path, lines=True, convert_dates=False),
+    }
+    return readers[format_]()[columns]
+
+
+def _load(path: Path, format_: str) -> Any:
+    if format_ == "mlflow":
+        return _load_mlflow(path)
+    if format_ not in {"sklearn-pickle", "skops"}:
+        raise Unusable(f"models of the format {format_} cannot be run here; use mlflow, skops or sklearn-pickle")
+    if path.is_dir():
+        files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        if len(files) != 1:
+            raise Unusable(f"the artifact is a folder of {len(files)} files, and a {format_} model is one file")
+        path = files[0]
+    return _load_skops(path) if format_ == "skops" else _load_pickle(path)
+
+
+def _load_pickle(path: Path) -> Any:
+    import joblib  # type: ignore[import-untyped]
+
+    return joblib.load(path)
+
+
+def _load_skops(path: Path) -> Any:
+    """The scan has judged every type in the file, against a longer list than skops has; so all of them are trusted."""
+    import skops.io  # type: ignore[import-untyped]
+
+    return skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
+
+
+def _load_mlflow(path: Path) -> Any:
+    """The scikit-learn flavour is opened directly: it is one file, and importing mlflow costs seconds."""
+    import yaml
+
+    description = yaml.safe_load((path / "MLmodel").read_text(encoding="utf-8"))
+    flavour = description.get("flavors", {}).get("sklearn")
+    if flavour is None:
+        import mlflow.pyfunc
+
+        return mlflow.pyfunc.load_model(str(path))
+    if flavour.get("code"):
+        import mlflow.sklearn
+
+        return mlflow.sklearn.load_model(str(path))
+    file = (path / flavour["pickled_model"]).resolve()
+    if not file.is_relative_to(path.resolve()):
+        raise Unusable("MLmodel names a file outside the artifact")
+    if flavour.get("serialization_format") == "skops":
+        return _load_skops(file)
+    return _load_pickle(file)
+
+
+def _ask(model: Any, frame: Any, job: dict[str, Any]) -> tuple[Any, str, list[str]]:
+    if job["task"] == "binary-classification":
+        return (*_ask_binary(model, frame, str(job["positive"])), [])
+    if job["task"] == "multiclass":
+        return _ask_classes(model, frame)
+    return _numbers(model.predict(frame), dimensions=1), "value", []
+
+
+def _ask_binary(model: Any, frame: Any, positive: str) -> tuple[Any, str]:
+    classes = _class_names(model)
+    if hasattr(model, "predict_proba"):
+        chances = _numbers(model.predict_proba(frame), dimensions=2)
+        if chances.shape[1:] != (2,):
+            raise Unusable(f"predict_proba gave the shape {chances.shape}, and two classes need ({len(frame)}, 2)")
+        return chances[:, classes.index(positive) if positive in classes else 1].copy(), "probability"
+    if hasattr(model, "decision_function"):
+        scores = _numbers(model.decision_function(frame), dimensions=1)
+        return (-scores if classes and classes[0] == positive else scores), "score"
+    return _binary_answer(model.predict(frame), positive)
+
+
+def _binary_answer(answer: Any, positive: str) -> tuple[Any, str]:
+    """What ``predict`` gave: two columns of probabilities, one column of them, or classes."""
+    import numpy as np
+
+    raw = np.asarray(answer)
+    if raw.ndim == 2 and raw.shape[1] == 2:  # noqa: PLR2004 - a column for each class
+        return _numbers(raw, dimensions=2)[:, 1].copy(), "probability"
+    raw = raw.reshape(len(raw), -1)[:, 0] if raw.ndim == 2 and raw.shape[1] == 1 else raw  # noqa: PLR2004
+    if raw.dtype.kind == "f" and not np.isin(raw[np.isfinite(raw)], (0.0, 1.0)).all():
+        return _numbers(raw, dimensions=1), "probability"
+    return np.array([float(_class_name(value) == positive) for value in raw.tolist()]), "label"
+
+
+def _ask_classes(model: Any, frame: Any) -> tuple[Any, str, list[str]]:
+    import numpy as np
+
+    classes = _class_names(model)
+    if hasattr(model, "predict_proba"):
+        chances = _numbers(model.predict_proba(frame), dimensions=2)
+        if chances.shape[1] != len(classes):
+            raise Unusable(f"predict_proba gave {chances.shape[1]} columns for {len(classes)} classes")
+        return chances, "probability", classes
+    named = [_class_name(value) for value in np.asarray(model.predict(frame)).reshape(-1).tolist()]
+    classes = classes or sorted(set(named))
+    return np.array([[float(name == one) for one in classes] for name in named]), "label", classes
+
+
+def _class_names(model: Any) -> list[str]:
+    import numpy as np
+
+    return [_class_name(value) for value in np.asarray(getattr(model, "classes_", [])).tolist()]
+
+
+def _class_name(value: object) -> str:
+    """A class as the data file's reader would spell it: ``true``, ``3``, ``setosa``."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _numbers(answer: Any, *, dimensions: int) -> Any:
+    import numpy as np
+
+    try:
+        values = np.asarray(answer, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise Unusable("the model gave something that is not a table of numbers") from None
+    if dimensions == 1 and values.ndim == 2 and values.shape[1] == 1:  # noqa: PLR2004
+        values = values[:, 0]
+    if values.ndim != dimensions:
+        raise Unusable(f"the model gave an answer of shape {values.shape} where {dimensions} dimension(s) are needed")
+    return values
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,234 @@
+"""Ask models for predictions, each batch in one process of its own that has nothing to steal and cannot stay.
+
+Promises: the process gets an environment made from an allow-list, a new folder as working folder and home, a limit on
+time and memory, and files to read; what it writes is read back as plain arrays and checked.  It never gets the caller's
+environment.  **The artifacts must have been scanned** (``packaging/scan``): a pickle is a program.  All jobs of one
+call share a process, so that importing the model's libraries is paid for once.
+
+Answers are kept by content: same artifact, data, columns and library versions, same file.  Arrays are stored as
+``.npy`` and not as Parquet: the bytes depend on nothing but the numbers, so that their digest means something.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from mlops_gitops import canonical
+from mlops_gitops.testing.predictions import Failed, Job, Predict, Predictions
+
+if TYPE_CHECKING:
+    from mlops_gitops.testing.metrics import Kind
+
+SCHEME = 1
+"""Part of every cache key; raised when the meaning of a stored answer changes."""
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""The environment variables a model may see, beside the fixed ones."""
+LIBRARIES = (
+    *("numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "joblib", "cloudpickle", "skops"),
+    *("mlflow", "mlflow-skinny", "xgboost", "lightgbm", "torch"),
+)
+"""Libraries whose version can change what a model answers."""
+_KINDS = ("probability", "score", "label", "value")
+
+
+def predictor(
+    *, environ: Mapping[str, str], cache: Path | None, seconds: float = 600.0, memory: int = 16 * 2**30
+) -> Predict:
+    """A ``Predict`` with its limits: ``seconds`` of wall time a call, ``memory`` bytes of address space."""
+
+    def predict(jobs: Sequence[Job], /) -> list[Predictions | Failed]:
+        keys = [_key(job) for job in jobs]
+        known: dict[str, Predictions | Failed] = {}
+        for key in keys if cache is not None else ():
+            found = _recall(cast("Path", cache), key)
+            if found is not None:
+                known[key] = found
+        missing = {key: job for key, job in zip(keys, jobs, strict=True) if key not in known}
+        if missing:
+            answers = _run(list(missing.values()), environ=environ, seconds=seconds, memory=memory)
+            known.update(zip(missing, answers, strict=True))
+        for key in missing if cache is not None else ():
+            _keep(cast("Path", cache), key, known[key])
+        return [known[key] for key in keys]
+
+    return predict
+
+
+def _key(job: Job) -> str:
+    return canonical.digest(
+        {
+            "scheme": SCHEME,
+            "artifact": job.artifact.digest,
+            "format": job.artifact.format,
+            "data": job.data_digest,
+            "columns": [*job.columns],
+            "task": job.task,
+            "positive": job.positive,
+            "python": sys.version,
+            "libraries": {name: version for name in LIBRARIES if (version := _version(name))},
+        }
+    )
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _run(jobs: Sequence[Job], *, environ: Mapping[str, str], seconds: float, memory: int) -> list[Predictions | Failed]:
+    with tempfile.TemporaryDirectory(prefix="mlops-gitops-") as name:
+        folder = Path(name)
+        results, home = folder / "results.json", folder / "home"
+        home.mkdir()
+        order = {
+            "memory": memory,
+            "results": str(results),
+            "jobs": [_order(job, folder / f"{index}.npy") for index, job in enumerate(jobs)],
+        }
+        (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
+        problem = _execute(folder, home, environ=environ, seconds=seconds)
+        if problem:
+            return [Failed(problem)] * len(jobs)
+        return _collect(results, len(jobs))
+
+
+def _order(job: Job, output: Path) -> dict[str, object]:
+    return {
+        "artifact": str(job.artifact.path.resolve()),
+        "format": job.artifact.format,
+        "data": str(job.data.resolve()),
+        "dataFormat": job.data_format,
+        "columns": [*job.columns],
+        "task": job.task,
+        "positive": job.positive,
+        "output": str(output),
+    }
+
+
+def _execute(folder: Path, home: Path, *, environ: Mapping[str, str], seconds: float) -> str:
+    """Run the program; what went wrong, or nothing."""
+    fixed = {"HOME": str(home), "TMPDIR": str(home), "TZ": "UTC", "MPLCONFIGDIR": str(home)}
+    clean = {name: environ[name] for name in PASSED_ON if name in environ} | fixed
+    argv = [sys.executable, "-I", "-m", "mlops_gitops.adapters.prediction_program", str(folder / "order.json")]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            argv, cwd=home, env=clean, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            code = process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return f"the model gave no answer within {seconds:g} seconds and was stopped"
+        finally:
+            _end(process)
+    if code == 0:
+        return ""
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+    return f"the process of the model {how} before it answered{_last_words(folder / 'log')}"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and whatever it started; its session is its own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _last_words(log: Path) -> str:
+    """The last line a model wrote, harmless to print."""
+    lines = log.read_bytes()[-4096:].decode("utf-8", "replace").split("\n")
+    words = next((line for line in reversed(lines) if line.strip()), "")
+    return f": {printable(words)}" if words else ""
+
+
+def printable(text: str, *, most: int = 300) -> str:
+    """Text from a model without control characters and not longer than a person reads."""
+    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return clean if len(clean) <= most else clean[: most - 1] + "…"
+
+
+def _collect(results: Path, count: int) -> list[Predictions | Failed]:
+    """Read what the process left; it may be anything."""
+    broken: list[Predictions | Failed] = [Failed("the process of the model left no readable answer")] * count
+    try:
+        answers = json.loads(results.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return broken
+    if not isinstance(answers, list) or len(answers) != count:
+        return broken
+    return [_read(answer, results.parent / f"{index}.npy") for index, answer in enumerate(answers)]
+
+
+def _read(answer: Any, path: Path) -> Predictions | Failed:
+    if isinstance(answer, dict) and isinstance(answer.get("problem"), str):
+        return Failed(printable(answer["problem"]))
+    try:
+        return _predictions(answer, path.read_bytes())
+    except (OSError, ValueError, TypeError, KeyError):
+        return Failed("the process of the model left no readable answer")
+
+
+def _predictions(answer: Mapping[str, Any], data: bytes) -> Predictions:
+    """A record from its description and the bytes of its array.  Raises ``ValueError`` for anything else."""
+    import numpy as np
+
+    values = np.load(io.BytesIO(data), allow_pickle=False)
+    if values.dtype != np.float64 or values.ndim not in (1, 2) or answer["kind"] not in _KINDS:
+        raise ValueError("not an array of predictions")
+    return Predictions(
+        values=values,
+        kind=cast("Kind", answer["kind"]),
+        digest=canonical.sha256(data),
+        classes=tuple(str(name) for name in answer["classes"]),
+        unstable=int(answer["unstable"]),
+        repeated=int(answer["repeated"]),
+    )
+
+
+def _recall(cache: Path, key: str) -> Predictions | None:
+    """A kept answer, if both its files are there and agree; a damaged one counts as missing."""
+    try:
+        answer = json.loads((cache / f"{key}.json").read_text(encoding="utf-8"))
+        found = _predictions(answer, (cache / f"{key}.npy").read_bytes())
+        return found if found.digest == answer["digest"] else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _keep(cache: Path, key: str, answer: Predictions | Failed) -> None:
+    """Keep an answer; the description is written last, and each file appears whole or not at all."""
+    if isinstance(answer, Failed):
+        return
+    import numpy as np
+
+    cache.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    np.save(buffer, answer.values, allow_pickle=False)
+    description = {
+        "kind": answer.kind,
+        "classes": [*answer.classes],
+        "unstable": answer.unstable,
+        "repeated": answer.repeated,
+        "digest": answer.digest,
+    }
+    _write(cache / f"{key}.npy", buffer.getvalue())
+    _write(cache / f"{key}.json", json.dumps(description).encode())
+
+
+def _write(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    Path(name).replace(path)

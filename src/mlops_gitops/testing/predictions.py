@@ -1,0 +1,73 @@
+"""What a model said about a dataset, and the border to whoever asks it.
+
+Tests judge numbers; they never load a model.  A ``Predict`` (``adapters/predictions.py`` has the real one) takes jobs
+and gives back, for each, either numbers or the reason why there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mlops_gitops.testing.metrics import Kind
+from mlops_gitops.testing.statistics import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A model file or folder that has been **scanned and found clean**: asking it to predict runs what is in it.
+
+    ``digest`` identifies its content.
+    """
+
+    path: Path
+    format: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One artifact, one data file, and which of its columns the model takes, in order.
+
+    ``positive`` is the positive class of a binary task as text (``true``, ``1``, ``malignant``).
+    """
+
+    artifact: Artifact
+    data: Path
+    data_format: str
+    data_digest: str
+    columns: tuple[str, ...]
+    task: str
+    positive: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Numbers for each row, in the order of the file: shape ``(rows,)``, or ``(rows, classes)`` for several classes.
+
+    ``classes`` names the columns of the second form.  ``unstable`` is how many of ``repeated`` rows came out otherwise
+    when the same process was asked again.  ``digest`` is the SHA-256 of the stored array.
+    """
+
+    values: Floats
+    kind: Kind
+    digest: str
+    classes: tuple[str, ...] = ()
+    unstable: int = 0
+    repeated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """There are no predictions; ``reason`` says why, in one sentence without a full stop."""
+
+    reason: str
+
+
+class Predict(Protocol):
+    """Ask models for predictions."""
+
+    def __call__(self, jobs: Sequence[Job], /) -> list[Predictions | Failed]:
+        """One answer for each job, in order.  A model that fails does not spoil the answers of the others."""

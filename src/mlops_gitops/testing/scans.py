@@ -1,0 +1,91 @@
+"""One pass over one data file: what to look for, and what was found.
+
+An engine turns a ``Source`` and what is ``Wanted`` into a ``Scan``; the checks are functions of the scan.  Nothing here
+reads data or imports anything heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+from mlops_gitops.errors import Refused
+from mlops_gitops.testing.profile import Profile
+
+Format: TypeAlias = Literal["parquet", "csv", "json"]
+
+UNREADABLE = "data-unreadable"
+"""The code of the refusal when a file is missing, damaged or not what its name says."""
+
+_SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".ndjson": "json"}
+_MEDIA_TYPES: dict[str, Format] = {
+    "application/vnd.apache.parquet": "parquet",
+    "text/csv": "csv",
+    "application/jsonl": "json",
+    "application/x-ndjson": "json",
+}
+
+
+class Source(NamedTuple):
+    """One data file and how it is written."""
+
+    path: Path
+    format: Format
+
+    @property
+    def typed(self) -> bool:
+        """Whether the file itself says the type of each column; in text, a whole number may stand for a real one."""
+        return self.format == "parquet"
+
+
+def source(path: Path, *, media_type: str | None = None) -> Source:
+    """The file at ``path``, by its media type or else its suffix.  ``Refused`` where neither is known."""
+    name = path.name.removesuffix(".gz")
+    found = _MEDIA_TYPES.get(media_type or "") or _SUFFIXES.get(Path(name).suffix.lower())
+    if found is None:
+        raise Refused(
+            f"{path.name} is of no format that can be tested",
+            hint="write it as Parquet (.parquet), CSV (.csv) or JSON lines (.jsonl), or name its mediaType",
+            code="data-format",
+        )
+    if set(path.as_posix()) & set("*?[]{}"):
+        raise Refused(
+            f"the path {str(path)!r} holds a wildcard, which would name other files",
+            hint="rename the file without * ? [ ] { }",
+            code="data-path",
+        )
+    return Source(path, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to count beyond the ordinary: edges and watched values by column, and keys whose distinct rows to count."""
+
+    edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    watched: Mapping[str, tuple[str | float | bool, ...]] = field(default_factory=dict)
+    keys: tuple[tuple[str, ...], ...] = ()
+    distinct_rows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """All that one pass over one file found.
+
+    ``stored`` is each column's own type in the file's words; ``distinct`` maps a key to how many different values it
+    takes, and the empty key to how many different whole rows there are.
+    """
+
+    profile: Profile
+    stored: Mapping[str, str]
+    distinct: Mapping[tuple[str, ...], int]
+
+
+def watched_text(value: str | float | bool) -> str:  # noqa: FBT001 - a value, not a switch
+    """The one spelling of a watched value: ``true``, ``3``, ``2.5``, or the text itself."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
