@@ -36,12 +36,6 @@ SHOWN = 5
 _KEY = "MG_SIGNING_KEY"
 
 
-def secrets(inputs: Mapping[str, str]) -> tuple[str, ...]:
-    """The token, the header it travels in, and every line of the key."""
-    token, key = inputs["token"].strip(), inputs["signing-key"].strip()
-    return (*(credentials.hidden(token) if token else ()), *((key,) if key else ()))
-
-
 def perform(call: Call) -> Outcome:
     """Promote, or say in words why not."""
     if call.event.fork:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from mlops_gitops import __version__
 from mlops_gitops.actions import commands, outputs
+from mlops_gitops.actions.credentials import hidden
 from mlops_gitops.actions.events import Event
 from mlops_gitops.actions.events import read as read_event
 from mlops_gitops.actions.inputs import Input, Inputs, Settings
@@ -67,9 +68,6 @@ class Action(Protocol):
     INPUTS: tuple[Input, ...]
     OUTPUTS: tuple[str, ...]
 
-    def secrets(self, inputs: Mapping[str, str]) -> tuple[str, ...]:
-        """Every text that must not be read in a log, from the raw values of the secret inputs."""
-
     def perform(self, call: Call) -> Outcome:
         """Do it.  Raises ``Failure`` where it cannot even be tried."""
 
@@ -82,9 +80,7 @@ def action(name: str) -> Action:
 def run(name: str, world: World) -> int:
     """Run the Action ``name`` and return the exit code of its step."""
     module = action(name)
-    commands.mask(
-        module.secrets({entry.name: world.environ.get(entry.variable, "") for entry in module.INPUTS}), world.out
-    )
+    commands.mask(_secrets(module, world.environ), world.out)
     settings = Settings.of(world.environ, world.cwd)
     try:
         call = Call(
@@ -160,6 +156,12 @@ def folder(call: Call) -> Path:
             code="input",
         )
     return found
+
+
+def _secrets(module: Action, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Every text that must not be read in a log: the secret inputs, and the form in which git sends one."""
+    given = [environ.get(entry.variable, "").strip() for entry in module.INPUTS if entry.secret]
+    return tuple(form for value in given if value for form in hidden(value))
 
 
 def _inner(module: Action, world: World) -> World:
