@@ -56,10 +56,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         commits.append(settled.commit)
         if not arguments.all:
             break
-    _print(answered, commits, arguments, world)
-    if not arguments.dry_run:
-        derived.repair(Snapshot(repository.tree(tip)), world)
-    return _exit_code(answered, everything=arguments.all)
+    repaired = derived.Repair() if arguments.dry_run else derived.repair(Snapshot(repository.tree(tip)), world)
+    _print(answered, commits, repaired, arguments, world)
+    return repaired.exit_code(_exit_code(answered, everything=arguments.all))
 
 
 def _wishes(arguments: argparse.Namespace, snapshot: Snapshot) -> Iterable[Wish]:
@@ -92,7 +91,9 @@ def _is(one: Answered, outcomes: set[Outcome]) -> bool:
     return one.decision is not None and one.decision.outcome in outcomes
 
 
-def _print(answered: list[Answered], commits: list[str], arguments: argparse.Namespace, world: World) -> None:
+def _print(
+    answered: list[Answered], commits: list[str], repaired: derived.Repair, arguments: argparse.Namespace, world: World
+) -> None:
     if arguments.format == "json":
         document = {
             "result": _result(answered),
@@ -100,6 +101,7 @@ def _print(answered: list[Answered], commits: list[str], arguments: argparse.Nam
             "commits": commits,
             "dryRun": arguments.dry_run,
             "promotions": [report.answered_document(one) for one in answered],
+            "derived": {"mlflow": repaired.document()},
         }
         world.print(json.dumps(document, indent=2))
         return
@@ -109,6 +111,8 @@ def _print(answered: list[Answered], commits: list[str], arguments: argparse.Nam
         world.print("nothing to do")
     for commit in commits:
         world.print(f"commit {report.short(commit)}")
+    for line in repaired.texts():
+        world.print(line)
 
 
 def _result(answered: list[Answered]) -> str:

@@ -43,13 +43,18 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         preflight=preflight.loads(world),
     )
     one = settled.result
+    repaired = derived.repair(Snapshot(repository.tree(settled.commit or settled.base.commit)), world)
     if arguments.format == "json":
-        document = {**report.answered_document(one), "commit": settled.commit}
+        derivation = {"mlflow": repaired.document()}
+        document = {**report.answered_document(one), "commit": settled.commit, "derived": derivation}
         world.print(json.dumps(document, indent=2))
     else:
         world.print(report.answered_text(one, done="rolled back"))
         if settled.commit:
             world.print(f"commit {report.short(settled.commit)}")
-    derived.repair(Snapshot(repository.tree(settled.commit or settled.base.commit)), world)
+        for line in repaired.texts():
+            world.print(line)
     outcome = one.decision.outcome if one.decision else Outcome.REFUSED
-    return {Outcome.REFUSED: Refused.exit_code, Outcome.PENDING: NotYet.exit_code}.get(outcome, EXIT_DONE)
+    return repaired.exit_code(
+        {Outcome.REFUSED: Refused.exit_code, Outcome.PENDING: NotYet.exit_code}.get(outcome, EXIT_DONE)
+    )

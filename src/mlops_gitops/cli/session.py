@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mlops_gitops.adapters.git import Repository, cache_folder
+from mlops_gitops.adapters.mlflow import MlflowRegistry
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused
 from mlops_gitops.evidence.admission import public_keys
@@ -60,6 +61,18 @@ def repository(arguments: argparse.Namespace, world: World) -> Repository:
     if "://" not in url and ":" not in url and local.exists():
         url = str(local.resolve())
     return Repository(url, branch=branch, cache=cache(world), environ=world.environ)
+
+
+def registry(world: World) -> MlflowRegistry | None:
+    """The MLflow registry that is configured, if one is; nothing is imported or reached yet."""
+    here = project(world)
+    uri = world.environ.get("MLFLOW_TRACKING_URI") or (here.tracking_uri if here else None)
+    return MlflowRegistry(uri, environ=world.environ) if uri else None
+
+
+def models_folder(world: World) -> Path:
+    """Where a model repository keeps its models."""
+    return world.cwd / "models"
 
 
 def cache(world: World) -> Path:

@@ -35,6 +35,7 @@ TEST_KINDS = (
 )
 KINDS = ("provenance", *TEST_KINDS, "approval", "waiver")
 
+_TOLD = 3
 _RESULTS = {Verdict.PASS: "PASSED", Verdict.FAIL: "FAILED", Verdict.INCONCLUSIVE: "WARNED"}
 
 
@@ -73,10 +74,18 @@ def of_report(report: Report, *, release: str, issued_at: datetime, expires_at: 
         verdict=report.verdict,
         issued_at=issued_at,
         expires_at=expires_at,
-        summary=report.summary,
+        summary=_summary(report),
         champion=report.champion,
         details=details,
     )
+
+
+def _summary(report: Report) -> str:
+    """The report's own words, and those of its worst checks with the line of the manifest that demanded them."""
+    worst = [check for check in report.checks if check.verdict is report.verdict and check.verdict is not Verdict.PASS]
+    told = [f"{check.message} [{check.location}]" if check.location else check.message for check in worst]
+    more = f"; and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+    return f"{report.summary}: {'; '.join(told[:_TOLD])}{more}" if told else report.summary
 
 
 def statement(claim: Claim, *, model: str, predicate: Mapping[str, JSON] | None = None) -> JSON:
