@@ -46,11 +46,13 @@ class Checkout:
 def checkout(
     folder: Path, *, environ: Mapping[str, str], repository: str | None = None, produced: Sequence[str] = ()
 ) -> Checkout:
-    """The commit that ``folder`` is at.  Changes below ``produced``, paths relative to ``folder`` that are recorded by
-    digest anyway (the artifact, the data), do not make it dirty; new files elsewhere do.
+    """The commit that ``folder`` is at.
 
-    ``repository`` is the address that the manifest declares; otherwise it is that of the remote ``origin``, else the
-    folder itself, always without credentials.  Raises ``Refused`` where there is no commit, ``WorldFailed`` without git.
+    Changes below ``produced``, paths relative to ``folder`` that are recorded by digest anyway (the artifact, the
+    data), do not make it dirty; new files elsewhere do.  ``repository`` is the address that the manifest declares;
+    otherwise it is that of the remote ``origin``, else the folder itself, always without credentials.
+
+    Raises ``Refused`` where there is no commit, ``WorldFailed`` without git.
     """
     root = Path(_git(folder, environ, "rev-parse", "--show-toplevel").rstrip("\n"))
     revision = _git(folder, environ, "rev-parse", "--verify", "--end-of-options", "HEAD^{commit}").strip()
@@ -95,12 +97,10 @@ def predicate(
     source = release.source
     resolved: list[JSON] = [
         {"name": "source", "uri": f"git+{source.repository}", "digest": {"gitCommit": source.revision}},
-        *(
-            {"name": f"data/{one.name}", "uri": one.uri, "digest": {"sha256": one.digest}}
-            for one in sorted(release.data, key=lambda one: one.name)
-        ),
-        {"name": "dependencies", "uri": model.lock, "digest": {"sha256": release.dependencies}},
     ]
+    for one in sorted(release.data, key=lambda one: one.name):
+        resolved.append({"name": f"data/{one.name}", "uri": one.uri, "digest": {"sha256": one.digest}})  # noqa: PERF401
+    resolved.append({"name": "dependencies", "uri": model.lock, "digest": {"sha256": release.dependencies}})
     parameters: dict[str, JSON] = {
         "model": release.name,
         "version": release.version,

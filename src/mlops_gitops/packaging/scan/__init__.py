@@ -49,9 +49,11 @@ def scan(path: Path, *, format: str, artifact: Artifact | None = None, limits: L
     """
     bounds = limits or Limits()
     checks = tuple(_checks(path, format, bounds))
-    bad = len({check.subject for check in checks if check.verdict is not Verdict.PASS})
-    total = len({check.subject for check in checks})
-    summary = f"{bad} of {total} files must not be loaded" if bad else f"{total} files hold what {format} may hold"
+    files = {check.subject for check in checks} - {ARTIFACT}
+    bad = {check.subject for check in checks if check.verdict is not Verdict.PASS}
+    reasons = sum(check.verdict is not Verdict.PASS for check in checks)
+    named = ", ".join(sorted(bad)[:3])
+    summary = f"{reasons} reasons not to load {named}" if bad else f"{len(files)} files hold what {format} may hold"
     materials = (("artifact", artifact.digest),) if artifact else ()
     return Report(kind="scan", checks=checks, summary=summary, materials=materials)
 

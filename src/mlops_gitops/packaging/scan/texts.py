@@ -14,7 +14,8 @@ from mlops_gitops.packaging.scan.problems import Limits, Problem, Subject, shown
 
 _PLAIN_TAG = "tag:yaml.org,2002:"
 _KNOWN_TAGS = {
-    _PLAIN_TAG + name for name in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "binary", "set")
+    f"{_PLAIN_TAG}{name}"
+    for name in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "binary", "set")
 }
 
 
@@ -39,7 +40,10 @@ def scan_text(subject: Subject, suffix: str, *, limits: Limits) -> list[Problem]
 
 
 def is_text(data: bytes, *, partial: bool = False) -> bool:
-    """Whether ``data`` (the start of a file, where ``partial``) is UTF-8 with no control character but tab, line feed, form feed and carriage return."""
+    """Whether ``data`` (only the start of a file, where ``partial``) is UTF-8 without control characters.
+
+    Tab, line feed, form feed and carriage return do not count as such.
+    """
     try:
         codecs.utf_8_decode(data, "strict", not partial)
     except UnicodeDecodeError:
