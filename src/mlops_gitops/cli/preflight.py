@@ -1,4 +1,4 @@
-"""Before an environment goes back: is the old release still there, still the same, and still able to load?"""
+"""Before an environment goes back: whether the old release is still there, still the same, and still loads."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _remedy(one: Judgement, decision: Decision) -> str:
         case _ if one.answer is Answer.FAIL:
             return f"a mended release; or a signed `mlops-gitops control waive {model} --in {environment}`, with an end"
         case _:
-            return f"`mlops-gitops test --sign` against what {environment} runs now, signed by a signer of that kind"
+            return f"`mlops-gitops release {model}`, which judges it again, also against what {environment} runs now"
 
 
 def judgement_text(one: Judgement) -> str:

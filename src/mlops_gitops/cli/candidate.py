@@ -1,0 +1,199 @@
+"""A model folder on the way to a release: everything that can be known of it before anybody signs.
+
+The order is the safety: digest, then scan, and only what passed the scan is ever loaded, in a process of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_gitops.adapters import artifacts, predictions
+from mlops_gitops.canonical import JSON
+from mlops_gitops.cli import session
+from mlops_gitops.cli.world import World
+from mlops_gitops.errors import Misused, Refused
+from mlops_gitops.evidence.verdicts import Report, Verdict
+from mlops_gitops.manifests import reading
+from mlops_gitops.manifests.documents import Document
+from mlops_gitops.manifests.model import Model
+from mlops_gitops.manifests.release import Material, Registered, Release, Source
+from mlops_gitops.packaging import digests, provenance, release
+from mlops_gitops.packaging.registry import Registry, identity
+from mlops_gitops.packaging.scan import scan
+from mlops_gitops.promotion import layout
+from mlops_gitops.promotion.snapshot import Snapshot
+
+MANIFEST = "model.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model with its commit, artifact, data and lock, all by digest; ``scanned`` is the verdict on its files."""
+
+    model: Model
+    document: Document
+    manifest: bytes
+    folder: Path
+    root: Path
+    source: Source
+    artifact: digests.Artifact
+    scanned: Report
+    registered: Registered | None
+    data: tuple[Material, ...]
+    dependencies: str
+
+    def release(self, *, supersedes: str | None) -> Release:
+        """The release that this candidate makes."""
+        return release.assemble(
+            self.model,
+            manifest=self.manifest,
+            artifact=self.artifact,
+            source=self.source,
+            data=self.data,
+            dependencies=self.dependencies,
+            registered=self.registered,
+            supersedes=supersedes,
+        )
+
+    def provenance(self, made: Release, *, world: World) -> dict[str, JSON]:
+        """The SLSA part of its provenance."""
+        builder = world.environ.get("GITHUB_WORKFLOW_REF") or "https://github.com/mlops-gitops/mlops-gitops/local"
+        moment = world.now()
+        invocation = world.environ.get("GITHUB_RUN_ID") or made.id
+        return provenance.predicate(
+            self.model, made, builder=builder, invocation=invocation, started=moment, finished=moment
+        )
+
+
+def open_candidate(name: str, world: World, *, allow_dirty: bool) -> Candidate:
+    """Read, measure and scan ``models/<name>``.  Nothing is loaded.
+
+    Raises ``Misused`` where there is no such model, ``Refused`` where something is not as the manifest says, where the
+    work tree holds more than the commit, or where the scan does not pass.
+    """
+    folder = session.models_folder(world) / layout.name(name, "a model")
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise Misused(
+            f"there is no models/{name}/{MANIFEST} here",
+            hint="run this in a model repository; `mlops-gitops init model NAME` starts a model",
+            code="no-model",
+        )
+    manifest = path.read_bytes()
+    shown = f"models/{name}/{MANIFEST}"
+    model = reading.read("model", manifest, path=shown)
+    produced = [model.artifact.path, *(one.uri for one in model.data if "://" not in one.uri)]
+    at = provenance.checkout(folder, environ=world.environ, repository=model.repository, produced=produced)
+    if at.source.dirty and not allow_dirty:
+        raise Refused(
+            "the work tree holds changes that are in no commit, so nobody could build this release again",
+            hint="commit them, or give --allow-dirty, which is kept in the release",
+            code="dirty",
+        )
+    artifact_path = _artifact_path(model, folder)
+    artifact = digests.of_artifact(artifact_path)
+    scanned = scan(artifact_path, format=model.artifact.format, artifact=artifact)
+    if scanned.verdict is not Verdict.PASS:
+        problems = "; ".join(check.message for check in scanned.checks if check.verdict is not Verdict.PASS)
+        raise Refused(
+            f"the artifact of {name} did not pass the scan, and was not loaded: {problems}",
+            hint="save the model in a format that holds no code (skops, ONNX, safetensors), or without the named parts",
+            code="scan",
+        )
+    return Candidate(
+        model=model,
+        document=reading.opened("model", manifest, path=shown),
+        manifest=manifest,
+        folder=folder,
+        root=at.root,
+        source=at.source,
+        artifact=artifact,
+        scanned=scanned,
+        registered=_registered(model, artifact_path, session.registry(world)),
+        data=provenance.materials(model, folder=folder, root=at.root),
+        dependencies=provenance.dependencies(model, folder=folder, root=at.root),
+    )
+
+
+def champions(snapshot: Snapshot, model: str) -> tuple[Release, ...]:
+    """The releases that run in environments which demand a comparison, each once."""
+    wanting = [one for one in snapshot.environments() if any(gate.name == "comparison" for gate in one.gates)]
+    ids = dict.fromkeys(snapshot.slot(one.name, model).current for one in wanting)
+    return tuple(snapshot.release(model, one) for one in ids if one is not None)
+
+
+def judge(
+    candidate: Candidate, against: Iterable[Release], world: World, *, progress: Callable[[str], None]
+) -> tuple[Report, ...]:
+    """All tests of a candidate, and its comparison with each champion."""
+    from mlops_gitops.testing import suite
+    from mlops_gitops.testing.predictions import Artifact
+
+    model, folder, root = candidate.model, candidate.folder, candidate.root
+    predict = predictions.predictor(environ=world.environ, cache=session.cache(world) / "predictions")
+    mine = Artifact(_artifact_path(model, folder), model.artifact.format, candidate.artifact.digest)
+    locate = candidate.document.location
+    progress("testing the data")
+    reports = [candidate.scanned, suite.run_data_tests(model, folder=folder, locate=locate, root=root)]
+    progress("testing the model")
+    reports.append(
+        suite.run_model_tests(model, folder=folder, locate=locate, artifact=mine, predict=predict, root=root)
+    )
+    for champion in against:
+        progress(f"comparing with {champion.version}, which runs now")
+        path = artifacts.fetch(
+            champion, cache=session.cache(world) / "artifacts", registry=session.registry(world), folder=folder
+        )
+        theirs = Artifact(path, champion.artifact.format, champion.artifact.digest)
+        inputs = tuple(one.name for one in champion.interface.inputs)
+        reports.append(
+            suite.compare(
+                model,
+                folder=folder,
+                locate=locate,
+                artifact=mine,
+                champion=suite.Champion(champion.id, theirs, inputs),
+                predict=predict,
+                root=root,
+            )
+        )
+    return tuple(reports)
+
+
+def _artifact_path(model: Model, folder: Path) -> Path:
+    path = (folder / model.artifact.path).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise Refused(
+            f"the artifact {model.artifact.path!r} lies outside the model's folder",
+            hint="let training write it below models/<name>/",
+            code="path-outside",
+        )
+    if not path.exists():
+        raise Refused(
+            f"the artifact {model.artifact.path!r} is not there",
+            hint=f"train it first: {' '.join(model.training.entrypoint)}",
+            code="artifact-missing",
+        )
+    return path
+
+
+def _registered(model: Model, artifact: Path, registry: Registry | None) -> Registered | None:
+    if model.artifact.registered is None:
+        return None
+    if registry is None:
+        raise Misused(
+            f"the manifest says that the model is registered as {model.artifact.registered!r}, and no registry is set",
+            hint="set MLFLOW_TRACKING_URI, or spec.mlflow.trackingUri in mlops-gitops.yaml",
+            code="registry-unset",
+        )
+    mlmodel = artifact / "MLmodel"
+    if not mlmodel.is_file():
+        raise Refused(
+            "the artifact has no MLmodel file, so its registered version cannot be found",
+            hint="save the model with MLflow, or remove artifact.registry from model.yaml",
+            code="artifact-mlmodel",
+        )
+    found = registry.find(model.artifact.registered, identity(mlmodel.read_bytes()))
+    return Registered(found.name, found.version, found.run)

@@ -1,0 +1,77 @@
+"""``release``: test a model, assemble its release, sign what was found, and publish both in one commit."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+
+from mlops_gitops.canonical import JSON
+from mlops_gitops.cli import session
+from mlops_gitops.cli.candidate import champions, judge, open_candidate
+from mlops_gitops.cli.world import World
+from mlops_gitops.errors import EXIT_DONE, NotYet, Refused
+from mlops_gitops.evidence.verdicts import Report, Verdict, combined
+from mlops_gitops.manifests.release import Release
+from mlops_gitops.promotion import publish
+from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.promotion.transaction import Settled
+from mlops_gitops.reporting.reports import report_document, report_text
+
+EXAMPLE = "mlops-gitops release flight-delays --key file2:keys/ci.pem"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's own options."""
+    parser.add_argument("model", metavar="MODEL", help="the model, as its folder below models/ is named")
+    parser.add_argument("--renew", action="store_true", help="sign everything anew, replacing what was signed before")
+    parser.add_argument("--allow-dirty", action="store_true", help="release a work tree that differs from its commit")
+    parser.add_argument("--dry-run", action="store_true", help="test and tell, but publish nothing")
+    session.add_repository_options(parser)
+    session.add_key_option(parser)
+
+
+def run(arguments: argparse.Namespace, world: World) -> int:
+    """Judge, publish, and tell.  A release that fails its tests is published too: the record says why it stays."""
+    repository = session.repository(arguments, world)
+    snapshot = Snapshot(repository.fetch())
+    signer = None if arguments.dry_run else session.signer(arguments, world, lambda: snapshot.trust)
+    found = open_candidate(arguments.model, world, allow_dirty=arguments.allow_dirty)
+    reports = judge(found, champions(snapshot, arguments.model), world, progress=_progress(world))
+    settled = publish.release(
+        repository,
+        build=lambda before: found.release(supersedes=before),
+        reports=reports,
+        provenance=lambda made: found.provenance(made, world=world),
+        signer=signer,
+        renew=arguments.renew,
+        now=world.now,
+    )
+    _print(settled, reports, arguments, world)
+    verdict = combined(one.verdict for one in reports)
+    return {Verdict.PASS: EXIT_DONE, Verdict.FAIL: Refused.exit_code, Verdict.INCONCLUSIVE: NotYet.exit_code}[verdict]
+
+
+def _progress(world: World) -> Callable[[str], None]:
+    return (lambda text: world.note(f"{text} …")) if world.interactive else (lambda _: None)
+
+
+def _print(settled: Settled[Release], reports: Sequence[Report], arguments: argparse.Namespace, world: World) -> None:
+    made = settled.result
+    if arguments.format == "json":
+        document: JSON = {
+            "result": "dry-run" if arguments.dry_run else "released" if settled.commit else "nothing-to-do",
+            "model": made.name,
+            "version": made.version,
+            "release": made.id,
+            "commit": settled.commit,
+            "reports": [report_document(one) for one in reports],
+        }
+        world.print(json.dumps(document, indent=2))
+        return
+    for one in reports:
+        world.print(report_text(one))
+    word = "would be released" if arguments.dry_run else "released" if settled.commit else "was released before"
+    world.print(f"{made.name} {made.version} {word}: {made.id}")
+    if settled.commit:
+        world.print(f"commit {settled.commit[:12]}")

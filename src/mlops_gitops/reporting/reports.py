@@ -1,0 +1,38 @@
+"""Reports of tests, as people and programs read them."""
+
+from __future__ import annotations
+
+from mlops_gitops.canonical import JSON
+from mlops_gitops.evidence.verdicts import Check, Report, Verdict
+from mlops_gitops.reporting.inert import inert
+
+MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?"}
+
+
+def report_text(report: Report, *, passed: bool = False) -> str:
+    """A report: its summary, then each check that did not pass; with ``passed``, the others too."""
+    shown = [check for check in report.checks if passed or check.verdict is not Verdict.PASS]
+    return "\n".join([f"{MARKS[report.verdict]} {report.kind}: {inert(report.summary)}", *map(check_text, shown)])
+
+
+def check_text(check: Check) -> str:
+    """One check: what was found, the line of the manifest that demanded it, and what to do."""
+    lines = [f"  {MARKS[check.verdict]} {check.id}: {inert(check.message)}"]
+    if check.verdict is not Verdict.PASS:
+        if check.location:
+            lines.append(f"      at {inert(str(check.location))}")
+        if check.fix:
+            lines.append(f"      what to do: {inert(check.fix)}")
+    return "\n".join(lines)
+
+
+def report_document(report: Report) -> dict[str, JSON]:
+    """A report, as JSON."""
+    return {
+        "kind": report.kind,
+        "verdict": report.verdict.value,
+        "summary": report.summary,
+        "champion": report.champion,
+        "materials": [{"name": name, "digest": {"sha256": sha}} for name, sha in report.materials],
+        "checks": [check.document() for check in report.checks],
+    }
