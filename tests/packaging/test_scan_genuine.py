@@ -130,7 +130,12 @@ def test_an_mlflow_model_passes_until_its_loader_changes(
             f"serialization_format: {'pickle' if form == 'skops' else 'skops'}",
             "scan.format",
         ),
-        ("    code: null", "    code: null\n    skops_trusted_types: [os.system]", "scan.mlmodel"),
+        ("    sklearn_version:", "    model_class: os.system\n    sklearn_version:", "scan.mlmodel"),
+        *(
+            (("- numpy.dtype", "- os.system", "scan.mlmodel"),)
+            if form == "skops"
+            else (("skops_trusted_types: null", "skops_trusted_types: [os.system]", "scan.mlmodel"),)
+        ),
         ("flavors:", "flavors: !!python/name:os.system\nx:", "scan.mlmodel"),
     ):
         assert before in genuine

@@ -141,6 +141,7 @@ PICKLES: dict[str, bytes] = {
     "truncated": system()[:9],
     "no-stop": b"\x80\x04}",
     "empty": b"",
+    "protocol-6": b"\x80\x06}.",
     "stack-underflow": b"\x80\x04R.",
     "unknown-memo": b"\x80\x04h\x07.",
     "frame-beyond-the-end": b"\x80\x04\x95\xff\x00\x00\x00\x00\x00\x00\x00}.",
@@ -156,7 +157,7 @@ PICKLES: dict[str, bytes] = {
 
 BROKEN = {
     *("truncated", "no-stop", "empty", "stack-underflow", "unknown-memo", "frame-beyond-the-end"),
-    *("joblib-array-cut-short",),
+    *("joblib-array-cut-short", "protocol-6"),
 }
 
 COMPRESSED = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import tempfile
@@ -80,7 +81,8 @@ def test_what_passes_asks_the_real_machine_for_listed_names_only(data: bytes) ->
     if verdict(data, ".pkl") is not Verdict.PASS:
         return
     watching = Watching(data)
-    watching.load()
+    with contextlib.suppress(Exception):  # a list as the key of a dictionary, and the like
+        watching.load()
     assert set(watching.asked) <= names(*CLASSIC)
 
 
@@ -88,9 +90,7 @@ def test_what_passes_asks_the_real_machine_for_listed_names_only(data: bytes) ->
 @given(mutated())
 def test_what_the_real_machine_would_run_never_passes(data: bytes) -> None:
     watching = Watching(data)
-    try:
+    with contextlib.suppress(Exception):  # a broken pickle; what it asked for until then counts
         watching.load()
-    except Exception:  # noqa: BLE001, S110 - a broken pickle; what it asked for until then counts
-        pass
     if any(module in ("os", "posix") for module, _ in watching.asked):
         assert verdict(data, ".pkl") is Verdict.FAIL

@@ -16,7 +16,7 @@ from mlops_gitops.packaging.scan.allowed import OLD_NAMES
 from mlops_gitops.packaging.scan.problems import shown
 from mlops_gitops.packaging.scan.values import Global, Items, Made, Opaque, Value
 
-_OLD_PROTOCOLS: Final = 3  # below it, an unpickler translates Python 2 names
+_LAST_PROTOCOL: Final = 5
 _CONSTANTS: Final = (
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
     *("STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
@@ -218,6 +218,10 @@ class Machine:
             self._complain("scan.pickle-opcode", "asks the loader for an object from outside the file")
         self._push(Opaque("storage"))
 
+    def _protocol(self, number: Value) -> None:
+        if number > _LAST_PROTOCOL:
+            raise ValueError(f"its protocol {number} is not known")
+
     def _outside(self, _: Value) -> None:
         self._complain("scan.pickle-opcode", "takes an object from the extension registry or from outside the file")
         self._push(Opaque("outside"))
@@ -225,10 +229,11 @@ class Machine:
     def _table(self) -> dict[str, Callable[[Value], None]]:
         steps: dict[str, Callable[[Value], None]] = dict.fromkeys(_CONSTANTS, self._push)
         steps.update(dict.fromkeys((*_EXTENSIONS, "NEXT_BUFFER"), self._outside))
-        steps.update(dict.fromkeys(("PROTO", "FRAME", "STOP", "READONLY_BUFFER"), lambda _: None))
+        steps.update(dict.fromkeys(("FRAME", "STOP", "READONLY_BUFFER"), lambda _: None))
         steps.update(dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), self._remember))
         steps.update(dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda arg: self._push(self.memo[arg])))
         steps.update({
+            "PROTO": self._protocol,
             "NONE": lambda _: self._push(None),
             "NEWTRUE": lambda _: self._push(True),
             "NEWFALSE": lambda _: self._push(False),
