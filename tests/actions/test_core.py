@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import html
 import json
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,6 @@ from mlops_gitops.actions.events import read as read_event
 from mlops_gitops.actions.inputs import Input, Kind, Settings
 from mlops_gitops.actions.inputs import read as read_inputs
 from mlops_gitops.errors import Misused
-
-HOSTILE = "$(touch pwned) `id` ::add-mask::x %0A\r\n::error::forged <img src=x> @team | </details>"
 
 
 def settings(folder: Path, **environ: str) -> Settings:
@@ -176,20 +176,17 @@ def test_an_output_name_is_ours() -> None:
         outputs.rendered({"a\nb": ""})
 
 
-@given(st.text(min_size=1))
-def test_untrusted_text_stays_in_its_code_span(text: str) -> None:
-    span = outputs.code(text)
-    assert len(span.splitlines()) == 1
-    fence = re.match("`+", span)
-    assert fence is not None
-    inside = span[len(fence[0]) : -len(fence[0])]
-    assert span.endswith(fence[0])
-    assert fence[0] not in re.findall("`+", inside)
-    assert "|" not in inside.replace("\\|", "")
+@given(st.text())
+def test_untrusted_text_is_code_and_nothing_else(text: str) -> None:
+    inside = outputs.code(text).removeprefix("<code>").removesuffix("</code>")
+    assert outputs.code(text) == f"<code>{inside}</code>"
+    assert re.fullmatch(r"(?:[A-Za-z0-9 ]|&#\d+;)*", inside)
+    shown = html.unescape(inside)
+    assert not [letter for letter in shown if unicodedata.category(letter) in {"Cc", "Cf"}]
 
 
 def test_long_text_is_cut() -> None:
-    assert len(outputs.code("x" * 100_000)) < 210
+    assert len(outputs.code("x" * 100_000)) < 600
 
 
 def test_a_summary_is_cut_at_what_github_shows(tmp_path: Path) -> None:
@@ -212,9 +209,3 @@ def test_a_short_summary_is_whole(tmp_path: Path) -> None:
 def test_outside_a_runner_nothing_is_written() -> None:
     outputs.summarise("text", None)
     outputs.write({"result": "passed"}, None)
-
-
-def test_hostile_text_in_a_table_cell() -> None:
-    assert outputs.code(HOSTILE).startswith(
-        "`` $(touch pwned) `id` ::add-mask::x %0A  ::error::forged <img src=x> @team \\| "
-    )

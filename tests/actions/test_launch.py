@@ -51,11 +51,14 @@ def launch(product: Path, folder: Path, name: str, **environ: str) -> subprocess
     return subprocess.run(shell, cwd=workspace, env=whole, capture_output=True, text=True, timeout=300, check=False)
 
 
-@pytest.mark.parametrize("name", ["promote"])
-def test_no_variable_that_only_act_sets_is_needed(product: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("promote", "the Action must know what to promote"), ("validate", "there is nothing to validate")],
+)
+def test_no_variable_that_only_act_sets_is_needed(product: Path, tmp_path: Path, name: str, said: str) -> None:
     done = launch(product, tmp_path, name)
     assert done.returncode == 2
-    assert "the Action must know what to promote" in done.stdout
+    assert said in done.stdout
     assert outputs(tmp_path / "output")["result"] == "error"
     assert "What to do" in (tmp_path / "summary.md").read_text()
 

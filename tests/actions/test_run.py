@@ -136,8 +136,7 @@ def test_reasons_are_shown_inert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "::error title=mlops-gitops promote%3A refused::flight-delays to dev: model-tests: bad "
     )
     (told,) = [line for line in summary.splitlines() if line.startswith("* ")]
-    assert told.startswith("* ``")
-    assert told.endswith("``")
+    assert re.fullmatch(r"\* <code>(?:[A-Za-z0-9 ]|&#\d+;)*</code>", told)
     assert json.loads(values["promotions"])[0]["reasons"] == reasons
 
 
@@ -160,8 +159,31 @@ def test_a_failure_is_told_with_its_hint(
     assert (ended, values["result"]) == (code, result)
     (annotation,) = [line for line in log.splitlines() if line.startswith("::error")]
     assert "What to do: do this" in annotation
-    assert "`do this`" in summary
+    assert "<code>do this</code>" in summary
     assert not [line for line in summary.splitlines() if line.startswith("::")]
+
+
+@pytest.mark.parametrize(
+    ("mlflow", "code", "said"),
+    [
+        ({"changes": [], "error": None, "configured": True}, 0, None),
+        (
+            {"changes": [], "error": {"code": "x", "message": HOSTILE}, "configured": True},
+            5,
+            "The next run puts it right.",
+        ),
+        ({"changes": [], "error": None, "configured": False}, 0, "give `mlflow: true`."),
+    ],
+)
+def test_a_registry_that_lags_behind_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow: dict[str, object], code: int, said: str | None
+) -> None:
+    verb = Told({**promotion(), "derived": {"mlflow": mlflow}}, code)
+    ended, log, values, summary = run(tmp_path, verb, monkeypatch)
+    assert (ended, values["result"]) == (code, "promoted")
+    warnings = [line for line in log.splitlines() if line.startswith("::warning")]
+    assert len(warnings) == (said is not None)
+    assert said is None or summary.rstrip().endswith(said)
 
 
 @pytest.mark.parametrize("document", ["", "not JSON", "[]", "{", "null"])

@@ -31,7 +31,7 @@ COLLECT = """
           cp "$GITHUB_STEP_SUMMARY" "$COLLECTED/summary.md" || true
           cp "$RUNNER_TEMP"/mlops-gitops-* "$COLLECTED" || true
           pwd >"$COLLECTED/workspace.txt"
-          find . "$RUNNER_TEMP" -name '*pwned*' >"$COLLECTED/pwned.txt"
+          find . "$RUNNER_TEMP" -name pwned >"$COLLECTED/pwned.txt"
 """
 """The last step of every workflow here."""
 
@@ -53,6 +53,7 @@ class Ran:
     def document(self, step: str, output: str) -> Any:
         """The JSON file that an output names, as the last step kept it."""
         name = Path(self.outputs(step)[output]).name
+        assert name, f"the step {step} left no {output}"
         return json.loads((self.collected / name).read_text(encoding="utf-8"))
 
 
@@ -89,7 +90,8 @@ def run(
     repository, home, collected = folder / "repository", folder / "home", folder / "collected"
     for path in (repository, home, collected):
         path.mkdir(parents=True)
-    indented = "".join(f"      {line}\n" if line else "\n" for line in steps.strip("\n").splitlines())
+    steps = "- uses: actions/checkout@v5\n" + steps.strip("\n")  # act copies the repository in its place
+    indented = "".join(f"      {line}\n" if line else "\n" for line in steps.splitlines())
     workflow = (
         f"on: [{event}]\npermissions: {{}}\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n{indented}{COLLECT}"
     )

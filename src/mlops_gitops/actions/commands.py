@@ -10,27 +10,19 @@ import secrets
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-
-def data(text: str) -> str:
-    """``text`` as the message of a command."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def property_value(text: str) -> str:
-    """``text`` as a property of a command."""
-    return data(text).replace(":", "%3A").replace(",", "%2C")
+from mlops_gitops.reporting.github import escape_message, escape_property
 
 
 def annotation(level: str, message: str, *, title: str) -> str:
     """One annotation without a place: ``level`` is ``error``, ``warning`` or ``notice``."""
-    return f"::{level} title={property_value(title)}::{data(message)}"
+    return f"::{level} title={escape_property(title)}::{escape_message(message)}"
 
 
 def masks(secret: str) -> Iterator[str]:
     """The commands that hide ``secret`` in the log: one for each line, because a runner compares line by line."""
     for line in {secret.strip(), *map(str.strip, secret.splitlines())}:
         if len(line) > 3:  # noqa: PLR2004 - a shorter mask would hide half of every log
-            yield f"::add-mask::{data(line)}"
+            yield f"::add-mask::{escape_message(line)}"
 
 
 def mask(values: Iterable[str], out: TextIO) -> None:

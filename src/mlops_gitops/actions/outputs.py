@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlops_gitops.reporting.inert import inert
+from mlops_gitops.reporting.markdown import inert as encoded
 
 SUMMARY_BYTES = 1024 * 1024
 """What GitHub shows of one step's summary; a longer one is dropped whole, so it is cut here."""
@@ -51,11 +52,6 @@ def summarise(text: str, path: Path | None) -> None:
             handle.write(cut(text.rstrip("\n") + "\n", SUMMARY_BYTES - used))
 
 
-def code(text: str, *, limit: int = 200) -> str:
-    """Untrusted ``text`` as a code span of Markdown: no mention, link, HTML, table cell or line can come out of it."""
-    plain = inert(text)
-    plain = plain if len(plain) <= limit else plain[: limit - 1] + "…"
-    longest = max((len(run) for run in re.findall(r"`+", plain)), default=0)
-    fence = "`" * (longest + 1)
-    space = " " if longest or not plain.strip() else ""
-    return f"{fence}{space}{plain or ' '}{space}{fence}".replace("|", "\\|")
+def code(text: str) -> str:
+    """Untrusted ``text`` as one piece of code in Markdown: nothing in it is a mention, a link, a tag or a new line."""
+    return encoded(inert(text))

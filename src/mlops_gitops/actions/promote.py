@@ -98,7 +98,7 @@ def _outcome(answer: Answer, call: Call) -> Outcome:
     listed = answer.document.get("promotions")
     promotions = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     result = str(answer.document.get("result", ""))
-    one = promotions[0] if len(promotions) == 1 else {}
+    one, late = promotions[0] if len(promotions) == 1 else {}, behind(answer.document)
     named = {
         "result": FAILED.get(answer.exit_code, "error") if result == "failed" else result,
         "environment": str(one.get("environment") or call.inputs.texts["to"]),
@@ -109,8 +109,8 @@ def _outcome(answer: Answer, call: Call) -> Outcome:
     return Outcome(
         exit_code=_tolerant(answer.exit_code, call.inputs),
         outputs={**named, "promotions": json.dumps(promotions), "report-path": report},
-        summary=summary(named["result"], named["commit"], promotions),
-        annotations=_annotations(named["result"], promotions) if answer.exit_code else (),
+        summary=summary(named["result"], named["commit"], promotions) + "".join(f"\n{one}\n" for one in late),
+        annotations=_annotations(named["result"], promotions, late) if answer.exit_code or late else (),
     )
 
 
@@ -143,7 +143,7 @@ def summary(result: str, commit: str, promotions: list[dict[str, Any]]) -> str:
         short = [str(cell or "—")[:64] for cell in cells]
         short[3] = short[3][:12]
         lines.append("| " + " | ".join(map(outputs.code, short)) + " |")
-    told = [f"* {outputs.code(reason, limit=1000)}" for entry in promotions for reason in reasons(entry)]
+    told = [f"* {outputs.code(reason)}" for entry in promotions for reason in reasons(entry)]
     if told:
         lines += ["", "What stands in the way:", "", *told]
     if commit:
@@ -162,10 +162,24 @@ def reasons(entry: Mapping[str, Any]) -> list[str]:
     return [f"{model} to {environment}: {inert(one)}" for one in found]
 
 
-def _annotations(result: str, promotions: list[dict[str, Any]]) -> tuple[str, ...]:
+def behind(document: Mapping[str, Any]) -> list[str]:
+    """Why the MLflow registry does not show what git says, in words; empty where it does."""
+    derived = document.get("derived")
+    mlflow = derived.get("mlflow") if isinstance(derived, dict) else None
+    if not isinstance(mlflow, dict):
+        return []
+    if isinstance(mlflow.get("error"), dict):
+        why = outputs.code(str(mlflow["error"].get("message")))
+        return [f"The MLflow registry was not updated: {why}. The next run puts it right."]
+    if mlflow.get("configured") is False:
+        return ["The MLflow registry was not updated: set `MLFLOW_TRACKING_URI` and give `mlflow: true`."]
+    return []
+
+
+def _annotations(result: str, promotions: list[dict[str, Any]], late: list[str]) -> tuple[str, ...]:
     """One annotation with the first reasons: GitHub shows ten of a step, and the summary has them all."""
     found = [reason for entry in promotions for reason in reasons(entry)]
     more = f"\nand {len(found) - SHOWN} more in the summary" if len(found) > SHOWN else ""
-    text = "\n".join(found[:SHOWN]) + more or result
-    level = "warning" if result == PENDING else "error"
+    text = "\n".join(found[:SHOWN]) + more or ("the MLflow registry was not updated" if late else result)
+    level = "warning" if result == PENDING or (late and not found) else "error"
     return (commands.annotation(level, text, title=f"mlops-gitops promote: {result}"),)

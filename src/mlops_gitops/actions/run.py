@@ -102,7 +102,7 @@ def run(name: str, world: World) -> int:
 
 def failed(name: str, message: str, hint: str, *, exit_code: int, result: str = ERROR) -> Outcome:
     """The outcome of a run that came to no answer: the cause and what to do, as annotation and as summary."""
-    cause, advice = outputs.code(message, limit=2000), outputs.code(hint, limit=2000)
+    cause, advice = outputs.code(message), outputs.code(hint)
     return Outcome(
         exit_code=exit_code,
         outputs={"result": result},

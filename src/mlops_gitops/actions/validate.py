@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,6 +11,7 @@ from mlops_gitops.actions.inputs import Input, Kind
 from mlops_gitops.actions.run import Answer, Call, Outcome, ask, failed, folder, kept
 from mlops_gitops.errors import EXIT_DONE, Refused
 from mlops_gitops.findings import Finding, Location, Severity
+from mlops_gitops.reporting.result import Result
 
 INPUTS = (
     Input("paths", Kind.LINES),
@@ -30,8 +31,8 @@ def perform(call: Call) -> Outcome:
     if not isinstance(listed, list):
         return _no_answer(answer, report)
     prefix = here.relative_to(call.settings.workspace.resolve()).as_posix()
-    found = sorted((finding(entry, prefix=prefix) for entry in listed), key=lambda one: one.order)
-    return _outcome(found, report, call)
+    found = tuple(finding(entry, prefix=prefix) for entry in listed)
+    return _outcome(Result(found, int(answer.document["files"])), report, call)
 
 
 def finding(entry: Mapping[str, Any], *, prefix: str) -> Finding:
@@ -41,29 +42,27 @@ def finding(entry: Mapping[str, Any], *, prefix: str) -> Finding:
     return Finding(str(entry["rule"]), Severity(entry["severity"]), place, str(entry["message"]), str(entry["fix"]))
 
 
-def fails(found: Sequence[Finding], fail_on: str) -> bool:
+def fails(result: Result, fail_on: str) -> bool:
     """Whether these findings fail the step."""
-    counted = {"error": {Severity.ERROR}, "warning": {Severity.ERROR, Severity.WARNING}, "never": set()}[fail_on]
-    return any(one.severity in counted for one in found)
+    return {"error": result.errors, "warning": len(result.findings), "never": 0}[fail_on] > 0
 
 
-def _outcome(found: Sequence[Finding], report: str, call: Call) -> Outcome:
+def _outcome(result: Result, report: str, call: Call) -> Outcome:
     from mlops_gitops.reporting import github, markdown, sarif
 
-    errors = sum(one.severity is Severity.ERROR for one in found)
-    failing = fails(found, call.inputs.texts["fail-on"])
+    failing = fails(result, call.inputs.texts["fail-on"])
     return Outcome(
         exit_code=Refused.exit_code if failing else EXIT_DONE,
         outputs={
             "result": "failed" if failing else "passed",
-            "findings": str(len(found)),
-            "errors": str(errors),
-            "warnings": str(len(found) - errors),
-            "sarif-path": kept("validate.sarif", sarif.render(found), call),
+            "findings": str(len(result.findings)),
+            "errors": str(result.errors),
+            "warnings": str(result.warnings),
+            "sarif-path": kept("validate.sarif", sarif.render(result), call),
             "report-path": report,
         },
-        summary=markdown.render(found),
-        annotations=tuple(github.render(found).splitlines()),
+        summary=markdown.render(result),
+        annotations=tuple(github.render(result).splitlines()),
     )
 
 
