@@ -72,7 +72,8 @@ def parser_of(name: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print (default: text)")
+    formats: tuple[str, ...] = getattr(module, "FORMATS", ("text", "json"))
+    parser.add_argument("--format", choices=formats, default="text", help="how to print (default: text)")
     module.configure(parser)
     return parser
 

@@ -1,0 +1,53 @@
+"""Which families look at which kind of document, and every rule there is.
+
+A family is imported when a document of its kind is met, so that one manifest pays for the rules of models only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import import_module
+
+from mlops_gitops.manifests.rules.rule import Problem, Rule
+from mlops_gitops.manifests.rules.subject import Subject
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "Model": (
+        "identity",
+        "owners",
+        "data",
+        "paths",
+        "addresses",
+        "metrics",
+        "interface",
+        "tests",
+        "training",
+        "lifecycle",
+    ),
+    "Environment": ("policy", "addresses"),
+    "Trust": ("trust",),
+    "Control": ("controls",),
+    "Release": ("addresses",),
+    "Project": ("addresses",),
+}
+_ALL = ("documents", "shape", *FAMILIES["Model"], "policy", "trust", "controls", "repository")
+
+Family = Callable[[Subject], Iterator[Problem]]
+
+
+@cache
+def families(kind: str) -> tuple[Family, ...]:
+    """The check of every family that looks at documents of this kind."""
+    return tuple(_module(name).check for name in FAMILIES.get(kind, ()))
+
+
+@cache
+def rules() -> dict[str, Rule]:
+    """Every rule by its id, in order."""
+    found = [rule for name in _ALL for rule in _module(name).RULES]
+    return {rule.id: rule for rule in sorted(found, key=lambda rule: rule.id)}
+
+
+def _module(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a family is a module with RULES and check
+    return import_module(f"mlops_gitops.manifests.rules.{name}")
