@@ -99,10 +99,13 @@ def remembered(repository: Repository) -> MemoryHistory:
     """The history of a real repository, copied into memory."""
     tip = repository.fetch().commit
     changed = repository.changes(tip, ["releases", "evidence", "receipts", "environments", "trust", "controls"])
-    return MemoryHistory({one.commit: _copy(repository.tree(one.commit)) for one in changed}, changed)
+    return MemoryHistory(
+        {one.commit: MemoryTree(everything(repository.tree(one.commit)), one.commit) for one in changed}, changed
+    )
 
 
-def _copy(tree: Tree) -> MemoryTree:
+def everything(tree: Tree) -> dict[str, bytes]:
+    """Every file of a commit."""
     files: dict[str, bytes] = {}
     folders = [""]
     while folders:
@@ -114,4 +117,4 @@ def _copy(tree: Tree) -> MemoryTree:
                 folders.append(path)
             else:
                 files[path] = data
-    return MemoryTree(files, tree.commit)
+    return files
