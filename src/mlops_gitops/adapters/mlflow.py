@@ -12,6 +12,8 @@ import contextlib
 import io
 import logging
 import os
+import re
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,7 +37,8 @@ _SETTINGS: Final = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _PASSED_ON: Final = ("MLFLOW_TRACKING_", "MLFLOW_S3_", "AWS_", "AZURE_", "GOOGLE_", "REQUESTS_CA_BUNDLE", "SSL_CERT_")
-_ADDED_BY_MLFLOW: Final = "registered_model_meta"
+_VERSION: Final = re.compile(r"models:/(?P<name>[^/@]+)/(?P<version>[0-9]+)")
+_LOGGED: Final = re.compile(r"models:/(?P<id>m-[0-9A-Za-z]+)")
 _PAGE: Final = 1000
 _ONE_AT_A_TIME = threading.RLock()
 
@@ -65,13 +68,21 @@ class MlflowRegistry:
 
     def download(self, uri: str, target: Path) -> None:
         """Fetch the files of ``models:/name/version`` into the empty folder ``target``, exactly as they were logged."""
-        with self._client():
-            import mlflow
+        match = _VERSION.fullmatch(uri)
+        if match is None:
+            raise Misused(f"{uri!r} names no model version", hint="write models:/name/1", code="mlflow-uri")
+        with self._client() as client, tempfile.TemporaryDirectory(dir=target.parent) as room:
+            from mlflow.artifacts import download_artifacts
 
-            mlflow.artifacts.download_artifacts(
-                artifact_uri=uri, dst_path=str(target), tracking_uri=self._uri, registry_uri=self._uri
+            # given models:/…, MLflow would ask the default registry, and add a file of its own to what it fetches
+            source = client.get_model_version_download_uri(match["name"], match["version"])
+            if logged := _LOGGED.fullmatch(source):
+                source = client.get_logged_model(logged["id"]).artifact_location
+            there = Path(
+                download_artifacts(artifact_uri=source, dst_path=room, tracking_uri=self._uri, registry_uri=self._uri)
             )
-        (target / _ADDED_BY_MLFLOW).unlink(missing_ok=True)
+            for entry in sorted(there.iterdir()) if there.is_dir() else [there]:
+                entry.rename(target / entry.name)
 
     def state(self, names: Iterable[str]) -> Mapping[str, Registered]:
         """Aliases and tags of those of ``names`` that are registered."""
