@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mlops_gitops import times
 from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.promotion.store import Change, Files
 
@@ -129,10 +130,10 @@ class Repository:
 
     def at(self, moment: str, tip: str) -> GitTree:
         """The commit named by a revision, or the last one on the first-parent line not after an instant."""
-        if _COMMIT.fullmatch(moment) or re.fullmatch(r"[0-9a-f]{7,40}", moment):
+        if re.fullmatch(r"[0-9a-f]{7,64}", moment):
             found = self._git("rev-parse", "--verify", "--quiet", f"{moment}^{{commit}}", check=False)
         else:
-            found = self._git("rev-list", "-1", "--first-parent", f"--until={moment}", tip, check=False)
+            found = self._git("rev-list", "-1", "--first-parent", f"--until={_instant(moment)}", tip, check=False)
         commit = found.stdout.decode().strip()
         if found.returncode != 0 or not commit:
             raise Misused(
@@ -308,6 +309,18 @@ class _Objects:
 
     def __del__(self) -> None:
         self.close()
+
+
+def _instant(text: str) -> str:
+    """A time, checked: git would take any word for one."""
+    try:
+        return times.format_instant(times.parse_instant(text))
+    except ValueError as error:
+        raise Misused(
+            f"{text!r} is neither a commit nor a time",
+            hint="name a commit, or a time such as 2026-11-21T12:00:00Z",
+            code="no-such-time",
+        ) from error
 
 
 def _tree_names(content: bytes, *, id_bytes: int) -> Iterator[str]:
