@@ -98,6 +98,13 @@ def test_a_head_in_another_repository_or_in_none_is_a_fork(tmp_path: Path, head:
     assert read_event(event(tmp_path, "pull_request", json.dumps(payload).encode())).fork is fork
 
 
+def test_what_dependabot_starts_has_no_secrets_either(tmp_path: Path) -> None:
+    ours = {"sha": "1" * 40, "repo": {"full_name": "airline/models"}}
+    found = event(tmp_path, "pull_request", json.dumps({"pull_request": {"head": ours, "base": ours}}).encode())
+    assert read_event(found).fork is False
+    assert read_event(found._replace(actor="dependabot[bot]")).fork is True
+
+
 @pytest.mark.parametrize(
     ("name", "payload"),
     [

@@ -21,14 +21,14 @@ metadata:
   verzion: "1.0.0"
 """
 
+STEP = "- id: validate\n  uses: mlops-gitops/mlops-gitops/actions/validate@v1\n"
+
 
 def validate(
     product: Path, folder: Path, files: dict[str, str | bytes], *, inputs: str = "", title: str = "A change"
 ) -> Ran:
     given = "".join(f"    {line}\n" for line in inputs.splitlines())
-    steps = "- id: validate\n  uses: mlops-gitops/mlops-gitops/actions/validate@v1\n" + (
-        f"  with:\n{given}" if given else ""
-    )
+    steps = STEP + (f"  with:\n{given}" if given else "")
     return run(
         steps,
         product=product,
@@ -76,6 +76,29 @@ def test_what_fails_the_step(product: Path, tmp_path: Path, fail_on: str, *, suc
     ran = validate(product, tmp_path, files, inputs=f"fail-on: {fail_on}")
     assert ran.succeeded is succeeded
     assert int(ran.outputs("validate")["errors"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("push", {"after": "1" * 40}),
+        ("merge_group", {"merge_group": {"head_sha": "1" * 40}}),
+        ("workflow_dispatch", {"inputs": {}}),
+        ("schedule", {"schedule": "0 6 * * 1"}),
+    ],
+)
+def test_every_event_that_checks_are_started_by(
+    product: Path, tmp_path: Path, event: str, payload: dict[str, object]
+) -> None:
+    files = {"models/flight-delays/model.yaml": MODEL}
+    ran = run(STEP, product=product, folder=tmp_path, event=event, payload=payload, files=files)
+    assert ran.outputs("validate")["result"] == "failed"
+
+
+def test_an_event_that_hands_secrets_to_a_fork_is_turned_away(product: Path, tmp_path: Path) -> None:
+    ran = run(STEP, product=product, folder=tmp_path, event="pull_request_target", payload=pull_request(fork=True))
+    assert not ran.succeeded
+    assert ran.outputs("validate")["result"] == "error"
 
 
 def test_files_of_a_subfolder_are_named_from_the_root(product: Path, tmp_path: Path) -> None:

@@ -26,7 +26,10 @@ class Event(NamedTuple):
 
     name: str
     fork: bool = False
-    """Whether the code is a fork's: no secret is at hand, and nothing may be written."""
+    """Whether the code is a fork's: no secret is at hand, and nothing may be written.
+
+    GitHub treats what Dependabot starts as if it came from a fork.
+    """
 
 
 def read(settings: Settings) -> Event:
@@ -47,7 +50,8 @@ def read(settings: Settings) -> Event:
             f"the payload of {name} in GITHUB_EVENT_PATH has no {EXPECTED[name]}",
             hint=f"the file must be the {name} payload as GitHub sends it",
         )
-    return Event(name=name, fork=name == "pull_request" and _is_fork(payload))
+    fork = name == "pull_request" and (settings.actor == "dependabot[bot]" or _is_fork(payload))
+    return Event(name=name, fork=fork)
 
 
 def _payload(settings: Settings) -> dict[str, Any]:

@@ -23,8 +23,7 @@ class Settings(NamedTuple):
     temporary: Path
     output: Path | None
     summary: Path | None
-    repository: str
-    debug: bool
+    actor: str
 
     @classmethod
     def of(cls, environ: Mapping[str, str], cwd: Path) -> Settings:
@@ -40,8 +39,7 @@ class Settings(NamedTuple):
             temporary=path("RUNNER_TEMP") or cwd,
             output=path("GITHUB_OUTPUT"),
             summary=path("GITHUB_STEP_SUMMARY"),
-            repository=environ.get("GITHUB_REPOSITORY", ""),
-            debug=environ.get("RUNNER_DEBUG") == "1",
+            actor=environ.get("GITHUB_ACTOR", ""),
         )
 
 
