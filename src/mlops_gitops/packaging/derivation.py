@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from mlops_gitops.errors import Refused
 
+OURS = "mlops-gitops."
 RELEASE_TAG = "mlops-gitops.release"
 ENVIRONMENT_TAG = "mlops-gitops.environment."
 """Followed by the environment's name; the value is the id of the promotion that put the release there."""
@@ -148,11 +149,12 @@ def _aliases(name: str, wanted: Registered, actual: Registered, *, managed: froz
 def _tags(name: str, wanted: Registered, actual: Registered, *, managed: frozenset[str]) -> Iterable[Change]:
     for version in sorted(wanted.tags.keys() | actual.tags.keys()):
         want, have = wanted.tags.get(version, {}), actual.tags.get(version, {})
-        for key, value in sorted(want.items()):
+        # our own tags come first: they mark the version as ours, so that a killed run leaves nothing unaccounted for
+        for key, value in sorted(want.items(), key=lambda tag: (not tag[0].startswith(OURS), tag[0])):
             if have.get(key) != value:
                 yield SetTag(name, version, key, value)
+        ours = any(key.startswith(OURS) for key in have)
         for key in sorted(have.keys() - want.keys()):
-            ours = any(known.startswith(ENVIRONMENT_TAG) for known in have)  # a policy's tag came with one of these
             if key.startswith(ENVIRONMENT_TAG) or (key in managed and (ours or bool(want))):
                 yield DeleteTag(name, version, key)
 
