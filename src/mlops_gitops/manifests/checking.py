@@ -105,7 +105,7 @@ def check_file(target: Target, *, root: str) -> Outcome:
     subject = Subject(target.path, document.value, target.file, root)
     for family in registry.families(kind):
         findings.extend(_located(one, document) for one in family(subject))
-    return Outcome(findings, repository.fact(target.path, kind, document.value, root))
+    return Outcome(findings, repository.fact(target.path, kind, document.value, root, target.file))
 
 
 def _shared_out(files: Sequence[Target], cwd: str) -> list[Outcome]:

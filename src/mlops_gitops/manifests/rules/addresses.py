@@ -48,7 +48,8 @@ MUTABLE_IMAGE = Rule(
     "write the image's name without a tag; its digest stands beside it",
     "A tag can be moved; two readers of one release would then run two images.",
     'spec:\n  image:\n    uri: "registry.example.com/flight-delays:latest"\n',
-    'spec:\n  image:\n    uri: "registry.example.com/flight-delays"\n',
+    'spec:\n  image:\n    uri: "registry.example.com/flight-delays"\n'
+    "    digest: {sha256: f2ca1bb6c7e907d06dafe4687e579fce76b37e4e93b7605022da52e6ccc26fd2}\n",
     "Release",
 )
 

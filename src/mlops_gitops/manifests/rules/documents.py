@@ -24,7 +24,7 @@ ENCODING = Rule(
     "The file is not plain UTF-8.",
     "save the file as UTF-8 without a byte order mark",
     "A file in another encoding is read differently on different machines, and a digest of it means nothing.",
-    'metadata: {description: "\\ufeff starts with a byte order mark"}\n',
+    "# a file in UTF-16 or Latin-1, or one that starts with a byte order mark\n",
     "metadata: {description: starts with a letter}\n",
 )
 TOO_LARGE = Rule(

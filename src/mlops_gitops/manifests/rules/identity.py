@@ -37,7 +37,7 @@ PLACEHOLDER = Rule(
     "say in one sentence which question the model answers",
     "Who approves a release reads this sentence first.",
     "metadata: {description: TODO}\n",
-    "metadata: {description: Will this flight arrive late?}\n",
+    "metadata: {description: Will this flight be late}\n",
 )
 
 RULES = (FOLDER_NAME, UNKNOWN_LICENSE, PLACEHOLDER)

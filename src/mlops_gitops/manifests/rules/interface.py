@@ -57,7 +57,7 @@ NO_POSITIVE = Rule(
     "A binary classification does not say which value is positive.",
     "add `positive:` to the target",
     "Precision and recall swap their meaning when the other value is taken for positive.",
-    "spec:\n  interface:\n    target: {column: cancelled, type: string}\n",
+    "spec:\n  task: binary-classification\n  interface:\n    target: {column: cancelled, type: string}\n",
     'spec:\n  interface:\n    target: {column: cancelled, type: string, positive: "yes"}\n',
 )
 NO_TARGET = Rule(

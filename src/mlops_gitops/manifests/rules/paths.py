@@ -64,7 +64,7 @@ PLACEHOLDER_DIGEST = Rule(
     "The digest is a placeholder, or that of an empty file.",
     "write the digest of the real file: `sha256sum FILE`",
     "A digest that was typed in to satisfy the schema protects nothing.",
-    "spec:\n  artifact:\n    digest: {sha256: " + "0" * 64 + "}\n",
+    "spec:\n  artifact:\n    digest: {sha256: '" + "0" * 64 + "'}\n",
     "spec:\n  artifact:\n    digest: {sha256: f2ca1bb6c7e907d06dafe4687e579fce76b37e4e93b7605022da52e6ccc26fd2}\n",
 )
 MISSING_DATA = Rule(

@@ -6,6 +6,7 @@ compared with the trusted people only where both files are there.
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ _TRUST = "# file: trust/signers.yaml\napiVersion: mlops-gitops/v1\nkind: Trust\n
 )
 _DEV = _ENVIRONMENT.format("dev")
 _PROD = _ENVIRONMENT.format("prod")
-_POLICY = "spec: {{promotion: manual, after: [{after}], gates: {gates}}}\n"
+_POLICY = "spec: {{promotion: manual, after: [{after}], soak: PT0S, gates: {gates}}}\n"
 
 
 def _policy(after: str = "", gates: str = "none") -> str:
@@ -145,15 +146,16 @@ class Fact(NamedTuple):
     name: str | None
     value: dict[str, Any]
     scope: str
+    file: str
 
 
 Placed = tuple[str, Problem]
 """A problem and the file that it is in."""
 
 
-def fact(path: str, kind: str, value: dict[str, Any], scope: str) -> Fact:
+def fact(path: str, kind: str, value: dict[str, Any], scope: str, file: str) -> Fact:
     """The fact of one loaded file."""
-    return Fact(path, kind, text(mapping(value, "metadata"), "name"), {} if kind == "Model" else value, scope)
+    return Fact(path, kind, text(mapping(value, "metadata"), "name"), {} if kind == "Model" else value, scope, file)
 
 
 def check(facts: Sequence[Fact]) -> Iterator[Placed]:
@@ -186,11 +188,21 @@ def _order(environments: Sequence[Fact]) -> Iterator[Placed]:
     for one in environments:
         for index, upstream in enumerate(after[one.name]):
             at = ("spec", "after", index)
-            if upstream not in after:
+            if upstream not in after and not _exists(one, upstream):
                 known = ", ".join(sorted(name for name in after if name))
                 yield one.path, UNKNOWN_ENVIRONMENT.on(at, f"there is no environment {upstream!r}; there are: {known}")
-            elif upstream != one.name and one.name is not None and _leads(upstream, one.name, after):
+            elif (
+                upstream in after
+                and upstream != one.name
+                and one.name is not None
+                and _leads(upstream, one.name, after)
+            ):
                 yield one.path, CIRCLE.on(at, f"{upstream} comes, in the end, after {one.name}")
+
+
+def _exists(one: Fact, other: str) -> bool:
+    """Whether the other environment lies beside this one, and was only not asked about."""
+    return os.path.exists(os.path.join(os.path.dirname(os.path.dirname(one.file)), other, "environment.yaml"))  # noqa: PTH110, PTH118, PTH120
 
 
 def _leads(start: str, goal: str, after: dict[str | None, list[str]]) -> bool:
