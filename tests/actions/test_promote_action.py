@@ -150,6 +150,21 @@ def test_a_push_whose_answer_is_lost_is_found_to_have_happened(
     assert len([name for name in server.files("environments") if name.startswith("receipts/")]) == 1
 
 
+def test_a_repository_that_moves_meanwhile_is_planned_on_again(
+    server: GitServer, product: Path, tmp_path: Path
+) -> None:
+    made = airline()
+    server.create("environments", made.files)
+    server.arm(Fault(before=lambda: server.write("environments", {"README.md": "Somebody was faster.\n"})))
+
+    ran = promote(server, f"model: {MODEL}\nto: dev", product, tmp_path / "run", pem=made.pem)
+
+    assert ran.succeeded
+    assert ran.outputs("promote")["commit"] == server.tip("environments")
+    assert server.read("environments", "README.md") == b"Somebody was faster.\n"
+    assert len([name for name in server.files("environments") if name.startswith("receipts/")]) == 1
+
+
 def test_the_token_is_shown_to_the_server_and_lies_in_no_file(server: GitServer, product: Path, tmp_path: Path) -> None:
     made = airline()
     server.create("environments", made.files)

@@ -110,6 +110,7 @@ def test_secrets_are_masked_before_anything_else_is_said(tmp_path: Path, monkeyp
     lines = log.splitlines()
     masked = {line.removeprefix("::add-mask::") for line in lines if line.startswith("::add-mask::")}
     assert {TOKEN, header(TOKEN).rpartition(" ")[2], "MC4CAQAwBQYDK2VwBCIEIA"} <= masked
+    assert not [line for line in lines if TOKEN in line and not line.startswith("::add-mask::")]
     assert [line.startswith("::add-mask::") for line in lines] == sorted(
         (line.startswith("::add-mask::") for line in lines), reverse=True
     )
