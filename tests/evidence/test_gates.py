@@ -1,0 +1,206 @@
+"""Invariants 2, 3 and 8: evidence counts only for what it names, and a gate has three answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import estate
+from estate import NOW, Estate
+from mlops_gitops.evidence.admission import Evidence
+from mlops_gitops.evidence.gates import SKEW, Answer, Case, Waiver, judge
+from mlops_gitops.evidence.statements import Claim
+from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.manifests.environment import ApprovalsGate, EvidenceGate, Group
+from mlops_gitops.manifests.reading import read
+from mlops_gitops.manifests.rendering import render
+from mlops_gitops.manifests.trust import Grant, Signer, Trust
+
+RELEASE = estate.release()
+PROD = Estate.new().policy("prod")
+TRUST: Trust = read("trust", render(estate.trust()), path="trust/signers.yaml")
+TESTS = EvidenceGate("model-tests", max_age=timedelta(days=30))
+COMPARISON = EvidenceGate("comparison")
+TWO = ApprovalsGate(quorum=2, groups=(Group("risk", 1),), max_age=timedelta(days=7))
+CHAMPION = "9" * 64
+
+
+def who(name: str) -> Signer:
+    return next(one for one in TRUST.signers if one.name == name)
+
+
+def piece(claim: Claim, by: str = "ci", number: int = 0) -> Evidence:
+    """Evidence as admission would hand it on; the digest only has to differ."""
+    return Evidence(f"{number:064x}", claim, who(by))
+
+
+def case(*evidence: Evidence, **fields: object) -> Case:
+    said: dict[str, object] = {
+        "release": RELEASE.id,
+        "environment": "prod",
+        "policy": PROD.policy_digest,
+        "champion": CHAMPION,
+        "head": RELEASE.source.revision,
+        "author": estate.AUTHOR,
+        "evidence": evidence,
+        "waivers": (),
+        "trust": TRUST,
+        "now": NOW,
+        **fields,
+    }
+    return Case(**said)  # type: ignore[arg-type]
+
+
+def tested(**fields: object) -> Claim:
+    return estate.claim("model-tests", RELEASE, **fields)
+
+
+def approval(**fields: object) -> Claim:
+    return estate.approval(RELEASE, PROD, **fields)
+
+
+def test_a_pass_passes() -> None:
+    assert judge(TESTS, case(piece(tested()))).answer is Answer.PASS
+    named = tested(environment="prod", policy=PROD.policy_digest)
+    assert judge(TESTS, case(piece(named))).answer is Answer.PASS
+
+
+ELSEWHERE = {
+    "another release": {"release": "0" * 64},
+    "another environment": {"environment": "staging"},
+    "another policy": {"policy": "0" * 64},
+    "expired": {"expires_at": NOW},
+    "too old for the gate": {"issued_at": NOW - timedelta(days=30)},
+    "dated in the future": {"issued_at": NOW + SKEW + timedelta(seconds=1)},
+}
+
+
+@pytest.mark.parametrize("fields", ELSEWHERE.values(), ids=ELSEWHERE.keys())
+def test_evidence_that_names_something_else_counts_for_nothing(fields: dict[str, object]) -> None:
+    for verdict in Verdict:
+        answer = judge(TESTS, case(piece(tested(verdict=verdict, **fields))))
+        assert answer.answer is Answer.PENDING
+        assert answer.evidence == ()
+
+
+def test_a_comparison_with_another_champion_counts_for_nothing() -> None:
+    said = estate.claim("comparison", RELEASE, champion="8" * 64)
+    assert judge(COMPARISON, case(piece(said))).answer is Answer.PENDING
+    assert judge(COMPARISON, case(piece(replace(said, champion=CHAMPION)))).answer is Answer.PASS
+    assert judge(COMPARISON, case(piece(replace(said, champion=None)))).answer is Answer.PENDING
+    assert judge(COMPARISON, case(champion=None)).answer is Answer.PASS
+
+
+def test_who_may_not_sign_a_kind_here_is_not_heard() -> None:
+    elsewhere = replace(who("ci"), signs=(Grant(("model-tests",), ("dev",)),))
+    assert judge(TESTS, case(Evidence("a" * 64, tested(), elsewhere))).answer is Answer.PENDING
+    assert judge(TESTS, case(piece(tested(), by="grace"))).answer is Answer.PENDING
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(Verdict), st.integers(-40, 40), st.booleans(), st.sampled_from(["ci", "grace"])),
+        max_size=5,
+    )
+)
+def test_only_unanimous_valid_passes_pass(said: list[tuple[Verdict, int, bool, str]]) -> None:
+    """The oracle: valid pieces are those of ci, issued in the last thirty days, for prod; they must all say pass."""
+    pieces = [
+        piece(
+            tested(verdict=verdict, issued_at=NOW + timedelta(days=days), environment="prod" if here else "dev"),
+            by,
+            number,
+        )
+        for number, (verdict, days, here, by) in enumerate(said)
+    ]
+    valid = {verdict for verdict, days, here, by in said if -30 < days <= 0 and here and by == "ci"}
+    expected = {
+        frozenset({Verdict.PASS}): Answer.PASS,
+        frozenset({Verdict.FAIL}): Answer.FAIL,
+    }.get(frozenset(valid), Answer.PENDING)
+    found = judge(TESTS, case(*pieces))
+    assert found.answer is expected
+    assert ("disagree" in found.reason) == (len(valid) > 1)
+
+
+def test_a_piece_that_supersedes_another_replaces_it() -> None:
+    failed = piece(tested(verdict=Verdict.FAIL), number=1)
+    again = piece(tested(supersedes=(failed.digest,)), number=2)
+    assert judge(TESTS, case(failed, again)).answer is Answer.PASS
+    by_nobody = piece(tested(supersedes=(failed.digest,)), by="grace", number=3)
+    assert judge(TESTS, case(failed, by_nobody)).answer is Answer.FAIL
+
+
+def test_two_people_of_whom_one_in_the_group() -> None:
+    grace, katherine = piece(approval(), "grace", 1), piece(approval(), "katherine", 2)
+    assert judge(TWO, case(grace, katherine)).answer is Answer.PASS
+    assert judge(TWO, case(grace)).answer is Answer.PENDING
+    assert "1 more of katherine" in judge(TWO, case(grace)).reason
+    assert "1 more of group risk (grace)" in judge(TWO, case(katherine)).reason
+
+
+UNHEARD = {
+    "the author": (piece(approval(), "ada", 3), "the author"),
+    "a machine": (Evidence("3" * 64, approval(), replace(who("ci"), signs=who("grace").signs)), "may not approve"),
+    "another commit": (piece(approval(head="b" * 40), "grace", 3), "another commit"),
+    "another policy": (piece(approval(policy="0" * 64), "grace", 3), "another policy"),
+    "another release": (piece(approval(release="0" * 64), "grace", 3), "another release"),
+    "an old one": (piece(approval(issued_at=NOW - timedelta(days=7)), "grace", 3), "expired"),
+    "no policy at all": (piece(approval(policy=None), "grace", 3), "another policy"),
+    "no commit at all": (piece(approval(head=None), "grace", 3), "another commit"),
+    "a second key of the same person": (piece(approval(), "katherine", 3), ""),
+}
+
+
+@pytest.mark.parametrize(("extra", "why"), UNHEARD.values(), ids=UNHEARD.keys())
+def test_what_does_not_count_as_a_second_approval(extra: Evidence, why: str) -> None:
+    one = ApprovalsGate(quorum=2, max_age=timedelta(days=7))
+    found = judge(one, case(piece(approval(), "katherine", 1), extra))
+    assert found.answer is Answer.PENDING
+    assert why in found.reason
+
+
+def test_an_approval_for_elsewhere_is_not_even_mentioned() -> None:
+    found = judge(TWO, case(piece(approval(environment="staging"), "grace")))
+    assert (found.answer, found.evidence) == (Answer.PENDING, ())
+
+
+def test_a_rejection_fails_until_the_same_person_replaces_it() -> None:
+    others = (piece(approval(), "katherine", 1), piece(approval(), "ada", 2))
+    no = piece(approval(verdict=Verdict.FAIL, summary="not at night"), "grace", 3)
+    assert judge(TWO, case(*others, no)).answer is Answer.FAIL
+    assert "not at night" in judge(TWO, case(*others, no)).reason
+    by_another = piece(approval(supersedes=(no.digest,)), "katherine", 4)
+    assert judge(TWO, case(*others, no, by_another)).answer is Answer.FAIL
+    yes = piece(approval(supersedes=(no.digest,)), "grace", 5)
+    assert judge(TWO, case(*others, no, yes)).answer is Answer.PASS
+    assert judge(TWO, case(*others, no, replace(yes, claim=approval()))).answer is Answer.PENDING
+
+
+def waiver(by: str = "grace", **fields: object) -> tuple[Waiver, Evidence]:
+    said = {"gate": "model-tests", "environment": "prod", "policy": PROD.policy_digest, **fields}
+    signed = piece(estate.claim("waiver", RELEASE, **said), by, 7)
+    return Waiver("model-tests", by, NOW + timedelta(days=1), signed.digest), signed
+
+
+def test_a_waiver_opens_its_gate_only_with_a_signature_of_somebody_who_may() -> None:
+    failed = piece(tested(verdict=Verdict.FAIL), number=1)
+    control, signed = waiver()
+    assert judge(TESTS, case(failed, signed, waivers=(control,))).answer is Answer.PASS
+    assert judge(TESTS, case(failed, waivers=(control,))).answer is Answer.FAIL, "a control alone"
+    assert judge(TESTS, case(failed, signed)).answer is Answer.FAIL, "a signature alone"
+    for by, fields in (
+        ("ada", {}),
+        ("ci", {}),
+        ("grace", {"gate": "data-tests"}),
+        ("grace", {"environment": "staging"}),
+    ):
+        control, signed = waiver(by, **fields)
+        assert judge(TESTS, case(failed, signed, waivers=(control,))).answer is Answer.FAIL, (by, fields)
+    control, signed = waiver()
+    ended = replace(control, until=NOW)
+    assert judge(TESTS, case(failed, signed, waivers=(ended,))).answer is Answer.FAIL
