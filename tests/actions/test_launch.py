@@ -2,53 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import yaml
-from workflows import pull_request
+from launcher import launch, outputs
 
 TOUCH = "import pathlib; pathlib.Path('pwned').touch()\n"
-
-
-def outputs(path: Path) -> dict[str, str]:
-    return {
-        name: value for name, _, value in re.findall(r"(\S+?)<<(\S+)\n(.*?)\n\2\n", path.read_text(), flags=re.DOTALL)
-    }
-
-
-def launch(product: Path, folder: Path, name: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """The ``run:`` line of ``action.yml`` with the defaults of its inputs, under bash as a runner starts it."""
-    declared = yaml.safe_load((product / "actions" / name / "action.yml").read_text(encoding="utf-8"))
-    (step,) = declared["runs"]["steps"]
-    defaults = {"MG_" + key.upper().replace("-", "_"): entry["default"] for key, entry in declared["inputs"].items()}
-    workspace = folder / "workspace"
-    workspace.mkdir(exist_ok=True)
-    (folder / "event.json").write_text(json.dumps(pull_request()))
-    whole = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(folder),
-        "GITHUB_ACTION_PATH": str(product / "actions" / name),
-        "GITHUB_EVENT_NAME": "pull_request",
-        "GITHUB_EVENT_PATH": str(folder / "event.json"),
-        "GITHUB_OUTPUT": str(folder / "output"),
-        "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
-        "GITHUB_WORKSPACE": str(workspace),
-        "RUNNER_TEMP": str(folder),
-        "MG_PYTHON": sys.executable,
-        "PYTHONDONTWRITEBYTECODE": "1",
-        **defaults,
-        **environ,
-    }
-    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
-    whole = {key: value for key, value in whole.items() if value or key in defaults}
-    return subprocess.run(shell, cwd=workspace, env=whole, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.parametrize(

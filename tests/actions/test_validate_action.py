@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_launch import launch, outputs
+from launcher import launch, outputs
 from workflows import ROOT, Ran, pull_request, run
 
 HOSTILE = "$(touch pwned)`touch pwned`;touch pwned ::add-mask::x"
