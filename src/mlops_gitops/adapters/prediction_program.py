@@ -64,11 +64,13 @@ def _attempt(job: dict[str, Any], models: dict[str, Any], frames: dict[str, Any]
 def _predict(job: dict[str, Any], models: dict[str, Any], frames: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
 
+    if job["artifact"] not in models:
+        models[job["artifact"]] = _load(Path(job["artifact"]), job["format"])
+    if "data" not in job:  # only whether it loads is asked
+        return {}
     frame_key = json.dumps([job["data"], job["columns"]])
     if frame_key not in frames:
         frames[frame_key] = _frame(job["data"], job["dataFormat"], job["columns"])
-    if job["artifact"] not in models:
-        models[job["artifact"]] = _load(Path(job["artifact"]), job["format"])
     model, frame = models[job["artifact"]], frames[frame_key]
     values, kind, classes = _ask(model, frame, job)
     if len(values) != len(frame):

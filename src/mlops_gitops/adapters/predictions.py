@@ -39,11 +39,14 @@ LIBRARIES = (
     *("mlflow", "mlflow-skinny", "xgboost", "lightgbm", "torch"),
 )
 """Libraries whose version can change what a model answers."""
+MEMORY = 16 * 2**30
+"""Bytes of address space a model may use, unless told otherwise; libraries reserve more than they touch."""
+UNREADABLE = "the process of the model left no readable answer"
 _KINDS = ("probability", "score", "label", "value")
 
 
 def predictor(
-    *, environ: Mapping[str, str], cache: Path | None, seconds: float = 600.0, memory: int = 16 * 2**30
+    *, environ: Mapping[str, str], cache: Path | None, seconds: float = 600.0, memory: int = MEMORY
 ) -> Predict:
     """A ``Predict`` with its limits: ``seconds`` of wall time a call, ``memory`` bytes of address space."""
 
@@ -63,6 +66,19 @@ def predictor(
         return [known[key] for key in keys]
 
     return predict
+
+
+def load_problem(
+    path: Path, format_: str, *, environ: Mapping[str, str], seconds: float = 120.0, memory: int = MEMORY
+) -> str | None:
+    """Why the artifact at ``path``, which must have been scanned, cannot be loaded; ``None`` when it can."""
+    with tempfile.TemporaryDirectory(prefix="mlops-gitops-") as name:
+        order = [{"artifact": str(path.resolve()), "format": format_}]
+        answers = _exchange(Path(name), order, environ=environ, seconds=seconds, memory=memory)
+    if isinstance(answers, str):
+        return answers
+    problem = answers[0].get("problem") if isinstance(answers[0], dict) else "no readable answer"
+    return None if problem is None else printable(str(problem))
 
 
 def _key(job: Job) -> str:
@@ -91,18 +107,29 @@ def _version(name: str) -> str | None:
 def _run(jobs: Sequence[Job], *, environ: Mapping[str, str], seconds: float, memory: int) -> list[Predictions | Failed]:
     with tempfile.TemporaryDirectory(prefix="mlops-gitops-") as name:
         folder = Path(name)
-        results, home = folder / "results.json", folder / "home"
-        home.mkdir()
-        order = {
-            "memory": memory,
-            "results": str(results),
-            "jobs": [_order(job, folder / f"{index}.npy") for index, job in enumerate(jobs)],
-        }
-        (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
-        problem = _execute(folder, home, environ=environ, seconds=seconds)
-        if problem:
-            return [Failed(problem)] * len(jobs)
-        return _collect(results, len(jobs))
+        orders = [_order(job, folder / f"{index}.npy") for index, job in enumerate(jobs)]
+        answers = _exchange(folder, orders, environ=environ, seconds=seconds, memory=memory)
+        if isinstance(answers, str):
+            return [Failed(answers)] * len(jobs)
+        return [_read(answer, folder / f"{index}.npy") for index, answer in enumerate(answers)]
+
+
+def _exchange(
+    folder: Path, jobs: Sequence[dict[str, object]], *, environ: Mapping[str, str], seconds: float, memory: int
+) -> list[Any] | str:
+    """Run the program on these jobs: one answer for each, which may be anything, or why there are none."""
+    results, home = folder / "results.json", folder / "home"
+    home.mkdir()
+    order = {"memory": memory, "results": str(results), "jobs": [*jobs]}
+    (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
+    problem = _execute(folder, home, environ=environ, seconds=seconds)
+    if problem:
+        return problem
+    try:
+        answers = json.loads(results.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return UNREADABLE
+    return answers if isinstance(answers, list) and len(answers) == len(jobs) else UNREADABLE
 
 
 def _order(job: Job, output: Path) -> dict[str, object]:
@@ -159,25 +186,13 @@ def printable(text: str, *, most: int = 300) -> str:
     return clean if len(clean) <= most else clean[: most - 1] + "…"
 
 
-def _collect(results: Path, count: int) -> list[Predictions | Failed]:
-    """Read what the process left; it may be anything."""
-    broken: list[Predictions | Failed] = [Failed("the process of the model left no readable answer")] * count
-    try:
-        answers = json.loads(results.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return broken
-    if not isinstance(answers, list) or len(answers) != count:
-        return broken
-    return [_read(answer, results.parent / f"{index}.npy") for index, answer in enumerate(answers)]
-
-
 def _read(answer: Any, path: Path) -> Predictions | Failed:
     if isinstance(answer, dict) and isinstance(answer.get("problem"), str):
         return Failed(printable(answer["problem"]))
     try:
         return _predictions(answer, path.read_bytes())
     except (OSError, ValueError, TypeError, KeyError):
-        return Failed("the process of the model left no readable answer")
+        return Failed(UNREADABLE)
 
 
 def _predictions(answer: Mapping[str, Any], data: bytes) -> Predictions:

@@ -97,7 +97,7 @@ def _column(test: ColumnTest, dataset: str, source: Source, scan: Scan, place: P
         yield _nulls(subject, test.max_null_rate, absent, rows, place("maxNullRate"))
     if test.range is not None:
         yield from _range(subject, test, column, place)
-    elif column.infinities:
+    if column.infinities:
         message = f"{subject} is infinite in {wording.share(column.infinities, rows)}"
         yield _failed("data.finite", subject, message, place("name"), observed=column.infinities, fix="remove them")
     if test.domain is not None:
@@ -164,7 +164,6 @@ def _range(subject: str, test: ColumnTest, column: Column, place: Place) -> Iter
         yield _failed("data.range", subject, message, place("range"), fix=fix)
         return
     low, high = (None, None) if test.range is None else (test.range.min, test.range.max)
-    infinite = f"; {column.infinities:,} values are infinite" if column.infinities else ""
     for name, limit, outside, extreme, word in (
         ("min", low, 0 if low is None else column.histogram.below(low), column.minimum, "below"),
         ("max", high, 0 if high is None else column.histogram.above(high), column.maximum, "above"),
@@ -172,11 +171,11 @@ def _range(subject: str, test: ColumnTest, column: Column, place: Place) -> Iter
         if limit is None:
             continue
         worst = "none" if extreme is None else wording.number(extreme)
-        if outside or column.infinities:
+        if outside:
             message = f"{subject} is {word} {wording.number(limit)} in {wording.rows(outside)} (the extreme is {worst})"
             fix = f"correct or drop those rows, or move `range.{name}` if such values are right"
             place_ = place("range", name)
-            yield _failed("data.range", subject, message + infinite, place_, observed=extreme, limit=limit, fix=fix)
+            yield _failed("data.range", subject, message, place_, observed=extreme, limit=limit, fix=fix)
         else:
             message = f"{subject} is never {word} {wording.number(limit)} (the extreme is {worst})"
             yield _passed("data.range", subject, message, place("range", name), observed=extreme, limit=limit)

@@ -21,10 +21,12 @@ from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurabl
 
 BINS = 64
 """A numeric feature is also read in so many bins of equal weight, to find power that does not rise or fall steadily."""
+FEWEST_IN_A_BIN = 20
+"""Fewer bins are made rather than bins that hold fewer of the rows that teach."""
 SMOOTHING = 20.0
 """A category's rate of positives counts as if this many rows of the average rate had been seen beside its own."""
-MEMORY = 0.01
-"""Rates by bin remember a little of the rows that taught them; the plain order is preferred unless they gain more."""
+WORTH_WHILE = 0.01
+"""Rates by bin are coarse and noisy; the plain order is preferred unless they gain more than this."""
 NEGLIGIBLE = 0.001
 """The share of rows that may be late by a slip of a clock before it is called a leak."""
 MOST_ROWS = 200_000
@@ -66,14 +68,29 @@ def power(feature: Feature, labels: Bools, *, confidence: float) -> Estimate:
     keep = np.linspace(0, len(labels) - 1, min(len(labels), MOST_ROWS)).astype(np.int64)
     values, labels = feature.values[keep], labels[keep]
     teach = _halves(len(labels))
-    if not labels[teach].any() or labels[teach].all():
+    if not _both(labels[teach]):
         raise Unmeasurable("the labels are all the same")
-    reading = _by_rate(values, labels, teach, categorical=feature.categorical)
-    if not feature.categorical:
-        order = _by_order(values, labels, teach)
-        plain, binned = (statistics.placements(labels[teach], one[teach]).value for one in (order, reading))
-        reading = order if plain >= binned - MEMORY else reading
+    if feature.categorical or _rate_gains(values, labels, teach):
+        reading = _by_rate(values, labels, teach, categorical=feature.categorical)
+    else:
+        reading = _by_order(values, labels, teach)
     return statistics.auc(labels[~teach], reading[~teach], confidence=confidence)
+
+
+def _rate_gains(values: Floats, labels: Bools, teach: Bools) -> bool:
+    """Whether rates by bin say more than the plain order: learned on half of the teaching rows, seen on the other."""
+    places = np.flatnonzero(teach)
+    first = np.zeros(len(labels), dtype=bool)
+    first[places[: len(places) // 2]] = True
+    second = teach & ~first
+    if not _both(labels[first]) or not _both(labels[second]):
+        return False
+    rate, order = _by_rate(values, labels, first, categorical=False), _by_order(values, labels, first)
+    return _area(labels[second], rate[second]) > _area(labels[second], order[second]) + WORTH_WHILE
+
+
+def _both(labels: Bools) -> bool:
+    return bool(labels.any() and not labels.all())
 
 
 def _halves(rows: int) -> Bools:
@@ -89,7 +106,7 @@ def _by_order(values: Floats, labels: Bools, teach: Bools) -> Floats:
     base = values.copy()
     base[np.isposinf(values)], base[np.isneginf(values)] = np.finfo(np.float64).max, np.finfo(np.float64).min
     known = teach & present
-    if labels[known].any() and not labels[known].all():
+    if _both(labels[known]):
         rising = _area(labels[known], values[known]) >= 0.5  # noqa: PLR2004 - no power either way
         base = base if rising else -base
     missing = np.isnan(values)
@@ -122,7 +139,8 @@ def _bins(values: Floats, teach: Bools) -> Floats:
     taught = values[teach & np.isfinite(values)]
     if not len(taught):
         return np.where(np.isnan(values), -1.0, 0.0)
-    edges = np.unique(np.quantile(taught, np.linspace(0, 1, BINS + 1)[1:-1]))
+    count = max(2, min(BINS, len(taught) // FEWEST_IN_A_BIN))
+    edges = np.unique(np.quantile(taught, np.linspace(0, 1, count + 1)[1:-1]))
     bins = np.searchsorted(edges, values, side="right").astype(np.float64)
     bins[np.isnan(values)] = -1.0
     return bins

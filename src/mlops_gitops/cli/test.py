@@ -1,0 +1,134 @@
+"""``test``: run the tests that the manifests declare, of data and of models."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_gitops.cli import session
+from mlops_gitops.cli.world import World
+from mlops_gitops.errors import EXIT_DONE, Misused, NotYet, Refused, WorldFailed
+from mlops_gitops.evidence.verdicts import Report, Verdict, combined
+from mlops_gitops.reporting.reports import report_document, report_text
+
+if TYPE_CHECKING:
+    from mlops_gitops.manifests.documents import Document
+    from mlops_gitops.manifests.model import Model
+
+KINDS = ("data", "model")
+MANIFEST = "model.yaml"
+EXAMPLE = """
+mlops-gitops test
+mlops-gitops test data flight-delays
+"""
+_EXITS = {
+    Verdict.PASS: EXIT_DONE,
+    Verdict.FAIL: Refused.exit_code,
+    Verdict.INCONCLUSIVE: NotYet.exit_code,
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="data|model|MODEL",
+        help="what to test, then which models below models/ (default: everything of all of them)",
+    )
+
+
+def run(arguments: argparse.Namespace, world: World) -> int:
+    """Test, print every report, and answer 0 when all passed, 1 when one failed, 4 when one is inconclusive."""
+    kinds = arguments.words[:1] if arguments.words[:1] and arguments.words[0] in KINDS else list(KINDS)
+    names = arguments.words[1:] if len(kinds) == 1 else arguments.words
+    reports = []
+    for folder in _folders(names, world):
+        reports += list(_reports(folder, kinds, world))
+    if arguments.format == "json":
+        world.print(json.dumps({"reports": [report_document(one) for one in reports]}, indent=2))
+    else:
+        world.print("\n".join(report_text(one) for one in reports))
+    return _EXITS[combined(one.verdict for one in reports)]
+
+
+def _folders(names: Sequence[str], world: World) -> list[Path]:
+    models = session.models_folder(world)
+    found = [models / name for name in names] or sorted(path.parent for path in models.glob(f"*/{MANIFEST}"))
+    for folder in found:
+        if folder.parent != models or folder.name in {"", ".", ".."} or not (folder / MANIFEST).is_file():
+            raise Misused(
+                f"there is no models/{folder.name}/{MANIFEST} here",
+                hint="run this in a model repository, and name models as their folders are named",
+                code="no-model",
+            )
+    if not found:
+        raise Misused(
+            "there is no model here: no models/*/model.yaml",
+            hint="run this in a model repository; `mlops-gitops init model NAME` starts a model",
+            code="no-model",
+        )
+    return found
+
+
+def _reports(folder: Path, kinds: Sequence[str], world: World) -> Iterator[Report]:
+    from mlops_gitops.manifests import reading
+
+    shown = f"models/{folder.name}/{MANIFEST}"
+    data = (folder / MANIFEST).read_bytes()
+    model, document = reading.read("model", data, path=shown), reading.opened("model", data, path=shown)
+    try:
+        from mlops_gitops.testing import suite
+    except ModuleNotFoundError as missing:
+        raise WorldFailed(
+            f"the tests need the Python package {missing.name!r}, which is not installed",
+            hint="pip install 'mlops-gitops[data]'",
+            code="missing-package",
+        ) from missing
+    if "data" in kinds:
+        _progress(world, f"{model.name}: testing the data")
+        yield suite.run_data_tests(model, folder=folder, locate=document.location, root=_root(folder))
+    if "model" in kinds:
+        yield from _model_reports(folder, model, document, world)
+
+
+def _model_reports(folder: Path, model: Model, document: Document, world: World) -> Iterator[Report]:
+    """The scan, when it finds something, and otherwise the tests: what did not pass the scan is never loaded."""
+    from mlops_gitops.adapters import predictions
+    from mlops_gitops.packaging import digests
+    from mlops_gitops.packaging.scan import scan
+    from mlops_gitops.testing import suite
+    from mlops_gitops.testing.predictions import Artifact
+
+    path = (folder / model.artifact.path).resolve()
+    if not path.is_relative_to(folder.resolve()) or not path.exists():
+        raise Refused(
+            f"{model.name}: the artifact {model.artifact.path!r} is not below models/{folder.name}",
+            hint=f"train it first: {' '.join(model.training.entrypoint)}",
+            code="artifact-missing",
+        )
+    _progress(world, f"{model.name}: scanning the artifact")
+    measured = digests.of_artifact(path)
+    scanned = scan(path, format=model.artifact.format, artifact=measured)
+    if scanned.verdict is not Verdict.PASS:
+        yield scanned
+        return
+    _progress(world, f"{model.name}: testing the model")
+    artifact = Artifact(path, model.artifact.format, measured.digest)
+    predict = predictions.predictor(environ=world.environ, cache=session.cache(world) / "predictions")
+    yield suite.run_model_tests(
+        model, folder=folder, locate=document.location, artifact=artifact, predict=predict, root=_root(folder)
+    )
+
+
+def _root(folder: Path) -> Path:
+    """The repository: what ``models/`` lies in."""
+    return folder.parent.parent
+
+
+def _progress(world: World, text: str) -> None:
+    if world.interactive:
+        world.note(f"{text} …")
