@@ -1,15 +1,29 @@
-"""Runs the one step of an Action as a runner does: its ``run:`` line, under bash, with what GitHub sets and no more."""
+"""Runs the one step of an Action as a runner does: its ``run:`` line under bash, with what GitHub sets and no more."""
 
 from __future__ import annotations
 
+import importlib.machinery
+import importlib.util
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import yaml
 from workflows import pull_request
+
+
+def load(path: Path) -> ModuleType:
+    name = f"loaded_{path.stem}"
+    loader = importlib.machinery.SourceFileLoader(name, str(path))
+    spec = importlib.util.spec_from_loader(name, loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    loader.exec_module(module)
+    return module
 
 
 def outputs(path: Path) -> dict[str, str]:
