@@ -8,7 +8,7 @@ import pytest
 
 from mlops_gitops.actions import credentials
 from mlops_gitops.errors import Misused
-from servers.git_http import serve
+from servers.git_http import READ, Fault, serve
 
 
 def ls_remote(url: str, environ: dict[str, str], home: Path) -> int:
@@ -34,6 +34,17 @@ def test_git_shows_the_token_to_its_url_and_to_no_other(tmp_path: Path) -> None:
         assert {request.token for request in other.requests} == {None}
 
 
+def test_a_redirection_carries_the_token_nowhere(tmp_path: Path) -> None:
+    with serve(tmp_path / "a", tokens={"t0ken": "read"}) as server, serve(tmp_path / "b", anonymous="read") as other:
+        other.create("store")
+        away = f"{other.url_of('store').replace('127.0.0.1', 'localhost')}/info/refs?service={READ}"
+        server.arm(Fault(status=302, location=away), service=READ, advertises=True)
+        assert (
+            ls_remote(server.url_of("store"), credentials.for_url(server.url_of("store"), "t0ken", {}), tmp_path) != 0
+        )
+        assert other.requests == []
+
+
 def test_a_header_that_another_step_left_is_not_sent_beside_ours(tmp_path: Path) -> None:
     with serve(tmp_path / "a", tokens={"t0ken": "read"}) as server:
         server.create("store")
@@ -50,7 +61,7 @@ def test_settings_that_are_there_stay(tmp_path: Path) -> None:
     with serve(tmp_path / "a", tokens={"t0ken": "read"}) as server:
         server.create("store")
         added = credentials.for_url(server.url_of("store"), "t0ken", before)
-        assert added["GIT_CONFIG_COUNT"] == "3"
+        assert added["GIT_CONFIG_COUNT"] == "4"
         assert ls_remote(server.url_of("store"), {**before, **added}, tmp_path) == 0
 
 

@@ -41,6 +41,7 @@ class Fault(NamedTuple):
     """What goes wrong with a request.  ``before`` runs first, and may move the repository under the client's feet."""
 
     status: int | None = None
+    location: str = ""
     lose_answer: bool = False
     cut_after: int | None = None
     delay: float = 0.0
@@ -176,7 +177,8 @@ class _Handler(BaseHTTPRequestHandler):
             fault.before()
         access = self.shop.may(token)
         if fault.status is not None:
-            status, headers, content = fault.status, {}, b"a fault that the test asked for\n"
+            headers = {"Location": fault.location} if fault.location else {}
+            status, content = fault.status, b"a fault that the test asked for\n"
         elif access == "none" or (service == PUSH and access == "read"):
             status = 401 if token is None else 403
             headers, content = {"WWW-Authenticate": 'Basic realm="git"'}, b"not with this token\n"

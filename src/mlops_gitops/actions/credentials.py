@@ -28,8 +28,9 @@ def hidden(token: str) -> tuple[str, ...]:
 def for_url(url: str, token: str, environ: Mapping[str, str]) -> dict[str, str]:
     """What to add to git's environment so that it shows ``token`` to ``url``.
 
-    The first of the two settings empties the list, so that a header left by another step is not sent beside ours.
-    Raises ``Misused`` where the token would travel in the clear.
+    The first header is empty, which clears the list, so that one left by another step is not sent beside ours.  A
+    redirection is not followed: git would send the header of the first address to the second.  Raises ``Misused``
+    where the token would travel in the clear.
     """
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
@@ -38,11 +39,11 @@ def for_url(url: str, token: str, environ: Mapping[str, str]) -> dict[str, str]:
             hint="write `environments` as https://…, or leave `token` out and use git's own credentials",
             code="token-url",
         )
+    ours = (("extraheader", ""), ("extraheader", header(token)), ("followRedirects", "false"))
     first = _count(environ)
-    key = f"http.{url}.extraheader"
-    settings = {"GIT_CONFIG_COUNT": str(first + 2)}
-    for number, value in enumerate(("", header(token)), start=first):
-        settings[f"GIT_CONFIG_KEY_{number}"] = key
+    settings = {"GIT_CONFIG_COUNT": str(first + len(ours))}
+    for number, (name, value) in enumerate(ours, start=first):
+        settings[f"GIT_CONFIG_KEY_{number}"] = f"http.{url}.{name}"
         settings[f"GIT_CONFIG_VALUE_{number}"] = value
     return settings
 
