@@ -177,7 +177,7 @@ def test_other_tasks_and_text_formats(tmp_path: Path) -> None:
     assert isinstance(number, Predictions), number
     assert isinstance(score, Predictions), score
     assert several.classes == ("barbera", "barolo", "grignolino")
-    assert several.values.shape == (178, 3)
+    assert several.values.shape == (178, 3)  # noqa: PD011 - an array, no frame
     assert number.kind == "value"
     np.testing.assert_allclose(number.values, line.predict(sugar), rtol=1e-6)
     assert score.kind == "score"

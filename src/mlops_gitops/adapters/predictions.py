@@ -115,7 +115,7 @@ def _run(jobs: Sequence[Job], *, environ: Mapping[str, str], seconds: float, mem
 
 
 def _exchange(
-    folder: Path, jobs: Sequence[dict[str, object]], *, environ: Mapping[str, str], seconds: float, memory: int
+    folder: Path, jobs: Sequence[Mapping[str, object]], *, environ: Mapping[str, str], seconds: float, memory: int
 ) -> list[Any] | str:
     """Run the program on these jobs: one answer for each, which may be anything, or why there are none."""
     results, home = folder / "results.json", folder / "home"

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+import yaml
+from sklearn.linear_model import LogisticRegression
+
+from cancer import FEATURES, manifest
+from mlops_gitops.cli.main import main
+from mlops_gitops.cli.world import World
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def data() -> tuple[pd.DataFrame, pd.DataFrame]:
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({name: rng.normal(20, 3, size=3000) for name in FEATURES})
+    frame["benign"] = frame[FEATURES[0]] + rng.normal(size=3000) * 3 > 20
+    frame["site"], frame["id"] = "north", range(3000)
+    return frame.head(1500), frame.tail(1500)
+
+
+@pytest.fixture
+def models(tmp_path: Path, data: tuple[pd.DataFrame, pd.DataFrame]) -> Callable[..., Path]:
+    def make(change: Callable[[dict[str, Any]], object] = lambda _: None) -> Path:
+        folder = tmp_path / "models" / "cancer"
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        for name, frame in zip(("train", "test"), data, strict=True):
+            frame.to_parquet(folder / "data" / f"{name}.parquet", index=False)
+        model = LogisticRegression().fit(data[0][list(FEATURES)], data[0]["benign"])
+        skops.io.dump(model, folder / "model.skops")
+        value = manifest()
+        value["spec"]["artifact"] = {"format": "skops", "path": "model.skops"}
+        change(value["spec"])
+        (folder / "model.yaml").write_text(yaml.safe_dump(value, sort_keys=False))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def call(*words: str) -> tuple[int, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        environ = {"HOME": str(tmp_path), "MG_CACHE": str(tmp_path / "cache"), "PATH": "/usr/bin:/bin"}
+        world = World(environ, lambda: datetime(2026, 11, 21, tzinfo=UTC), tmp_path, out, err)
+        return main(["test", *words], world), out.getvalue(), err.getvalue()
+
+    return call
+
+
+def verdicts(text: str) -> dict[str, str]:
+    return {report["kind"]: report["verdict"] for report in json.loads(text)["reports"]}
+
+
+def test_everything_is_tested_when_nothing_is_named(models: Callable[..., Path], run: Run) -> None:
+    models()
+    code, out, err = run("--format", "json")
+    assert (code, err) == (0, ""), out
+    assert verdicts(out) == {"data-tests": "pass", "model-tests": "pass"}
+    code, out, _ = run()
+    assert code == 0
+    assert out.count("✓") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "kinds"),
+    [(["data"], {"data-tests"}), (["model", "cancer"], {"model-tests"}), (["cancer"], {"data-tests", "model-tests"})],
+)
+def test_only_what_is_named_is_tested(
+    models: Callable[..., Path], run: Run, words: Sequence[str], kinds: set[str]
+) -> None:
+    models()
+    code, out, _ = run(*words, "--format", "json")
+    assert (code, set(verdicts(out))) == (0, kinds)
+
+
+def test_a_failure_is_told_with_line_and_fix_and_ends_in_one(models: Callable[..., Path], run: Run) -> None:
+    models(lambda spec: spec["tests"]["data"].update(rows={"min": 9000}))
+    code, out, _ = run("data")
+    assert code == 1
+    assert "train holds 1,500 rows; at least 9,000 rows are demanded" in out
+    assert "at models/cancer/model.yaml:" in out
+    assert "what to do: " in out
+
+
+def test_inconclusive_ends_in_four(models: Callable[..., Path], run: Run) -> None:
+    models(lambda spec: spec["tests"].pop("data"))
+    assert run("data")[0] == 4
+
+
+def test_wrong_usage_ends_in_two(models: Callable[..., Path], run: Run) -> None:
+    assert run()[0] == 2
+    models()
+    for name in ("nothing", "..", "../models/cancer", "cancer/data"):
+        code, _, err = run("data", name)
+        assert (code, "no-model" in err or "there is no models/" in err) == (2, True)
+
+
+def test_an_artifact_that_does_not_pass_the_scan_is_never_loaded(models: Callable[..., Path], run: Run) -> None:
+    folder = models(lambda spec: spec["artifact"].update(format="sklearn-pickle", path="model.pkl"))
+    trace = folder / "it-ran"
+    hostile = b"cos\nsystem\n(S'touch " + str(trace).encode() + b"'\ntR."
+    (folder / "model.pkl").write_bytes(hostile)
+    code, out, _ = run("model", "--format", "json")
+    assert code == 1
+    assert verdicts(out) == {"scan": "fail"}
+    assert not trace.exists()
+
+
+def test_an_artifact_that_is_not_there_is_refused(models: Callable[..., Path], run: Run) -> None:
+    (models() / "model.skops").unlink()
+    code, _, err = run("model")
+    assert code == 1
+    assert "train it first: python train.py" in err
+
+
+def test_a_broken_manifest_is_refused_without_a_traceback(models: Callable[..., Path], run: Run) -> None:
+    (models() / "model.yaml").write_text("kind: Model\n")
+    code, _, err = run()
+    assert code == 1
+    assert "Traceback" not in err

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
+
+from cancer import FEATURES, Project, bad, find, one, save
+from mlops_gitops import canonical
+from mlops_gitops.evidence.verdicts import Report, Verdict
+from mlops_gitops.manifests.model import Metric, Threshold
+from mlops_gitops.testing.predictions import Artifact, Failed, Job, Predict, Predictions
+from mlops_gitops.testing.suite import Champion, compare
+
+Make = Callable[..., Project]
+Answer = Callable[[pd.DataFrame], np.ndarray]
+MINUS = "\N{MINUS SIGN}"
+
+
+def pair(champion: Answer | str, challenger: Answer | str) -> Predict:
+    def predict(jobs: Sequence[Job], /) -> list[Predictions | Failed]:
+        answers = {"champion": champion, "challenger": challenger}
+        found: list[Predictions | Failed] = []
+        for job in jobs:
+            answer = answers[job.artifact.digest]
+            found.append(
+                Failed(answer)
+                if isinstance(answer, str)
+                else Predictions(np.asarray(answer(pd.read_parquet(job.data))), "probability", "0" * 64)
+            )
+        return found
+
+    return predict
+
+
+def compared(made: Project, predict: Predict, *, metrics: tuple[Metric, ...] = ()) -> Report:
+    champion = Champion("f" * 64, Artifact(made.folder, "sklearn-pickle", "champion"), FEATURES, metrics)
+    artifact = Artifact(made.folder, "sklearn-pickle", "challenger")
+    found = compare(
+        made.model, folder=made.folder, locate=made.locate, artifact=artifact, champion=champion, predict=predict
+    )
+    for check in found.checks:
+        assert canonical.encode(check.document())
+    assert found.champion == "f" * 64
+    return found
+
+
+def noisy(strength: float, noise: float = 0.0, *, rows: int = 1) -> Answer:
+    """Scores that share most of their noise, as two models of the same features do."""
+
+    def answer(frame: pd.DataFrame) -> np.ndarray:
+        shared, own = np.random.default_rng(1), np.random.default_rng(2 + rows)
+        raw = strength * (frame["benign"].to_numpy() - 0.5) + shared.normal(size=len(frame))
+        return 1 / (1 + np.exp(-(raw + noise * own.normal(size=len(frame)))))
+
+    return answer
+
+
+@pytest.fixture
+def large(project: Make, records: tuple[pd.DataFrame, pd.DataFrame]) -> Make:
+    """The test rows forty times over, told apart by their number."""
+    big = pd.concat([records[1]] * 40, ignore_index=True)
+
+    def make(change: Callable[[dict[str, Any]], object] | None = None) -> Project:
+        return project(change, test=big)
+
+    return make
+
+
+def test_a_worse_challenger_is_refused_with_the_number_and_the_line(large: Make) -> None:
+    made = large()
+    check = one(compared(made, pair(noisy(2), noisy(1.6, 0.5))), "comparison.metric")
+    assert check.verdict is Verdict.FAIL
+    pattern = (
+        rf"roc_auc fell from 0\.\d{{3}} to 0\.\d{{3}} \({MINUS}0\.\d{{3}}, 95 % interval "
+        rf"{MINUS}0\.\d{{3}} to {MINUS}0\.\d{{3}}\); at most {MINUS}0\.020 is allowed"
+    )
+    assert re.fullmatch(pattern, check.message), check.message
+    assert made.line(check.location) == "maxRegression: 0.02"
+
+
+def test_a_better_one_and_an_equal_one_pass(large: Make) -> None:
+    better = one(compared(large(), pair(noisy(1.6, 0.5), noisy(2))), "comparison.metric")
+    assert better.verdict is Verdict.PASS
+    assert better.message.endswith("better than the champion beyond noise")
+    same = one(compared(large(), pair(noisy(2), noisy(2))), "comparison.metric")
+    assert same.verdict is Verdict.PASS
+    assert same.message.startswith("roc_auc stayed at ")
+
+
+def test_few_rows_cannot_tell_and_say_how_many_would(project: Make) -> None:
+    made = project(lambda spec: spec["metrics"][0].update(maxRegression=0.005))
+    check = one(compared(made, pair(noisy(2), noisy(2, 0.15, rows=4))), "comparison.metric")
+    assert check.verdict is Verdict.INCONCLUSIVE, check.message
+    assert "the interval reaches beyond it" in check.message
+
+
+def test_a_real_pair_of_models(project: Make, trained: BaseEstimator, predict: Predict, records: Any) -> None:
+    made = project()
+    worse = LogisticRegression().fit(records[0][["mean symmetry"]], records[0]["benign"])
+    mine = save(worse, made.folder / "artifact" / "worse.pkl")
+    theirs = save(trained, made.folder / "artifact" / "model.pkl")
+    narrow = project(lambda spec: spec["interface"].update(inputs=spec["interface"]["inputs"][2:3]))
+    found = compare(
+        narrow.model,
+        folder=narrow.folder,
+        locate=narrow.locate,
+        artifact=mine,
+        champion=Champion("a" * 64, theirs, FEATURES),
+        predict=predict,
+    )
+    assert bad(found) == {"comparison.metric roc_auc": Verdict.FAIL}
+    assert {name for name, _ in found.materials} == {"data/test", "artifact", "predictions/test", "champion"}
+
+
+@pytest.mark.parametrize("name", ["accuracy", "log_loss", "brier", "f1", "precision", "recall"])
+def test_each_metric_can_be_compared(large: Make, name: str) -> None:
+    metric = {"name": name, "dataset": "test", "threshold": {"min": 0}, "maxRegression": 0.01}
+    made = large(lambda spec: spec.update(metrics=[metric]))
+    worse = one(compared(made, pair(noisy(2.5), noisy(1.0, 1.0))), "comparison.metric")
+    better = one(compared(made, pair(noisy(1.0, 1.0), noisy(2.5))), "comparison.metric")
+    assert (worse.verdict, better.verdict) == (Verdict.FAIL, Verdict.PASS)
+    assert ("rose" if name in {"log_loss", "brier"} else "fell") in worse.message
+    assert ("McNemar" in worse.message) is (name == "accuracy")
+
+
+def sliced(spec: dict[str, Any]) -> None:
+    spec["metrics"][0]["slices"] = [{"column": "site", "minRows": 200, "threshold": {"min": 0.5}}]
+
+
+def test_harm_in_one_slice_is_found_although_the_whole_is_better(large: Make) -> None:
+    def harmful(frame: pd.DataFrame) -> np.ndarray:
+        return np.where(frame["site"] == "west", noisy(1, 1)(frame), noisy(4)(frame))
+
+    found = compared(large(sliced), pair(noisy(2), harmful))
+    assert bad(found) == {"comparison.slice roc_auc[site = west]": Verdict.FAIL}
+    assert "after Holm" in one(found, "comparison.slice", "roc_auc[site = west]").message
+    assert len(find(found, "comparison.slice")) == 3
+
+
+def test_equal_models_are_rarely_said_to_harm_a_slice() -> None:
+    from mlops_gitops.testing import comparison
+    from mlops_gitops.testing.metrics import METRICS, Sample
+
+    rng, alarms = np.random.default_rng(9), 0
+    for _ in range(150):
+        found = []
+        for _slice in range(10):
+            labels = (rng.random(200) < 0.4).astype(float)
+            shared = rng.normal(size=200) + labels
+            before, after = (Sample(labels, shared + 0.5 * rng.normal(size=200), "score") for _ in range(2))
+            gain = METRICS["roc_auc"].difference(before, after)
+            check = comparison.Check("comparison.slice", "s", Verdict.PASS, "")
+            found.append((check, comparison._p_within(gain, 0.0)))
+        alarms += any(check.verdict is Verdict.FAIL for check in comparison._with_holm(found))
+    assert alarms / 150 <= 0.10
+
+
+def test_what_cannot_be_compared_never_passes(large: Make) -> None:
+    broken = compared(large(), pair(noisy(2), "the model raised ValueError: x"))
+    assert broken.verdict is Verdict.FAIL
+    asleep = compared(large(), pair("the model gave no answer within 9 seconds and was stopped", noisy(2)))
+    assert asleep.verdict is Verdict.FAIL
+    assert one(asleep, "comparison.champion").verdict is Verdict.INCONCLUSIVE
+    silent = compared(large(lambda spec: spec["metrics"][0].pop("maxRegression")), pair(noisy(2), noisy(2)))
+    assert silent.verdict is Verdict.INCONCLUSIVE
+    assert "no metric declares `maxRegression`" in one(silent, "comparison.metric").message
+
+
+def test_a_change_cannot_lower_its_own_bar(large: Make) -> None:
+    predict = pair(noisy(2), noisy(1.6, 0.5))
+    lax = large(lambda spec: spec["metrics"][0].update(maxRegression=0.5))
+    strict = Metric("roc_auc", "test", Threshold(), max_regression=0.01)
+    assert compared(lax, predict).verdict is Verdict.PASS
+    assert compared(lax, predict, metrics=(strict,)).verdict is Verdict.FAIL
+    other = Metric("brier", "test", Threshold(), max_regression=0.01)
+    dropped = one(compared(lax, predict, metrics=(other,)), "comparison.metric", "brier")
+    assert dropped.verdict is Verdict.FAIL
