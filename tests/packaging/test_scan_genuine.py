@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _compat_pickle
 import importlib
 import pickle
 import warnings
@@ -27,8 +28,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.packaging.scan import scan
-from mlops_gitops.packaging.scan.allowed import CLASSIC, names
+from mlops_gitops.packaging.scan import arrays, scan
+from mlops_gitops.packaging.scan.allowed import CLASSIC, OLD_NAMES, names
+from mlops_gitops.packaging.scan.values import WRAPPER, Global, Items, Made
 
 FORMATS = ("skops", "pickle", "cloudpickle")
 TRUSTED = ["numpy.dtype", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
@@ -166,6 +168,39 @@ def test_every_listed_name_of_an_installed_library_is_defined_where_the_list_say
         assert home.split(".")[0] in (module.split(".")[0], "numpy"), (module, name, home)
         if module.startswith("sklearn") and not name.startswith("__pyx"):
             assert home == module or name == "newObj", (module, name, home)
+
+
+def test_no_listed_name_is_translated_into_another() -> None:
+    """Below protocol 3 an unpickler replaces Python 2 names: what is judged must be what is imported."""
+    listed = names(*CLASSIC, "torch")
+    assert not {module for module, _ in listed} & _compat_pickle.IMPORT_MAPPING.keys()
+    aliases = {(old, name) for old, new in OLD_NAMES.items() for module, name in listed if module == new}
+    for module, name in listed | aliases:
+        there = _compat_pickle.NAME_MAPPING.get(
+            (module, name), (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
+        )
+        assert there == (OLD_NAMES.get(module, module), name)
+
+
+def test_an_array_type_that_contradicts_itself_is_not_understood() -> None:
+    def dtype(text: str, *states: object) -> Made:
+        return Made(Global("numpy", "dtype"), (text, False, True), list(states))
+
+    def wrapper(kind: Made) -> Made:
+        state = {"subclass": Global("numpy", "ndarray"), "shape": (2,), "order": "C", "dtype": kind}
+        return Made(Global(*WRAPPER), (), [Items("dict", list(state.items()))])
+
+    def record(field: Made, *, flags: int, size: int = 8) -> Made:
+        return dtype("V8", (3, "|", None, ("a",), Items("dict", [("a", (field, 0))]), size, 1, flags))
+
+    assert arrays.of_wrapper(wrapper(record(dtype("f8"), flags=16))).size == 16
+    assert arrays.of_wrapper(wrapper(record(dtype("O8"), flags=63))).objects
+    for bad in (record(dtype("O8"), flags=0), record(dtype("f8"), flags=1), record(dtype("f8"), flags=0, size=800)):
+        with pytest.raises(ValueError, match="type"):
+            arrays.of_wrapper(wrapper(bad))
+    for bad in (dtype("f8", (), ()), dtype("nonsense"), dtype("V8"), dtype("U2", (3, "<", None, None, None, 80, 4, 8))):
+        with pytest.raises(ValueError, match=r"type|structure"):
+            arrays.of_wrapper(wrapper(bad))
 
 
 def test_no_listed_name_runs_code_or_opens_files() -> None:

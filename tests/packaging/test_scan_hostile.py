@@ -82,6 +82,11 @@ def wrapper(padding: bytes, raw: bytes, *, extra: bytes = b"", size: int | None 
     return b"\x80\x04" + made + state + b"b" + padding + raw + extra + b"."
 
 
+def framed(data: bytes, size: int) -> bytes:
+    """FRAME: a reader that honours it reads ``size`` bytes at once, whatever comes after."""
+    return b"\x95" + struct.pack("<Q", size) + data
+
+
 def schema(**changed: object) -> bytes:
     node = {"__class__": "LogisticRegression", "__module__": "sklearn.linear_model._logistic"}
     node |= {"__loader__": "ObjectNode", "content": None, "protocol": 2, "_skops_version": "0.16.0"}
@@ -141,6 +146,9 @@ PICKLES: dict[str, bytes] = {
     "truncated": system()[:9],
     "no-stop": b"\x80\x04}",
     "empty": b"",
+    "frame-in-a-frame": b"\x80\x04" + framed(framed(b"N0", 2) + b"N0", 13) + b"N.",
+    "frame-beyond-the-stop": b"\x80\x04" + framed(b"N." + b"N" * 3, 5),
+    "joblib-array-in-a-frame": b"\x80\x04" + framed(wrapper(b"\x01\xff", b"ab")[2:], 230),
     "protocol-6": b"\x80\x06}.",
     "stack-underflow": b"\x80\x04R.",
     "unknown-memo": b"\x80\x04h\x07.",
@@ -157,7 +165,7 @@ PICKLES: dict[str, bytes] = {
 
 BROKEN = {
     *("truncated", "no-stop", "empty", "stack-underflow", "unknown-memo", "frame-beyond-the-end"),
-    *("joblib-array-cut-short", "protocol-6"),
+    *("joblib-array-cut-short", "protocol-6", "frame-in-a-frame", "frame-beyond-the-stop", "joblib-array-in-a-frame"),
 }
 
 COMPRESSED = {

