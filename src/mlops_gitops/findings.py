@@ -6,8 +6,6 @@ more.  These records are named tuples, not dataclasses, because ``validate`` mus
 and ``import dataclasses`` alone costs a bare interpreter start.
 """
 
-from __future__ import annotations
-
 from enum import Enum
 from typing import NamedTuple
 

@@ -57,6 +57,13 @@ class _Parser(argparse.ArgumentParser):
         raise Misused(message, hint=f"see `{self.prog} --help`", code="usage")
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """A fixed width: help reads the same everywhere, and asking the terminal would import ``shutil`` on every start."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=100)
+
+
 def verb(name: str) -> Verb:
     """The module of one verb."""
     return cast("Verb", importlib.import_module(f"mlops_gitops.cli.{name}"))
@@ -69,7 +76,7 @@ def parser_of(name: str) -> argparse.ArgumentParser:
         prog=f"mlops-gitops {name}",
         description=f"{VERBS[name][0].upper()}{VERBS[name][1:]}.",
         epilog="example:\n" + "\n".join(f"  {line}" for line in module.EXAMPLE.strip().splitlines()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     formats: tuple[str, ...] = getattr(module, "FORMATS", ("text", "json"))

@@ -1,13 +1,11 @@
 """Everything a command may know of the outside, in one record, so that a test can be the outside."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, Self, TextIO
 
 
 def _now() -> datetime:
@@ -24,7 +22,7 @@ class World(NamedTuple):
     err: TextIO
 
     @classmethod
-    def of_process(cls) -> World:
+    def of_process(cls) -> Self:
         """The world of this very process."""
         return cls(environ=dict(os.environ), now=_now, cwd=Path.cwd(), out=sys.stdout, err=sys.stderr)
 

@@ -4,8 +4,6 @@ A file that cannot be read is data in the stream like any other: it makes findin
 shared out to one process a core; one file never starts another process.
 """
 
-from __future__ import annotations
-
 import os
 import os.path
 import stat

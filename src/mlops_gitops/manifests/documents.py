@@ -5,8 +5,6 @@ often as they are used) and in depth.  It builds plain data from parse events wi
 pure Python one where that is missing.  Positions are looked up later, in ``positions.py``, and only for findings.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import yaml
@@ -27,7 +25,7 @@ from mlops_gitops.findings import Finding, Location
 from mlops_gitops.manifests.rules import documents as rules
 from mlops_gitops.manifests.rules.rule import Pointer, Rule
 from mlops_gitops.manifests.scalars import NUMERIC_STARTS, WORDS, resolve
-from mlops_gitops.manifests.text import INVISIBLE, decode
+from mlops_gitops.manifests.text import decode, invisible
 
 MAX_DEPTH = 64
 MAX_VALUES = 100_000
@@ -197,7 +195,7 @@ class _Reader:
             value = text
             if event.tag is not None:
                 self.note(rules.TAG, event, f"the tag {event.tag!r} asks for something other than plain data")
-            hidden = None if text.isprintable() else INVISIBLE.search(text)
+            hidden = invisible(text)
             if hidden is not None:
                 self.note(rules.INVISIBLE, event, f"the text holds U+{ord(hidden.group()):04X}, which cannot be seen")
         if event.anchor is not None:

@@ -14,9 +14,18 @@ from mlops_gitops.manifests.rules import documents as rules
 
 MAX_BYTES = 1024 * 1024
 
-INVISIBLE = re.compile(
+_INVISIBLE = (
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
+
+_LAYOUT = {ord("\n"): None, ord("\r"): None, ord("\t"): None}
+
+
+def invisible(text: str) -> re.Match[str] | None:
+    """The first character of ``text`` that a reviewer cannot see.  The pattern is compiled for rare texts only."""
+    if text.translate(_LAYOUT).isprintable():
+        return None
+    return re.search(_INVISIBLE, text)
 
 
 def place(file: str, text: str, index: int) -> Location:
@@ -38,7 +47,7 @@ def decode(path: str, data: bytes) -> str | Finding:
         before = data[: error.start].decode("utf-8", "replace")
         message = f"byte {data[error.start]:#04x} is not valid UTF-8 here"
         return rules.ENCODING.at(place(path, before, len(before)), message)
-    hidden = None if data.isascii() and text.isprintable() else INVISIBLE.search(text)
+    hidden = invisible(text)
     if hidden is not None:
         message = f"the character U+{ord(hidden.group()):04X} cannot be seen"
         return rules.INVISIBLE.at(place(path, text, hidden.start()), message)

@@ -1,7 +1,5 @@
 """What every reporter is given."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from mlops_gitops.findings import Finding, Severity

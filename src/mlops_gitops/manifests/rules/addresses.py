@@ -66,7 +66,7 @@ _MUTABLE = (
 def check(subject: Subject) -> Iterator[Problem]:
     """The family's problems in one document of any kind."""
     for at, address in _addresses(subject.value):
-        if "://" in address and re.search(_CREDENTIALS, address, re.IGNORECASE):
+        if "://" in address and ("@" in address or "?" in address) and re.search(_CREDENTIALS, address, re.IGNORECASE):
             yield CREDENTIALS.on(at, "this address carries a password or a token")
         elif address.startswith("http://") and not re.match(r"http://(localhost|127\.|\[::1\])", address):
             yield PLAIN_HTTP.on(at, f"{address} is not encrypted")

@@ -1,9 +1,6 @@
 """MG50x: can the demands on the model be met, can they fail, and do they agree with each other."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from mlops_gitops.manifests.rules.rule import ERROR, WARNING, Pointer, Problem, Rule
@@ -272,6 +269,8 @@ def _dataset(one: dict[str, Any], roles: dict[str | None, Any], at: Pointer) -> 
     if dataset is None or not roles:
         return
     if dataset not in roles:
+        from difflib import get_close_matches
+
         near = get_close_matches(dataset, [name for name in roles if name], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         yield UNKNOWN_DATASET.on((*at, "dataset"), f"there is no data set {dataset!r}{hint}")
@@ -327,6 +326,8 @@ def _name(one: dict[str, Any], task: str | None, at: Pointer) -> Iterator[Proble
         return
     known = KNOWN.get(name)
     if known is None:
+        from difflib import get_close_matches
+
         near = get_close_matches(name.lower(), KNOWN, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         yield UNKNOWN_METRIC.on(

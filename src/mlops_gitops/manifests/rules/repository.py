@@ -4,8 +4,6 @@ These rules see every file of one run at once, and say only what the files that 
 compared with the trusted people only where both files are there.
 """
 
-from __future__ import annotations
-
 import os.path
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby

@@ -4,8 +4,6 @@ Everything a person reads about a rule is written here once: the finding and the
 it.  Ids are grouped by family (``MG0xx`` documents, ``MG1xx`` schema, …), are never reused and never change meaning.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from mlops_gitops.findings import Finding, Location, Severity
@@ -38,7 +36,7 @@ class Rule(NamedTuple):
         """This rule, broken at ``location``."""
         return Finding(self.id, self.severity, location, message, fix or self.fix)
 
-    def on(self, pointer: Pointer, message: str, fix: str = "") -> Problem:
+    def on(self, pointer: Pointer, message: str, fix: str = "") -> "Problem":
         """This rule, broken at a place whose line is not looked up yet."""
         return Problem(self, pointer, message, fix)
 

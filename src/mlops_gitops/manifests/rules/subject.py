@@ -4,8 +4,6 @@ The functions reach into a value that may have any shape: what is missing or of 
 because the schema has already said so.
 """
 
-from __future__ import annotations
-
 import os.path
 from collections.abc import Iterator
 from typing import Any, NamedTuple

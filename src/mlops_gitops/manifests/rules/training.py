@@ -102,6 +102,7 @@ _GIVEAWAY = (
     r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|xox[abpr]-[\w-]{10,}"
     r"|sk-[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{20,}|-----BEGIN|://[^/\s:@]+:[^/\s:@]+@|eyJ[\w-]{10,}\.eyJ"
 )
+_SHORTEST_SECRET = 9
 _NOT_LOCKS = {
     "pyproject.toml",
     "setup.py",
@@ -159,7 +160,7 @@ def _is_secret(name: str, value: Any) -> bool:
     if value.__class__ is not str or not value or value.startswith(("${", "$")):
         return False
     named = any(word in name.upper() for word in _TELLING_NAMES) and not name.upper().endswith(("_FILE", "_PATH"))
-    return named or re.search(_GIVEAWAY, value) is not None
+    return named or (len(value) > _SHORTEST_SECRET and re.search(_GIVEAWAY, value) is not None)
 
 
 def _lock(lock: str | None, subject: Subject) -> Iterator[Problem]:
