@@ -93,6 +93,8 @@ def schema(**changed: object) -> bytes:
     return zipped({"schema.json": json.dumps(node | changed).encode()})
 
 
+ARRAY = wrapper(b"\x01\xff", b"ab")[2:]
+
 PICKLES: dict[str, bytes] = {
     **{f"system-protocol-{number}": system(number) for number in range(6)},
     "stack-global-from-memo": b"\x80\x04" + text("os") + b"\x94" + text("system") + b"\x940h\x00h\x01\x93" + text("id") + b"\x85R.",
@@ -148,7 +150,7 @@ PICKLES: dict[str, bytes] = {
     "empty": b"",
     "frame-in-a-frame": b"\x80\x04" + framed(framed(b"N0", 2) + b"N0", 13) + b"N.",
     "frame-beyond-the-stop": b"\x80\x04" + framed(b"N." + b"N" * 3, 5),
-    "joblib-array-in-a-frame": b"\x80\x04" + framed(wrapper(b"\x01\xff", b"ab")[2:], 230),
+    "joblib-array-in-a-frame": b"\x80\x04" + framed(ARRAY, len(ARRAY)),
     "protocol-6": b"\x80\x06}.",
     "stack-underflow": b"\x80\x04R.",
     "unknown-memo": b"\x80\x04h\x07.",
