@@ -157,9 +157,7 @@ def test_the_derived_state_is_made_once_and_repaired(store: Store) -> None:
     state = there.state(["flight-delays"])["flight-delays"]
     assert state.aliases == {"dev": "2", "prod": "1", "somebody-elses": "1"}
     assert state.tags["2"] == {RELEASE_TAG: "r2", ENVIRONMENT_TAG + "dev": "p1", "environment": "dev"}
-    assert state.tags["1"] == {
-        RELEASE_TAG: "r1", ENVIRONMENT_TAG + "prod": "p1", "environment": "prod", "note": "kept"
-    }
+    assert state.tags["1"] == {RELEASE_TAG: "r1", ENVIRONMENT_TAG + "prod": "p1", "environment": "prod", "note": "kept"}
     there.apply([SetAlias("flight-delays", "prod", "2"), DeleteTag("flight-delays", "2", RELEASE_TAG)])  # by hand
     assert reconcile(placed("dev", "2", alias="dev"), placed("prod", "1", alias="prod")) == 2
     assert there.state(["flight-delays"])["flight-delays"] == state
