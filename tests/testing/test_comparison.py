@@ -95,7 +95,7 @@ def test_a_better_one_and_an_equal_one_pass(large: Make) -> None:
 
 def test_few_rows_cannot_tell_and_say_how_many_would(project: Make) -> None:
     made = project(lambda spec: spec["metrics"][0].update(maxRegression=0.005))
-    check = one(compared(made, pair(noisy(2), noisy(2, 0.15, rows=4))), "comparison.metric")
+    check = one(compared(made, pair(noisy(2), noisy(2, 0.1, rows=4))), "comparison.metric")
     assert check.verdict is Verdict.INCONCLUSIVE, check.message
     assert "the interval reaches beyond it" in check.message
 

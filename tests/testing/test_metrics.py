@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as peer
 
-from mlops_gitops.testing.metrics import METRICS, Sample
+from mlops_gitops.testing import metrics
+from mlops_gitops.testing.metrics import METRICS, Link, Sample
 from mlops_gitops.testing.statistics import Unmeasurable
 
 SEED = 7
@@ -115,6 +116,14 @@ def test_intervals_cover_as_often_as_they_say(name: str) -> None:
         paired += difference.lower <= gap <= difference.upper
     assert 0.92 <= alone / 400 <= 0.985
     assert 0.92 <= paired / 400 <= 0.985
+
+
+@pytest.mark.parametrize("link", ["identity", "root", "complement", "dice"])
+@pytest.mark.parametrize("ratio", [0.05, 0.3, 0.9])
+def test_each_link_has_its_own_slope(link: Link, ratio: float) -> None:
+    step = 1e-6
+    numeric = (metrics._value(link, ratio + step) - metrics._value(link, ratio - step)) / (2 * step)
+    assert metrics._slope(link, ratio) == pytest.approx(numeric, rel=1e-6)
 
 
 def test_what_cannot_be_measured_is_said_in_words() -> None:

@@ -55,8 +55,11 @@ def test_the_profile_of_the_whole_is_the_merge_of_the_parts_in_any_order(shards:
 
 def test_more_categories_than_are_kept_merge_exactly(tmp_path: Path) -> None:
     records = [{"c": f"v{i * 7919 % 400}"} for i in range(3000)]
-    parts = [profile_of(records[i::3], tmp_path, str(i)) for i in range(3)]
     whole = profile_of(records, tmp_path, "whole")
+    parts = [profile_of(records[i::3], tmp_path, str(i)) for i in range(3)]
+    records.sort(key=lambda record: record["c"])
+    apart = [profile_of(records[i : i + 750], tmp_path, str(i)) for i in range(0, 3000, 750)]
+    assert merge(*apart) == whole
     column = whole.column("c")
     assert column is not None
     assert merge(*parts) == whole

@@ -1,0 +1,97 @@
+"""The data files that a manifest names: found below the repository, and told apart by digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_gitops.errors import Refused
+from mlops_gitops.evidence.verdicts import Check, Verdict
+from mlops_gitops.manifests.model import Dataset, Model
+from mlops_gitops.testing.data import Locate
+from mlops_gitops.testing.scans import Source, source
+
+TESTED = frozenset({"training", "validation", "test"})
+"""The roles whose data are tested."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One data set of the manifest with its file; ``problem`` says why there is none to read."""
+
+    dataset: Dataset
+    index: int
+    source: Source | None
+    digest: str
+    problem: str = ""
+    hint: str = ""
+
+    @property
+    def opened(self) -> Source:
+        """The file to read.  Raises ``ValueError`` where there is none; the caller has looked."""
+        if self.source is None:
+            raise ValueError(f"{self.dataset.name} has no file")
+        return self.source
+
+
+def data_files(model: Model, *, folder: Path, root: Path) -> list[DataFile]:
+    """The data sets that are tested, in the order of the manifest, which lies in ``folder``."""
+    return [
+        _file(dataset, index, folder=folder, root=root)
+        for index, dataset in enumerate(model.data)
+        if dataset.role in TESTED
+    ]
+
+
+def _file(dataset: Dataset, index: int, *, folder: Path, root: Path) -> DataFile:
+    if "://" in dataset.uri:
+        hint = "fetch it beside the manifest before the test"
+        return DataFile(dataset, index, None, "", f"{dataset.uri} is not a file here", hint)
+    path = (folder / dataset.uri).resolve()
+    if not path.is_relative_to(root.resolve()):
+        return DataFile(dataset, index, None, "", f"{dataset.uri} leads out of the repository", "keep data inside it")
+    if not path.is_file():
+        return DataFile(dataset, index, None, "", f"{dataset.uri} does not exist", "produce the file, or correct `uri`")
+    try:
+        found = source(path, media_type=dataset.media_type)
+    except Refused as refusal:
+        return DataFile(dataset, index, None, "", refusal.message, refusal.hint)
+    with path.open("rb") as stream:
+        return DataFile(dataset, index, found, hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+def identity(file: DataFile, locate: Locate) -> Iterator[Check]:
+    """Whether the file is there, and the one that the manifest means."""
+    dataset, place = file.dataset, ("spec", "data", file.index)
+    if file.source is None:
+        message = f"{dataset.name} cannot be read: {file.problem}"
+        location = locate((*place, "uri"))
+        yield Check("data.readable", dataset.name, Verdict.FAIL, message, location=location, fix=file.hint)
+    elif dataset.digest is not None:
+        same, location = dataset.digest == file.digest, locate((*place, "digest", "sha256"))
+        message = (
+            f"{dataset.name} is the file that the manifest names"
+            if same
+            else f"{dataset.name} has the digest {file.digest}; the manifest names {dataset.digest}"
+        )
+        verdict, fix = Verdict.PASS if same else Verdict.FAIL, "" if same else f"write `sha256: {file.digest}`"
+        limit = dataset.digest
+        yield Check(
+            "data.digest",
+            dataset.name,
+            verdict,
+            message,
+            observed=file.digest,
+            limit=limit,
+            location=location,
+            fix=fix,
+        )
+
+
+def unreadable(file: DataFile, refusal: Refused, locate: Locate) -> Check:
+    """The check that failed because the engine refused the file."""
+    place = locate(("spec", "data", file.index, "uri"))
+    message = f"{file.dataset.name}: {refusal.message}"
+    return Check("data.readable", file.dataset.name, Verdict.FAIL, message, location=place, fix=refusal.hint)

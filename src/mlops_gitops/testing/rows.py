@@ -1,0 +1,126 @@
+"""Checks that look at rows and not only at a profile: rows in two data sets, and features that know the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from mlops_gitops.errors import Refused
+from mlops_gitops.evidence.verdicts import Check, Verdict
+from mlops_gitops.findings import Location
+from mlops_gitops.manifests.model import Model
+from mlops_gitops.testing import data, leakage
+from mlops_gitops.testing.data import Locate
+from mlops_gitops.testing.engines import duckdb as engine
+from mlops_gitops.testing.files import DataFile
+from mlops_gitops.testing.samples import Truth
+from mlops_gitops.testing.statistics import Bools, Unmeasurable
+
+_FEWEST_OF_A_CLASS = 30
+_MOST_CLASSES = 20
+
+
+def overlaps(model: Model, files: Sequence[DataFile], rows: Mapping[str, int], locate: Locate) -> Iterator[Check]:
+    """Test rows that some training row shares its key with; ``rows`` are the rows of each data set."""
+    demand, place = model.tests.data.overlap, locate(("spec", "tests", "data", "overlap"))
+    training = [file for file in files if file.dataset.role == "training"]
+    unseen = [file for file in files if file.dataset.role != "training"]
+    if demand is None:
+        return
+    if not training or not unseen:
+        message = "the overlap of training and test data cannot be counted without both"
+        fix = "add a data set of each role"
+        yield Check("data.overlap", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
+    for one in training:
+        for other in unseen:
+            subject = f"{other.dataset.name} ∩ {one.dataset.name}"
+            try:
+                shared = engine.overlap(one.opened, other.opened, demand.key)
+            except Refused:
+                message = f"{subject} cannot be counted: the key {', '.join(demand.key)} is not in both, alike"
+                fix = "name columns that both files have, of the same type"
+                yield Check("data.overlap", subject, Verdict.FAIL, message, location=place, fix=fix)
+                continue
+            count = rows[other.dataset.name]
+            yield data.overlap(shared, count, subject=subject, key=demand.key, limit=demand.max, location=place)
+
+
+def leaks(model: Model, files: Sequence[DataFile], locate: Locate) -> Iterator[Check]:
+    """The power of each feature alone, and whether each is known in time, as far as the manifest limits them."""
+    limit, known_at = model.tests.leakage.max_single_feature_power, model.tests.leakage.known_at
+    places = {one.name: locate((*data.INPUTS, i, "name")) for i, one in enumerate(model.interface.inputs)}
+    if limit is not None:
+        place = locate(("spec", "tests", "leakage", "maxSingleFeaturePower"))
+        try:
+            yield from _power(model, files, limit, places)
+        except (Refused, Unmeasurable) as reason:
+            message, fix = f"the power of single features cannot be measured: {reason}", "provide labelled rows"
+            yield Check("leakage.power", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
+    for feature, column in (known_at or {}).items():
+        place = places.get(feature) or locate(("spec", "tests", "leakage", "knownAt", feature))
+        yield from _known(feature, column, files, place)
+
+
+def _power(model: Model, files: Sequence[DataFile], limit: float, places: Mapping[str, Location]) -> Iterator[Check]:
+    target = model.interface.target
+    order = sorted(files, key=lambda file: file.dataset.role != "training")
+    if target is None or not order:
+        raise Unmeasurable("there is no target, or no data that can be read")
+    file = order[0]
+    present = engine.columns(file.opened)
+    names = [name for name in places if name in present]
+    if target.column not in present:
+        raise Unmeasurable(f"{file.dataset.name} has no column {target.column}")
+    raw = engine.arrays(file.opened, {name: engine.quoted(name) for name in dict.fromkeys([*names, target.column])})
+    truth = Truth.of_column(raw[target.column], target, model.task)
+    features = {name: leakage.Feature.of_column(name, raw[name][truth.present]) for name in names}
+    dataset = file.dataset.name
+    yield from leakage.strength(features, _targets(truth), dataset=dataset, limit=limit, places=places)
+
+
+def _targets(truth: Truth) -> dict[str, Bools]:
+    """The questions that a feature alone is asked: the binary one, each class against the rest, or above the median."""
+    column = truth.target.column
+    if truth.task == "binary-classification":
+        return {column: truth.positive()}
+    if truth.task == "multiclass":
+        names = truth.names()
+        found, counts = np.unique(names, return_counts=True)
+        frequent = [str(found[i]) for i in np.argsort(-counts) if counts[i] >= _FEWEST_OF_A_CLASS][:_MOST_CLASSES]
+        return {f"{column} = {name}": names == name for name in frequent}
+    values = truth.numbers()
+    return {f"{column} above its median": values > np.median(values)}
+
+
+def _known(feature: str, column: str, files: Sequence[DataFile], place: Location) -> Iterator[Check]:
+    timed = [file for file in files if file.dataset.time_column is not None]
+    if not timed:
+        message = f"when {feature} becomes known cannot be checked: no readable data set names a `timeColumn`"
+        fix = "name the column with the time of the prediction: `timeColumn` of the data set"
+        yield Check("leakage.known-at", feature, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
+    for file in timed:
+        names = (feature, column, str(file.dataset.time_column))
+        present = engine.columns(file.opened)
+        absent = [name for name in names if name not in present]
+        kinds = {present[name] for name in names[1:] if name in present}
+        if absent or kinds != {"datetime"}:
+            why = (
+                f"{', '.join(absent)} is not in {file.dataset.name}"
+                if absent
+                else f"{names[1]} or {names[2]} is no time"
+            )
+            message = f"when {feature} becomes known cannot be checked: {why}"
+            fix = "add the column, as a time"
+            yield Check("leakage.known-at", feature, Verdict.FAIL, message, location=place, fix=fix)
+            continue
+        raw = engine.arrays(
+            file.opened,
+            {
+                "value": engine.quoted(feature),
+                "known": f"CAST({engine.quoted(names[1])} AS TIMESTAMP)",
+                "moment": f"CAST({engine.quoted(names[2])} AS TIMESTAMP)",
+            },
+        )
+        found = leakage.Lateness.of_columns(raw["value"], raw["known"], raw["moment"])
+        yield leakage.lateness(feature, column, found, dataset=file.dataset.name, place=place)
