@@ -1,0 +1,159 @@
+"""``init``: the first files of a model, an environment repository, workflows, or a key.
+
+What is written passes ``validate``.  Nothing that exists is ever overwritten: where one file is in the way, no file is
+written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlops_gitops.cli.world import World
+from mlops_gitops.errors import Misused, Refused, WorldFailed
+
+EXAMPLE = """
+mlops-gitops init model flight-delays
+mlops-gitops init environments ../environments --environment dev --environment prod
+mlops-gitops init workflows
+mlops-gitops init key ada --directory ~/keys
+"""
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_ENVIRONMENTS = ("dev", "staging", "prod")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the things that can be begun."""
+    what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    model = _add(what, "model", "a manifest, a training script and example data that pass validate")
+    model.add_argument("name", metavar="NAME", help="the model's name")
+    model.add_argument("--directory", default="models", help="folder of the models (default: models)")
+    environments = _add(what, "environments", "an environment repository: policies, signers and a README")
+    environments.add_argument("directory", metavar="DIR", help="where to write it")
+    environments.add_argument(
+        "--environment", action="append", dest="names", metavar="NAME", help="in order (default: dev, staging, prod)"
+    )
+    _add(what, "workflows", "GitHub workflows that call the Actions")
+    key = _add(what, "key", "an ed25519 key pair: NAME.pem stays private, NAME.pub.yaml goes into trust/signers.yaml")
+    key.add_argument("name", metavar="NAME", help="the signer's name")
+    key.add_argument("--directory", default=".", help="where to write the two files (default: here)")
+
+
+def _add(what: argparse._SubParsersAction[argparse.ArgumentParser], name: str, about: str) -> argparse.ArgumentParser:
+    parser = what.add_parser(name, help=about, description=f"Write {about}.", allow_abbrev=False)
+    parser.add_argument("--format", choices=("text", "json"), default=argparse.SUPPRESS, help="how to print")
+    return parser
+
+
+def run(arguments: argparse.Namespace, world: World) -> int:
+    """Write the files and say which."""
+    match arguments.what:
+        case "model":
+            from mlops_gitops.manifests.starters import model
+
+            written = _write(model.files(_name(arguments.name), folder=arguments.directory), world.cwd)
+            next_step = f"mlops-gitops validate {arguments.directory}/{arguments.name}"
+        case "environments":
+            from mlops_gitops.manifests.starters import environments
+
+            names = [_name(one) for one in arguments.names or _ENVIRONMENTS]
+            if len(set(names)) < len(names):
+                raise Misused("an environment is named twice", hint="name each environment once", code="name")
+            written = _write(environments.files(names), world.cwd / arguments.directory)
+            next_step = f"read {arguments.directory}/README.md"
+        case "workflows":
+            from mlops_gitops.manifests.starters import workflows
+
+            written = _write(workflows.files(), world.cwd)
+            next_step = "set the variable and the secrets that promote.yml names"
+        case _:
+            return _key(_name(arguments.name), world.cwd / arguments.directory, arguments.format, world)
+    if arguments.format == "json":
+        world.print(json.dumps({"written": [_shown(one, world.cwd) for one in written], "next": next_step}, indent=2))
+    else:
+        world.print("\n".join(f"wrote {_shown(one, world.cwd)}" for one in written))
+        world.print(f"next: {next_step}")
+    return 0
+
+
+def _key(name: str, folder: Path, form: str, world: World) -> int:
+    """Make a key pair.  The private key is written for its owner only, and never printed."""
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    from securesystemslib.signer import CryptoSigner
+
+    private_file, public_file = folder / f"{name}.pem", folder / f"{name}.pub.yaml"
+    _free([private_file, public_file], world.cwd)
+    signer = CryptoSigner.generate_ed25519()
+    key = signer.public_key
+    snippet = (
+        "# An entry for `keys:` of a signer in trust/signers.yaml.\n"
+        f'- keyid: "{key.keyid}"\n'
+        f"  keytype: {key.keytype}\n"
+        f"  scheme: {key.scheme}\n"
+        f'  keyval: {{public: "{key.keyval["public"]}"}}\n'
+    )
+    secret = signer._private_key  # noqa: SLF001 - securesystemslib offers no other way to keep it
+    private = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    _create(private_file, private, mode=0o600)
+    _create(public_file, snippet.encode(), mode=0o644)
+    uri = f"file2:{_shown(private_file, world.cwd)}"
+    if form == "json":
+        paths = {"private": _shown(private_file, world.cwd), "public": _shown(public_file, world.cwd)}
+        world.print(json.dumps({**paths, "uri": uri, "keyid": key.keyid, "key": key.to_dict()}, indent=2))
+    else:
+        world.print(snippet.rstrip("\n"))
+        world.note(f"wrote {_shown(private_file, world.cwd)} (private: keep it out of git) and {public_file.name}")
+        world.note(f"next: paste the above into trust/signers.yaml, and sign with --key {uri}")
+    return 0
+
+
+def _name(text: str) -> str:
+    if _NAME.fullmatch(text) is None:
+        raise Misused(
+            f"{text!r} cannot be a name",
+            hint="a name is lower-case letters, digits and hyphens, at most 63 of them",
+            code="name",
+        )
+    return text
+
+
+def _write(files: Mapping[str, str], root: Path) -> list[Path]:
+    """Write all files, or none where one of them is there already."""
+    targets = {root / path: text for path, text in files.items()}
+    _free(list(targets), root)
+    for file, text in targets.items():
+        _create(file, text.encode(), mode=0o644)
+    return list(targets)
+
+
+def _free(files: list[Path], root: Path) -> None:
+    there = [one for one in files if os.path.lexists(one)]
+    if there:
+        named = ", ".join(_shown(one, root) for one in there)
+        raise Refused(
+            f"{named} exists already", hint="move it away or choose another name; nothing was written", code="exists"
+        )
+
+
+def _create(file: Path, data: bytes, *, mode: int) -> None:
+    """Create a file that must not be there yet, not even as a link that came in between."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+    except FileExistsError as error:
+        raise Refused(f"{file} exists already", hint="move it away or choose another name", code="exists") from error
+    except OSError as error:
+        raise WorldFailed(
+            f"{file} cannot be written: {error.strerror}", hint="check the folder and its permissions", code="disk"
+        ) from error
+
+
+def _shown(file: Path, root: Path) -> str:
+    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)

@@ -1,0 +1,98 @@
+"""The first files of an environment repository: a policy for each environment, and an empty list of signers.
+
+The policies grow stricter from the first environment to the last.  Nobody is trusted yet, so nothing can be promoted
+until a person adds keys: that is the safe way to begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_README = """\
+# Environments
+
+What runs where, and who may change it.  Nothing here is edited to promote a model: `mlops-gitops promote` writes a
+pointer and a receipt in one commit, when the signed evidence allows it.
+
+* `environments/<environment>/environment.yaml` says what an environment demands.
+* `trust/signers.yaml` says who may sign what.  Make keys with `mlops-gitops init key NAME --directory DIR`, keep the
+  private half out of git, and paste the public half there.
+* `controls/`, `releases/`, `evidence/` and `receipts/` are written by `mlops-gitops`.
+
+Protect the branch: policies and signers change by review only.
+
+Begin:
+
+    mlops-gitops validate
+    git init --initial-branch=main && git add . && git commit -m "Policies and signers"
+"""
+
+_TRUST = """\
+# Who may sign which kind of evidence for which environment.  An empty list trusts nobody.
+#
+# A signer looks like this; `mlops-gitops init key NAME` prints it with a key of your own:
+#
+#   - name: ci
+#     type: machine                   # machine or person; only a person approves
+#     identities: []                  # for a person: e-mail addresses and github:login
+#     groups: []
+#     keys:
+#       - {keyid: …, keytype: ed25519, scheme: ed25519, keyval: {public: …}}
+#     signs:
+#       - {kinds: [provenance, scan, data-tests, model-tests, comparison, promotion], environments: ["*"]}
+apiVersion: mlops-gitops/v1
+kind: Trust
+spec:
+  signers: []
+"""
+
+_HEAD = """\
+apiVersion: mlops-gitops/v1
+kind: Environment
+metadata:
+  name: {name}
+spec:
+  promotion: {promotion}{comment}
+"""
+
+_FIRST = """\
+  after: []
+  gates:                              # every one must pass
+    - {evidence: data-tests, maxAge: P30D}
+    - {evidence: model-tests, maxAge: P30D}
+"""
+
+_LATER = """\
+  after: [{before}]{pad}# the release must run there first
+  gates:                              # every one must pass
+    - {{evidence: data-tests, maxAge: P30D}}
+    - {{evidence: model-tests, maxAge: P30D}}
+    - {{evidence: comparison}}          # against the release that runs here
+"""
+
+_APPROVALS = """\
+    - approvals: {quorum: 1, maxAge: P7D}     # people; the author of a release does not count
+"""
+
+_COLUMN = 38
+
+
+def files(names: Sequence[str]) -> dict[str, str]:
+    """The files of an environment repository with these environments, from the first to the last."""
+    found = {"README.md": _README, "trust/signers.yaml": _TRUST}
+    for index, name in enumerate(names):
+        found[f"environments/{name}/environment.yaml"] = _policy(names, index, name)
+    return found
+
+
+def _policy(names: Sequence[str], index: int, name: str) -> str:
+    last = index > 0 and index == len(names) - 1
+    promotion = "manual" if last else "automatic"
+    note = "# `promote --all` leaves it alone" if last else "# `promote --all` may move it"
+    head = _HEAD.format(name=name, promotion=promotion, comment=" " * (_COLUMN - 13 - len(promotion)) + note)
+    if index == 0:
+        return head + _FIRST
+    before = names[index - 1]
+    return (
+        head + _LATER.format(before=before, pad=" " * max(2, _COLUMN - 11 - len(before))) + (_APPROVALS if last else "")
+    )
