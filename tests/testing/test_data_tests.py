@@ -250,3 +250,10 @@ def test_a_manifest_that_demands_nothing_is_inconclusive(project: Make) -> None:
 )
 def test_what_may_stand_for_a_type(wanted: str, column: Column, *, typed: bool, expected: bool) -> None:
     assert fits(wanted, column, typed=typed) is expected
+
+
+def test_an_optional_input_may_be_empty_or_missing(project: Make, records: Records) -> None:
+    train, test = records
+    optional = lambda spec: spec["interface"]["inputs"][1].update(required=False)  # noqa: E731
+    empty = report(project(optional, train=train.assign(**{FEATURES[1]: np.nan}), test=test.drop(columns=FEATURES[1])))
+    assert not [name for name in bad(empty) if name.startswith("data.")]

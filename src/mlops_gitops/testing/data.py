@@ -87,8 +87,10 @@ def _column(test: ColumnTest, dataset: str, source: Source, scan: Scan, place: P
         return
     rows, absent = scan.profile.rows, column.nulls + column.nans
     if absent == rows:
-        fix = "fill the column, or take it out of the manifest"
-        yield _failed("data.null", subject, f"{subject} holds no value in {wording.rows(rows)}", place("name"), fix=fix)
+        if test.required or (test.max_null_rate is not None and test.max_null_rate < 1):
+            message = f"{subject} holds no value in {wording.rows(rows)}"
+            fix = "fill the column, or take it out of the manifest"
+            yield _failed("data.null", subject, message, place("name"), observed=1.0, fix=fix)
         return
     if test.type is not None:
         stored = scan.stored[column.name]
