@@ -88,7 +88,8 @@ def open_candidate(name: str, world: World, *, allow_dirty: bool) -> Candidate:
     at = provenance.checkout(folder, environ=world.environ, repository=model.repository, produced=produced)
     if at.source.dirty and not allow_dirty:
         raise Refused(
-            "the work tree holds changes that are in no commit, so nobody could build this release again",
+            f"the work tree holds changes that are in no commit ({', '.join(at.changed[:3])}"
+            f"{', …' if len(at.changed) > 3 else ''}), so nobody could build this release again",  # noqa: PLR2004
             hint="commit them, or give --allow-dirty, which is kept in the release",
             code="dirty",
         )

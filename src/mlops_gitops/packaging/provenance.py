@@ -37,10 +37,11 @@ _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^@/:\[\]]+|\[[^\]]+\]):(?P<path>(?!//
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A commit and the work tree around it: its root, and whether the tree holds more than the commit."""
+    """A commit and the work tree around it: its root, and the paths below it that differ from the commit."""
 
     root: Path
     source: Source
+    changed: tuple[str, ...] = ()
 
 
 def checkout(
@@ -59,9 +60,9 @@ def checkout(
     author = _git(folder, environ, "show", "--no-patch", "--no-show-signature", "--format=%ae", revision).strip()
     address = repository or _origin(folder, environ) or root.resolve().as_uri()
     made = {_within(root, folder, path) for path in produced}
-    dirty = any(not _is_below(path, made) for path in _changed(folder, environ))
-    source = Source(without_credentials(address), revision, author or "unknown", dirty)
-    return Checkout(root=root, source=source)
+    changed = tuple(path for path in _changed(folder, environ) if not _is_below(path, made))
+    source = Source(without_credentials(address), revision, author or "unknown", dirty=bool(changed))
+    return Checkout(root=root, source=source, changed=changed)
 
 
 def without_credentials(address: str) -> str:
