@@ -91,7 +91,7 @@ def seconds(*command: str, cwd: Path, environ: dict[str, str]) -> float:
     start = time.perf_counter()
     done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
     taken = time.perf_counter() - start
-    assert done.returncode == 0, f"{command[:3]} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    assert done.returncode == 0, f"{command[:3]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
     return taken
 
 
@@ -111,11 +111,12 @@ def generate(folder: Path, count: int) -> list[str]:
 
 
 def compile_bytecode() -> None:
-    for folder in (ROOT / "src/mlops_gitops", *(Path(one) for one in sys.path if one.endswith("site-packages"))):
-        names = [folder] if folder.name == "mlops_gitops" else [folder / one for one in ("yaml", "jsonschema", "check_jsonschema", "ruamel")]
-        for name in names:
-            if name.exists():
-                compileall.compile_dir(name, quiet=2)
+    packages = [ROOT / "src/mlops_gitops"]
+    for folder in sys.path:
+        packages += [Path(folder) / name for name in ("yaml", "jsonschema", "check_jsonschema", "ruamel")]
+    for package in packages:
+        if package.is_dir():
+            compileall.compile_dir(package, quiet=2)
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from repository import PLACES, base, build, findings, merged, write
 
+from manifest_repository import PLACES, base, build, findings, merged, write
 from mlops_gitops.manifests import checking, schema
 from mlops_gitops.manifests.rules.pages import pages
 from mlops_gitops.manifests.rules.registry import rules

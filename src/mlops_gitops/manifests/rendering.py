@@ -48,5 +48,5 @@ def _key(key: str) -> str:
 
 
 def scalar(value: JSON) -> str:
-    """A leaf, or an empty container, as JSON writes it; characters outside ASCII are escaped."""
-    return json.dumps(value, allow_nan=False)
+    """A leaf, or an empty container, as JSON writes it, but for surrogate pairs, which YAML does not know."""
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)

@@ -10,6 +10,7 @@ import re
 
 from mlops_gitops.findings import Finding
 from mlops_gitops.reporting.result import Result, worst_first
+from mlops_gitops.reporting.text import inert as control_free
 
 _SHOWN = 200
 """A job summary holds one MiB; this many rows always fit."""
@@ -32,7 +33,7 @@ def render(result: Result) -> str:
 def inert(text: str) -> str:
     """Text that renders as itself and as nothing else."""
     short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    encoded = re.sub(r"[^A-Za-z0-9 ]", lambda found: f"&#{ord(found.group())};", " ".join(short.split()))
+    encoded = re.sub(r"[^A-Za-z0-9 ]", lambda found: f"&#{ord(found.group())};", control_free(" ".join(short.split())))
     return f"<code>{encoded}</code>"
 
 

@@ -1,0 +1,17 @@
+"""One command in a folder, with nothing else around it."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mlops_gitops.cli.main import main
+from mlops_gitops.cli.world import World
+
+
+def said(cwd: Path, *words: str) -> tuple[int, str, str]:
+    """Exit code, standard output, standard error."""
+    out, err = io.StringIO(), io.StringIO()
+    code = main(words, World(environ={}, now=lambda: datetime.now(UTC), cwd=cwd, out=out, err=err))
+    return code, out.getvalue(), err.getvalue()
