@@ -67,9 +67,9 @@ def test_every_flight_that_arrived_is_there_once(rows: pd.DataFrame) -> None:
 
 
 def test_training_ends_before_the_test_begins(rows: pd.DataFrame) -> None:
-    part = {name: rows[rows["month"].isin(months)] for name, months in prepare.MONTHS.items()}
+    part = prepare.split(rows)
     assert part["train"]["scheduled_departure"].max() < part["test"]["predicted_at"].min()
-    assert (len(part["train"]), len(part["test"])) == (160_678, 84_059)
+    assert (len(part["train"]), len(part["test"])) == (80_339, 42_030)
 
 
 def test_a_broken_instrument_is_no_storm(rows: pd.DataFrame) -> None:
@@ -138,7 +138,7 @@ class Trained(NamedTuple):
 @pytest.fixture(scope="module")
 def trained(rows: pd.DataFrame) -> Trained:
     """All four, trained as their manifests say."""
-    learn, judge = (rows[rows["month"].isin(prepare.MONTHS[name])] for name in ("train", "test"))
+    learn, judge = prepare.split(rows).values()
     found = {}
     for version in VERSIONS:
         words = manifest(version)["spec"]["training"]["entrypoint"]
@@ -167,7 +167,7 @@ def test_the_challenger_is_better_and_the_third_is_worse(trained: Trained) -> No
 
 
 def test_one_feature_of_the_fourth_knows_the_answer_and_no_other_does(rows: pd.DataFrame, trained: Trained) -> None:
-    judge = rows[rows["month"].isin(prepare.MONTHS["test"])]
+    judge = prepare.split(rows)["test"]
     limit = manifest("1.3.0")["spec"]["tests"]["leakage"]["maxSingleFeaturePower"]
     power = {}
     for column in inputs("1.3.0"):

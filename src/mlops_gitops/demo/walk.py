@@ -30,9 +30,12 @@ _WORLD_FAILED, _INTERRUPTED = 5, 130
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as it is typed, where, and how it must end.  ``quiet``: its output is shown only if it ends badly."""
+    """A command as it is typed, where, and how it must end.
 
-    words: tuple[str, ...]
+    ``words`` may be made when the command's turn comes.  ``quiet``: its output is shown only if it ends badly.
+    """
+
+    words: tuple[str, ...] | Callable[[], tuple[str, ...]]
     at: Path
     expected: int = 0
     quiet: bool = False
@@ -80,9 +83,10 @@ def walk(
 
 def perform(command: Command, *, run: Run, environ: Mapping[str, str], show: Show) -> None:
     """Run one command and show it with its output and, where it is not 0, its exit code."""
-    show(f"  $ {shlex.join(command.words)}")
-    own = command.words[0] == "mlops-gitops"
-    code, output = run(command.words[1:], command.at, environ) if own else _process(command, environ)
+    words = command.words() if callable(command.words) else command.words
+    typed, own = shlex.join(words), words[0] == "mlops-gitops"
+    show(f"  $ {typed}")
+    code, output = run(words[1:], command.at, environ) if own else _process(words, command.at, environ)
     if not command.quiet or code != command.expected:
         for line in output.rstrip("\n").split("\n"):
             show(f"  | {inert(line)}".rstrip())
@@ -92,22 +96,21 @@ def perform(command: Command, *, run: Run, environ: Mapping[str, str], show: Sho
         return
     if code == _INTERRUPTED:
         raise KeyboardInterrupt
-    said = f"`{shlex.join(command.words)}` ended with exit code {code}, and {command.expected} was expected"
+    said = f"`{typed}` ended with exit code {code}, and {command.expected} was expected"
     if code == _WORLD_FAILED or not own:
-        raise WorldFailed(
-            said, hint="the lines above say why; the demo can be run again in the same folder", code="demo"
-        )
+        hint = "the lines above say why; the demo can be run again in the same folder"
+        raise WorldFailed(said, hint=hint, code="demo")
     raise Astray(said)
 
 
-def _process(command: Command, environ: Mapping[str, str]) -> tuple[int, str]:
+def _process(words: Sequence[str], at: Path, environ: Mapping[str, str]) -> tuple[int, str]:
     """Another program, by an argv list; Python and what is installed in it are those of this process."""
-    first, *rest = command.words
+    first, *rest = words
     argv = {"python": [sys.executable], "mlflow": [sys.executable, "-m", "mlflow"]}.get(first, [first]) + rest
     try:
         done = subprocess.run(
             argv,
-            cwd=command.at,
+            cwd=at,
             env=dict(environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
