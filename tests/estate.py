@@ -128,6 +128,7 @@ def release(
                 "inputs": [{"name": "distance", "type": "double", "required": True}],
                 "outputs": [{"name": "probability", "type": "double"}],
             },
+            "metrics": [{"name": "roc_auc", "dataset": "test", "threshold": {"min": 0.7}, "maxRegression": 0.005}],
             "serving": {"pattern": "rest"},
         },
     }

@@ -79,6 +79,7 @@ def release_document() -> dict[str, Any]:
                 "inputs": [{"name": "distance", "type": "double"}],
                 "outputs": [{"name": "late", "type": "double"}],
             },
+            "metrics": [{"name": "roc_auc", "dataset": "test", "threshold": {"min": 0.7}}],
             "serving": {"pattern": "rest"},
         },
     }

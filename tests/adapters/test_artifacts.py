@@ -61,7 +61,7 @@ def released(path: Path, uri: str) -> Release:
                 "format": "mlflow", "uri": uri, "digest": {"sha256": artifact.digest}, "files": files,
                 "size": artifact.size,
             },
-            "interface": {"inputs": [], "outputs": []}, "serving": {"pattern": "rest"},
+            "interface": {"inputs": [], "outputs": []}, "metrics": [], "serving": {"pattern": "rest"},
         },
     })  # fmt: skip
 

@@ -155,7 +155,7 @@ def judge(
                 folder=folder,
                 locate=locate,
                 artifact=mine,
-                champion=suite.Champion(champion.id, theirs, inputs),
+                champion=suite.Champion(champion.id, theirs, inputs, champion.metrics),
                 predict=predict,
                 root=root,
             )

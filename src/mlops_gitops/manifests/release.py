@@ -13,7 +13,7 @@ from typing import Any
 from mlops_gitops import canonical
 from mlops_gitops.canonical import JSON
 from mlops_gitops.findings import Location
-from mlops_gitops.manifests.model import Interface, Serving
+from mlops_gitops.manifests.model import Interface, Metric, Serving
 from mlops_gitops.manifests.rendering import render
 
 
@@ -94,6 +94,7 @@ class Release:
     data: tuple[Material, ...]
     dependencies: str
     interface: Interface
+    metrics: tuple[Metric, ...]
     serving: Serving
     value: Mapping[str, Any]
 
@@ -115,6 +116,7 @@ class Release:
             data=tuple(Material(one["name"], one["role"], one["digest"]["sha256"], one["uri"]) for one in spec["data"]),
             dependencies=spec["dependencies"]["sha256"],
             interface=Interface.from_value(spec["interface"]),
+            metrics=tuple(map(Metric.from_value, spec["metrics"])),
             serving=Serving.from_value(spec["serving"]),
             value=value,
         )

@@ -56,6 +56,7 @@ def assemble(
         "data": [_material(one) for one in data],
         "dependencies": {"sha256": dependencies},
         "interface": model.value["spec"]["interface"],
+        "metrics": model.value["spec"]["metrics"],
         "serving": model.value["spec"].get("serving", {"pattern": model.serving.pattern}),
     }
     if registered is not None:
