@@ -172,3 +172,32 @@ def test_the_output_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(
         json.loads((schema.folder() / "output/findings.schema.json").read_text(encoding="utf-8"))
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "way", "wrong"),
+    [
+        ("environment", ("spec", "after"), ["staging", "staging"]),
+        ("environment", ("spec", "gates"), []),
+        ("environment", ("spec", "gates"), "nothing"),
+        ("environment", ("spec", "gates"), [{"evidence": "scan", "approvals": {"quorum": 1}}]),
+        ("environment", ("spec", "gates"), [{"approvals": {"quorum": 0}}]),
+        ("environment", ("spec", "gates"), [{"approvals": {"quorum": 1}, "maxAge": "P1D"}]),
+        ("model", ("metadata", "version"), "1.0"),
+        ("model", ("spec", "training", "entrypoint"), []),
+        ("model", ("spec", "training", "environment"), {"A B": "x"}),
+        ("model", ("spec", "metrics", 0, "threshold"), {}),
+        ("release", ("spec", "supersedes"), "abc"),
+        ("release", ("spec", "image"), {"uri": "a"}),
+        ("control", ("spec", "controls", 0, "id"), "hold-1"),
+    ],
+)
+def test_each_kind_of_keyword_can_say_no(name: str, way: tuple[Any, ...], wrong: Any) -> None:
+    value = copy.deepcopy(schema.document(name)["examples"][0])
+    assert schema.check(name)(value)
+    parent = value
+    for step in way[:-1]:
+        parent = parent[step]
+    parent[way[-1]] = wrong
+    assert not schema.check(name)(value)
+    assert list(validator(name).iter_errors(value))
