@@ -77,7 +77,10 @@ class Promotions(RuleBasedStateMachine):
         stale=st.sampled_from([False, False, False, True]),
     )
     def release(self, passing: dict[str, Verdict], stale: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
-        """A release whose tests said anything, compared with prod, or with something else."""
+        self._release(passing, stale=stale)
+
+    def _release(self, passing: dict[str, Verdict], *, stale: bool) -> None:
+        """A release whose tests said anything, compared with what runs, or with something else."""
         before = self.releases[-1] if self.releases else None
         made = estate.release(f"1.{len(self.releases)}.0", supersedes=before, content=chr(97 + len(self.releases) % 26))
         files = publish.release_files(made)
@@ -107,14 +110,17 @@ class Promotions(RuleBasedStateMachine):
         if settled.commit:
             self.said.append(Said("approval", who, release, verdict, self.clock, environment="prod"))
 
-    @precondition(lambda self: self.releases)
     @rule(
         upto=st.sampled_from(["staging", "prod", "prod"]),
-        people=st.sets(st.sampled_from(["ada", "grace", "katherine"]), min_size=2),
+        people=st.sampled_from([{"grace", "katherine"}, {"grace", "katherine"}, {"ada", "grace"}, {"katherine"}]),
+        stale=st.sampled_from([False, False, False, True]),
+        fresh=st.sampled_from([True, True, True, False]),
     )
-    def walk(self, upto: str, people: set[str]) -> None:
-        """The usual way of the newest release, so that the machine gets to production often."""
-        for environment in ENVIRONMENTS[: ENVIRONMENTS.index(upto) + 1]:
+    def walk(self, upto: str, people: set[str], *, stale: bool, fresh: bool) -> None:
+        """The usual way of a good release, so that the machine gets to production often."""
+        if fresh:
+            self._release(dict.fromkeys((*KINDS, "comparison"), Verdict.PASS), stale=stale)
+        for environment in ENVIRONMENTS[: ENVIRONMENTS.index(upto) + 1] if self.releases else ():
             for who in sorted(people) if environment == "prod" else ():
                 self._approve(self.releases[-1], who, Verdict.PASS)
             self._promote(Wish(MODEL, environment, self.releases[-1]))
@@ -141,8 +147,10 @@ class Promotions(RuleBasedStateMachine):
         self._promote(Wish(MODEL, first))
         self.store.step = lambda _: None
 
-    @rule(environment=st.sampled_from(ENVIRONMENTS), fatal=st.sampled_from([None, *STEPS]))
-    def rollback(self, environment: str, fatal: str | None) -> None:
+    @precondition(lambda self: self._movable())
+    @rule(data=st.data(), fatal=st.sampled_from([None, None, None, *STEPS]))
+    def rollback(self, data: st.DataObject, fatal: str | None) -> None:
+        environment = data.draw(st.sampled_from(self._movable()))
         before = self.slot(environment)
         self._with_death(fatal, lambda: self._rollback(environment))
         after = self.slot(environment)
@@ -247,6 +255,11 @@ class Promotions(RuleBasedStateMachine):
 
     def _promote(self, wish: Wish) -> tuple[Answered, ...]:
         return apply.promote(self.store, lambda _: [wish], signer=estate.signer("ci"), now=self.now).result
+
+    def _movable(self) -> list[str]:
+        """Environments in which more than one thing happened."""
+        tree = self.store.trees[self.store.tip]
+        return [name for name in ENVIRONMENTS if len(tree.names(layout.receipts(name, MODEL))) > 1]
 
     def _rollback(self, environment: str) -> None:
         try:

@@ -1,0 +1,221 @@
+"""Adding to what is append-only: a release with its evidence, or one more piece of evidence.
+
+The same transaction as a promotion: proposed on the newest commit, pushed if it still is the newest.  Nothing is ever
+rewritten, so publishing twice is publishing once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from mlops_gitops.canonical import JSON, sha256
+from mlops_gitops.evidence import envelope, statements
+from mlops_gitops.evidence.admission import Evidence, file_name
+from mlops_gitops.evidence.personal import word
+from mlops_gitops.evidence.statements import Claim
+from mlops_gitops.evidence.verdicts import Report, Verdict
+from mlops_gitops.manifests.release import Release
+from mlops_gitops.promotion import controls, layout
+from mlops_gitops.promotion.apply import refuse_unless_trusted
+from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.promotion.store import Store, Tree
+from mlops_gitops.promotion.transaction import Proposal, Settled, settle
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A person's word about a release: who, what, and the digest of the evidence (``None`` where it stood already)."""
+
+    signer: str
+    release: str
+    version: str
+    digest: str | None
+
+
+def sealed_evidence(
+    claim: Claim, *, model: str, signer: envelope.Signer, predicate: Mapping[str, JSON] | None = None
+) -> tuple[str, bytes]:
+    """Path and bytes of a piece of evidence."""
+    data = envelope.seal(statements.statement(claim, model=model, predicate=predicate), signer)
+    return f"{layout.evidence(claim.release)}/{file_name(claim.kind, data)}", data
+
+
+def release_files(release: Release) -> dict[str, bytes]:
+    """Path and bytes of a release."""
+    return {layout.release(release.name, release.id): release.render()}
+
+
+def approve(
+    store: Store,
+    *,
+    model: str,
+    environment: str,
+    release: str | None,
+    signer: envelope.Signer,
+    verdict: Verdict,
+    comment: str,
+    now: Callable[[], datetime],
+) -> Settled[Spoken]:
+    """Sign and publish an approval (``Verdict.PASS``) or a rejection (``Verdict.FAIL``)."""
+
+    def propose(tree: Tree) -> Proposal[Spoken]:
+        snapshot = Snapshot(tree)
+        policy = snapshot.environment(environment)
+        who = refuse_unless_trusted(snapshot.trust, signer.keyid, "approval", environment)
+        chosen = snapshot.find_release(model, release) if release else snapshot.candidate(model, policy)
+        dossier = snapshot.dossier(model, chosen)
+        claim = word(
+            "approval",
+            release=chosen,
+            head=dossier.release.source.revision,
+            environment=environment,
+            policy=policy.policy_digest,
+            verdict=verdict,
+            summary=comment,
+            issued_at=now(),
+            keyid=signer.keyid,
+            said=dossier.evidence,
+        )
+        if claim is None:
+            return Proposal(Spoken(who.name, chosen, dossier.release.version, None), {})
+        path, data = sealed_evidence(claim, model=model, signer=signer)
+        verb = "Approve" if verdict is Verdict.PASS else "Reject"
+        message = f"{verb} {model} {dossier.release.version} ({chosen[:12]}) for {environment}\n"
+        return Proposal(Spoken(who.name, chosen, dossier.release.version, sha256(data)), {path: data}, message)
+
+    return settle(store, propose, now=now)
+
+
+def waive(
+    store: Store,
+    *,
+    model: str,
+    environment: str,
+    release: str,
+    gate: str,
+    signer: envelope.Signer,
+    reason: str,
+    until: datetime,
+    now: Callable[[], datetime],
+) -> Settled[str]:
+    """Sign a waiver and write its control, in one commit.  The result is the control's id."""
+
+    def propose(tree: Tree) -> Proposal[str]:
+        snapshot = Snapshot(tree)
+        moment = now()
+        slot = snapshot.slot(environment, model)
+        who = refuse_unless_trusted(snapshot.trust, signer.keyid, "waiver", environment)
+        chosen = snapshot.find_release(model, release)
+        dossier = snapshot.dossier(model, chosen)
+        claim = word(
+            "waiver",
+            release=chosen,
+            head=dossier.release.source.revision,
+            environment=environment,
+            policy=slot.environment.policy_digest,
+            verdict=Verdict.PASS,
+            summary=reason,
+            issued_at=moment,
+            expires_at=until,
+            gate=gate,
+            keyid=signer.keyid,
+            said=dossier.evidence,
+        )
+        if claim is None:
+            standing = _standing_waiver(dossier.evidence, gate=gate, environment=environment, keyid=signer.keyid)
+            known = [one.id for one in slot.controls if one.type == "waiver" and one.evidence in standing]
+            return Proposal(known[0] if known else "", {})
+        path, data = sealed_evidence(claim, model=model, signer=signer)
+        control = controls.new(
+            "waiver",
+            slot,
+            release=chosen,
+            by=who.name,
+            reason=reason,
+            since=moment,
+            until=until,
+            gate=gate,
+            evidence=sha256(data),
+        )
+        files = {path: data, **controls.adding(slot, control)}
+        return Proposal(control.id, files, f"Waive {gate} for {model} {dossier.release.version} in {environment}\n")
+
+    return settle(store, propose, now=now)
+
+
+def _standing_waiver(evidence: Sequence[Evidence], *, gate: str, environment: str, keyid: str) -> set[str]:
+    return {
+        one.digest
+        for one in evidence
+        if one.claim.kind == "waiver"
+        and (one.claim.gate, one.claim.environment) == (gate, environment)
+        and any(key.keyid == keyid for key in one.signer.keys)
+    }
+
+
+def claims(
+    reports: Sequence[Report], about: Release, *, issued_at: datetime, said: Sequence[Evidence], renew: bool
+) -> tuple[Claim, ...]:
+    """What the reports claim about a release and has not been said yet.
+
+    With ``renew`` everything is said again, and supersedes what was ``said`` of the same kind and champion.
+    """
+    found = []
+    for report in reports:
+        before = [one for one in said if (one.claim.kind, one.claim.champion) == (report.kind, report.champion)]
+        if before and not renew:
+            continue
+        claim = statements.of_report(report, release=about.id, issued_at=issued_at)
+        found.append(replace(claim, supersedes=tuple(sorted(one.digest for one in before))))
+    return tuple(found)
+
+
+def release(
+    store: Store,
+    *,
+    build: Callable[[str | None], Release],
+    reports: Sequence[Report],
+    provenance: Callable[[Release], Mapping[str, JSON]],
+    signer: envelope.Signer | None,
+    renew: bool,
+    now: Callable[[], datetime],
+) -> Settled[Release]:
+    """Publish a release with its provenance and the evidence of ``reports``, in one commit.
+
+    ``build`` makes the release that supersedes a given one.  A release whose content is in the repository already is
+    that one; then only what was not said yet is added.  Without a ``signer`` nothing is written.
+    """
+
+    def propose(tree: Tree) -> Proposal[Release]:
+        snapshot = Snapshot(tree)
+        made = _placed(build, snapshot)
+        if signer is None:
+            return Proposal(made, {})
+        known = made.id in snapshot.release_ids(made.name)
+        said = snapshot.dossier(made.name, made.id).evidence if known else ()
+        files = {} if known else release_files(made)
+        for claim in claims(reports, made, issued_at=now(), said=said, renew=renew):
+            refuse_unless_trusted(snapshot.trust, signer.keyid, claim.kind, None)
+            path, data = sealed_evidence(claim, model=made.name, signer=signer)
+            files[path] = data
+        if not known:
+            refuse_unless_trusted(snapshot.trust, signer.keyid, "provenance", None)
+            built = Claim("provenance", made.id, Verdict.PASS, now(), f"built from {made.source.revision[:12]}")
+            path, data = sealed_evidence(built, model=made.name, signer=signer, predicate=provenance(made))
+            files[path] = data
+        verb = "Judge" if known else "Release"
+        return Proposal(made, files, f"{verb} {made.name} {made.version} ({made.id[:12]})\n")
+
+    return settle(store, propose, now=now)
+
+
+def _placed(build: Callable[[str | None], Release], snapshot: Snapshot) -> Release:
+    """The release at the end of its model's line, or the one in it that has the same content."""
+    made = build(None)
+    line = snapshot.line(made.name)
+    for one in line:
+        if build(one.supersedes).id == one.id:
+            return one
+    return build(line[-1].id) if line else made
