@@ -197,13 +197,17 @@ def _p_within(gain: Estimate, margin: float) -> float:
     return NormalDist().cdf((gain.value + margin) / gain.error)
 
 
+def _chance(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"  # noqa: PLR2004 - what people write
+
+
 def _with_holm(found: list[tuple[Check, float]]) -> Iterator[Check]:
     adjusted = statistics.holm([p for _, p in found])
     for (check, _), p in zip(found, adjusted, strict=True):
         if check.verdict is not Verdict.PASS:
             yield check
         elif p < FALSE_ALARM:
-            message = f"{check.message}; the loss is shown to be larger (p = {p:.2g} after Holm)"
+            message = f"{check.message}; the loss is shown to be larger ({_chance(p)} after Holm)"
             fix = "keep the champion, or find what the challenger does worse there"
             yield replace(check, verdict=Verdict.FAIL, message=message, fix=fix)
         else:

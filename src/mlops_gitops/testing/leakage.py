@@ -177,9 +177,7 @@ def _judge(name: str, found: Estimate, target: str, dataset: str, *, limit: floa
     if found.lower > limit:
         verdict = Verdict.FAIL
         ending = f"above {wording.score(limit)}, no honest feature is that strong"
-        fix = (
-            f"{location}: find out when {name!r} becomes known; if that is after the prediction, remove it from inputs"
-        )
+        fix = f"find out when {name!r} becomes known; if that is after the prediction, remove it from inputs"
     elif found.upper <= limit:
         verdict, ending, fix = Verdict.PASS, f"at most {wording.score(limit)} is allowed", ""
     else:
@@ -188,8 +186,8 @@ def _judge(name: str, found: Estimate, target: str, dataset: str, *, limit: floa
         fix = f"provide more rows, or find out when {name!r} becomes known"
     interval = f"interval {wording.score(found.lower)} to {wording.score(found.upper)}"
     message = (
-        f"{name} ({location.file}:{location.line}) alone predicts {target} on {dataset} with an area under the curve "
-        f"of {wording.score(found.value)} ({interval}); {ending}"
+        f"{name} alone predicts {target} on {dataset} with an area under the curve of {wording.score(found.value)} "
+        f"({interval}); {ending}"
     )
     return Check(
         "leakage.power",

@@ -211,7 +211,14 @@ def _report(
     counts = {verdict: sum(check.verdict is verdict for check in checks) for verdict in Verdict}
     words = [f"{counts[Verdict.PASS]} of {wording.number(len(checks))} checks passed"]
     words += [f"{counts[verdict]} {word}" for verdict, word in _WORDS.items() if counts[verdict]]
-    return Report(kind, tuple(checks), f"{model.name} {model.version}: {', '.join(words)}", materials, champion)
+    summary = f"{model.name} {model.version}: {', '.join(words)}{_reason(kind, checks)}"
+    return Report(kind, tuple(checks), summary, materials, champion)
+
+
+def _reason(kind: str, checks: Sequence[Check]) -> str:
+    """What people want to hear of a comparison that passed: by how much the first metric changed."""
+    passed = kind == "comparison" and all(check.verdict is Verdict.PASS for check in checks)
+    return next((f": {check.message}" for check in checks if passed and check.id == "comparison.metric"), "")
 
 
 _WORDS = {Verdict.FAIL: "failed", Verdict.INCONCLUSIVE: "inconclusive"}
