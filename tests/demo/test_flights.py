@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 import yaml
+from threadpoolctl import threadpool_limits
 
 from mlops_gitops.canonical import sha256
 from mlops_gitops.demo.flights import prepare, train
@@ -147,8 +148,9 @@ def trained(rows: pd.DataFrame) -> Trained:
             until = int(pd.Timestamp(words[words.index("--until") + 1], tz="UTC").timestamp()) // 60
             part = learn[learn["scheduled_departure"] < until]
         texts = [column for column in inputs(version) if column in {"carrier", "origin"}]
-        model = train.pipeline(texts).fit(part[inputs(version)], part["late"].astype(bool))
-        found[version] = model.predict_proba(judge[inputs(version)])[:, 1]
+        with threadpool_limits(1):  # other tests run beside this one
+            model = train.pipeline(texts).fit(part[inputs(version)], part["late"].astype(bool))
+            found[version] = model.predict_proba(judge[inputs(version)])[:, 1]
     return Trained(judge["late"].to_numpy(bool), found)
 
 

@@ -7,10 +7,11 @@ The people are not real; the flights, the models, the repositories, the signatur
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from mlops_gitops import canonical, times
@@ -61,7 +62,9 @@ class Story:
 
     def opening(self) -> str:
         """What stands before the first step."""
-        exports = "\n".join(f"  $ export {name}={value}" for name, value in environment(self.folder).items())
+        exports = "\n".join(
+            f"  $ export {name}={shlex.quote(value)}" for name, value in environment(self.folder).items()
+        )
         return (
             f"Everything happens in {self.folder.root}, and nothing outside it changes.\n"
             "Each line that begins with $ is what you could type yourself, with this in the environment:\n"
@@ -81,10 +84,10 @@ Done in {seconds:.0f} s.  What to look at:
       receipts/prod/{MODEL}/ says why each was allowed, evidence/ holds every signed statement
       `kubectl kustomize environments/prod/{MODEL}` is what a cluster would run
   the model registry, with its aliases champion and challenger:
-      mlflow ui --backend-store-uri {self.folder.tracking}
+      mlflow ui --backend-store-uri {shlex.quote(self.folder.tracking)}
 Go on in {self.folder.models}, with the variables from the top: lift the hold with
 `mlops-gitops control`, promote again, or break a file in a clone, push it, and run `mlops-gitops verify`.
-`mlops-gitops demo {root}` starts afresh."""
+`mlops-gitops demo {shlex.quote(str(root))}` starts afresh."""
 
     def _foundations(self) -> tuple[Step, ...]:
         root, platform, models = self.folder.root, self.folder.platform, self.folder.models
@@ -202,7 +205,7 @@ Go on in {self.folder.models}, with the variables from the top: lift the hold wi
             Step(
                 "Refused everywhere",
                 "",
-                (self._promote("--all"), self._into("dev", expected=1), self._into("prod", "1.3.0", expected=1)),
+                (self._promote("--all"), self._into("prod", "1.3.0", expected=1)),
             ),
         )
 
@@ -313,7 +316,8 @@ Go on in {self.folder.models}, with the variables from the top: lift the hold wi
         (self.folder.model / "model.yaml").write_text(text, encoding="utf-8")
 
     def _remember(self) -> None:
-        self._moments["before"] = times.format_instant(self.now())
+        # git counts in seconds: one second earlier is before the rollback even if that takes no time at all
+        self._moments["before"] = times.format_instant(self.now() - timedelta(seconds=1))
 
 
 def environment(folder: Folder) -> dict[str, str]:
