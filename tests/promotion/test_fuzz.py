@@ -37,7 +37,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 TOKENS = st.sampled_from(
     [b"", b"\0", b"\xff", b": ", b"- ", b"&a ", b"*a", b"null", b"!!python/object:os.system ", b"[", b"{", b"\n",
-     b"\r\n", b"\xe2\x80\xa8", b"prod", b"9" * 400, b"1e999", b"0x1F", b"'", b'"', b"2026-02-31T00:00:00Z", b"P1Y", b"../../x"]
+     b"\r\n", b"\xe2\x80\xa8", b"prod", b"9" * 400,
+     b"1e999", b"0x1F", b"'", b'"', b"2026-02-31T00:00:00Z", b"P1Y", b"../../x"]
 )  # fmt: skip
 
 
