@@ -66,7 +66,7 @@ class Story:
             f"  $ export {name}={shlex.quote(value)}" for name, value in environment(self.folder).items()
         )
         return (
-            f"Everything happens in {self.folder.root}, and nothing outside it changes.\n"
+            f"Everything happens in {self.folder.root}.\n"
             "Each line that begins with $ is what you could type yourself, with this in the environment:\n"
             f"{exports}"
         )
