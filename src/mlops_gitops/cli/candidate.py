@@ -5,11 +5,11 @@ The order is the safety: digest, then scan, and only what passed the scan is eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops_gitops.adapters import artifacts, predictions
+from mlops_gitops.adapters import artifacts
 from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
 from mlops_gitops.cli.world import World
@@ -93,9 +93,9 @@ def open_candidate(name: str, world: World, *, allow_dirty: bool) -> Candidate:
             hint="commit them, or give --allow-dirty, which is kept in the release",
             code="dirty",
         )
-    artifact_path = _artifact_path(model, folder)
-    artifact = digests.of_artifact(artifact_path)
-    scanned = scan(artifact_path, format=model.artifact.format, artifact=artifact)
+    made = artifact_path(model, folder)
+    artifact = digests.of_artifact(made)
+    scanned = scan(made, format=model.artifact.format, artifact=artifact)
     if scanned.verdict is not Verdict.PASS:
         problems = "; ".join(check.message for check in scanned.checks if check.verdict is not Verdict.PASS)
         raise Refused(
@@ -112,7 +112,7 @@ def open_candidate(name: str, world: World, *, allow_dirty: bool) -> Candidate:
         source=at.source,
         artifact=artifact,
         scanned=scanned,
-        registered=_registered(model, artifact_path, session.registry(world)),
+        registered=_registered(model, made, session.registry(world)),
         data=provenance.materials(model, folder=folder, root=at.root),
         dependencies=provenance.dependencies(model, folder=folder, root=at.root),
     )
@@ -125,25 +125,25 @@ def champions(snapshot: Snapshot, model: str) -> tuple[Release, ...]:
     return tuple(snapshot.release(model, one) for one in ids if one is not None)
 
 
-def judge(
-    candidate: Candidate, against: Iterable[Release], world: World, *, progress: Callable[[str], None]
-) -> tuple[Report, ...]:
+def judge(candidate: Candidate, against: Iterable[Release], world: World) -> tuple[Report, ...]:
     """All tests of a candidate, and its comparison with each champion."""
-    from mlops_gitops.testing import suite
-    from mlops_gitops.testing.predictions import Artifact
+    with session.needing("data"):
+        from mlops_gitops.adapters import predictions
+        from mlops_gitops.testing import suite
+        from mlops_gitops.testing.predictions import Artifact
 
     model, folder, root = candidate.model, candidate.folder, candidate.root
     predict = predictions.predictor(environ=world.environ, cache=session.cache(world) / "predictions")
-    mine = Artifact(_artifact_path(model, folder), model.artifact.format, candidate.artifact.digest)
+    mine = Artifact(artifact_path(model, folder), model.artifact.format, candidate.artifact.digest)
     locate = candidate.document.location
-    progress("testing the data")
+    world.progress("testing the data")
     reports = [candidate.scanned, suite.run_data_tests(model, folder=folder, locate=locate, root=root)]
-    progress("testing the model")
+    world.progress("testing the model")
     reports.append(
         suite.run_model_tests(model, folder=folder, locate=locate, artifact=mine, predict=predict, root=root)
     )
     for champion in against:
-        progress(f"comparing with {champion.version}, which runs now")
+        world.progress(f"comparing with {champion.version}, which runs now")
         path = artifacts.fetch(
             champion, cache=session.cache(world) / "artifacts", registry=session.registry(world), folder=folder
         )
@@ -163,7 +163,8 @@ def judge(
     return tuple(reports)
 
 
-def _artifact_path(model: Model, folder: Path) -> Path:
+def artifact_path(model: Model, folder: Path) -> Path:
+    """Where training left the artifact.  Raises ``Refused`` where it is not below the model's folder."""
     path = (folder / model.artifact.path).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise Refused(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     snapshot = Snapshot(repository.fetch())
     signer = None if arguments.dry_run else session.signer(arguments, world, lambda: snapshot.trust)
     found = open_candidate(arguments.model, world, allow_dirty=arguments.allow_dirty)
-    reports = judge(found, champions(snapshot, arguments.model), world, progress=_progress(world))
+    reports = judge(found, champions(snapshot, arguments.model), world)
     settled = publish.release(
         repository,
         build=lambda before: found.release(supersedes=before),
@@ -50,10 +50,6 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     _print(settled, reports, arguments, world)
     verdict = combined(one.verdict for one in reports)
     return {Verdict.PASS: EXIT_DONE, Verdict.FAIL: Refused.exit_code, Verdict.INCONCLUSIVE: NotYet.exit_code}[verdict]
-
-
-def _progress(world: World) -> Callable[[str], None]:
-    return (lambda text: world.note(f"{text} …")) if world.interactive else (lambda _: None)
 
 
 def _print(settled: Settled[Release], reports: Sequence[Report], arguments: argparse.Namespace, world: World) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mlops_gitops.adapters.git import Repository, cache_folder
 from mlops_gitops.adapters.mlflow import MlflowRegistry
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import Misused
+from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.evidence.admission import public_keys
 from mlops_gitops.evidence.signing import OpenSigner, open_signer
 from mlops_gitops.manifests import reading
@@ -73,6 +74,19 @@ def registry(world: World) -> MlflowRegistry | None:
 def models_folder(world: World) -> Path:
     """Where a model repository keeps its models."""
     return world.cwd / "models"
+
+
+@contextlib.contextmanager
+def needing(extra: str) -> Iterator[None]:
+    """Late imports of what an extra brings; ``WorldFailed`` names the extra where it is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        raise WorldFailed(
+            f"this needs the Python package {missing.name!r}, which is not installed",
+            hint=f"pip install 'mlops-gitops[{extra}]'",
+            code="missing-package",
+        ) from missing
 
 
 def cache(world: World) -> Path:

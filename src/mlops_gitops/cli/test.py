@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_gitops.cli import session
+from mlops_gitops.cli.candidate import MANIFEST, artifact_path
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import EXIT_DONE, Misused, NotYet, Refused, WorldFailed
+from mlops_gitops.errors import EXIT_DONE, Misused, NotYet, Refused
 from mlops_gitops.evidence.verdicts import Report, Verdict, combined
 from mlops_gitops.reporting.reports import report_document, report_text
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from mlops_gitops.manifests.model import Model
 
 KINDS = ("data", "model")
-MANIFEST = "model.yaml"
 EXAMPLE = """
 mlops-gitops test
 mlops-gitops test data flight-delays
@@ -80,16 +80,10 @@ def _reports(folder: Path, kinds: Sequence[str], world: World) -> Iterator[Repor
     shown = f"models/{folder.name}/{MANIFEST}"
     data = (folder / MANIFEST).read_bytes()
     model, document = reading.read("model", data, path=shown), reading.opened("model", data, path=shown)
-    try:
+    with session.needing("data"):
         from mlops_gitops.testing import suite
-    except ModuleNotFoundError as missing:
-        raise WorldFailed(
-            f"the tests need the Python package {missing.name!r}, which is not installed",
-            hint="pip install 'mlops-gitops[data]'",
-            code="missing-package",
-        ) from missing
     if "data" in kinds:
-        _progress(world, f"{model.name}: testing the data")
+        world.progress(f"{model.name}: testing the data")
         yield suite.run_data_tests(model, folder=folder, locate=document.location, root=_root(folder))
     if "model" in kinds:
         yield from _model_reports(folder, model, document, world)
@@ -103,20 +97,14 @@ def _model_reports(folder: Path, model: Model, document: Document, world: World)
     from mlops_gitops.testing import suite
     from mlops_gitops.testing.predictions import Artifact
 
-    path = (folder / model.artifact.path).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.exists():
-        raise Refused(
-            f"{model.name}: the artifact {model.artifact.path!r} is not below models/{folder.name}",
-            hint=f"train it first: {' '.join(model.training.entrypoint)}",
-            code="artifact-missing",
-        )
-    _progress(world, f"{model.name}: scanning the artifact")
+    path = artifact_path(model, folder)
+    world.progress(f"{model.name}: scanning the artifact")
     measured = digests.of_artifact(path)
     scanned = scan(path, format=model.artifact.format, artifact=measured)
     if scanned.verdict is not Verdict.PASS:
         yield scanned
         return
-    _progress(world, f"{model.name}: testing the model")
+    world.progress(f"{model.name}: testing the model")
     artifact = Artifact(path, model.artifact.format, measured.digest)
     predict = predictions.predictor(environ=world.environ, cache=session.cache(world) / "predictions")
     yield suite.run_model_tests(
@@ -127,8 +115,3 @@ def _model_reports(folder: Path, model: Model, document: Document, world: World)
 def _root(folder: Path) -> Path:
     """The repository: what ``models/`` lies in."""
     return folder.parent.parent
-
-
-def _progress(world: World, text: str) -> None:
-    if world.interactive:
-        world.note(f"{text} …")

