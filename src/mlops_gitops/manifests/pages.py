@@ -1,11 +1,12 @@
-"""The tables of fields in the reference of formats, made from the JSON Schemas.
+"""The generated parts of the reference of formats: tables of fields from the JSON Schemas, and examples from files.
 
 ``python -m mlops_gitops.manifests.pages docs/reference/formats.md`` writes them between the marks of that page; a test
-holds that what is committed is current.
+holds that what is committed is current.  Examples lie in ``examples/`` beside the page.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import sys
@@ -15,13 +16,25 @@ from typing import Any
 
 from mlops_gitops.manifests import schema
 
-_MARKED = re.compile(r"(<!-- fields of (\w+): begin -->\n).*?(<!-- fields of \2: end -->)", re.DOTALL)
+_MARKED = re.compile(r"(<!-- (fields of|example|payload of) ([\w.-]+): begin -->\n).*?(<!-- \2 \3: end -->)", re.DOTALL)
 _LONGEST = 44
 
 
-def current(page: str) -> str:
-    """``page`` with every table made again.  Raises ``OSError`` for a mark that names no document."""
-    return _MARKED.sub(lambda found: f"{found[1]}{table(found[2])}\n{found[3]}", page)
+def current(page: str, examples: Path) -> str:
+    """``page`` with every generated part made again.  Raises ``OSError`` for a mark that names nothing."""
+
+    def made(found: re.Match[str]) -> str:
+        match found[2]:
+            case "fields of":
+                return table(found[3])
+            case "example":
+                text = (examples / found[3]).read_text(encoding="utf-8")
+                return f"```{Path(found[3]).suffix[1:]}\n{text}```"
+            case _:
+                payload = base64.b64decode(json.loads((examples / found[3]).read_bytes())["payload"])
+                return f"```json\n{json.dumps(json.loads(payload), indent=2, ensure_ascii=False)}\n```"
+
+    return _MARKED.sub(lambda found: f"{found[1]}{made(found)}\n{found[4]}", page)
 
 
 def table(kind: str) -> str:
@@ -81,4 +94,5 @@ def _cell(text: str) -> str:
 
 if __name__ == "__main__":
     target = Path(sys.argv[1])
-    target.write_text(current(target.read_text(encoding="utf-8")), encoding="utf-8")
+    written = current(target.read_text(encoding="utf-8"), target.parent / "examples")
+    target.write_text(written, encoding="utf-8")
