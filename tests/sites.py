@@ -18,6 +18,7 @@ from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Change, MemoryTree, Tree
 from mlops_gitops.promotion.transaction import Proposal, Settled, settle
+from mlops_gitops.promotion.verify import verify
 
 
 @dataclass
@@ -118,3 +119,22 @@ def everything(tree: Tree) -> dict[str, bytes]:
             else:
                 files[path] = data
     return files
+
+
+def guarded(tree: MemoryTree) -> list[str]:
+    """Every receipt, release, piece of evidence and pointer."""
+    return sorted(
+        path
+        for path in tree.files
+        if path.startswith(("receipts/", "releases/", "evidence/")) or path.endswith("/release.yaml")
+    )
+
+
+def problems_after(past: MemoryHistory, path: str, data: bytes | None) -> set[str]:
+    """What ``verify`` says of the newest commit with one file replaced, while the history knows of no change."""
+    tip = past.trees[past.changed[-1].commit]
+    files = {name: content for name, content in tip.files.items() if name != path}
+    if data is not None:
+        files[path] = data
+    changed = MemoryHistory({**past.trees, tip.commit: MemoryTree(files, tip.commit)}, past.changed[:-1])
+    return {one.id for one in verify(changed, changed.trees[tip.commit]).problems}

@@ -3,7 +3,10 @@
 import io
 import os
 import re
+import shutil
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +19,9 @@ from mlops_gitops.cli.main import main
 from mlops_gitops.cli.world import World
 from mlops_gitops.packaging.digests import of_artifact
 from mlops_gitops.promotion.snapshot import Snapshot
+from sites import guarded, problems_after, remembered
+
+KUBECTL = shutil.which("kubectl", path=str(Path(sys.executable).parent)) or shutil.which("kubectl")
 
 
 class Done(NamedTuple):
@@ -82,6 +88,33 @@ def test_what_was_released_is_what_lies_in_the_folder(done: Done, tmp_path: Path
     assert newest.source.author == "ada@example.com"
     assert newest.registered is not None
     assert newest.registered.version == "4"
+
+
+def test_any_flipped_bit_of_what_it_leaves_is_found(done: Done, tmp_path: Path) -> None:
+    """A bit in every guarded file, at another place in each; ``test_verify`` tries every place."""
+    url = (done.root / "environments.git").as_uri()
+    past = remembered(Repository(url, branch="main", cache=tmp_path, environ=dict(os.environ)))
+    tip = past.trees[past.changed[-1].commit]
+    paths = guarded(tip)
+    assert len(paths) == 8 + 23 + 4 + 3  # receipts, evidence, releases, pointers
+    for turn, path in enumerate(paths):
+        data = tip.files[path]
+        place = turn * 7919 % len(data)
+        flipped = bytes([*data[:place], data[place] ^ (1 << turn % 8), *data[place + 1 :]])
+        assert problems_after(past, path, flipped), f"{path} at byte {place}"
+
+
+@pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed; the development group brings it")
+def test_stock_kustomize_renders_the_promoted_digest(done: Done, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(done.root / "environments.git"), str(clone)], check=True)
+    slot = clone / "environments" / "prod" / "flight-delays"
+    text = subprocess.run([str(KUBECTL), "kustomize", str(slot)], check=True, capture_output=True, text=True).stdout
+    snapshot = done.snapshot(tmp_path)
+    release = snapshot.release("flight-delays", snapshot.slot("prod", "flight-delays").current or "")
+    assert "kind: InferenceService" in text
+    assert f"mlops-gitops/artifact-digest: sha256:{release.artifact.digest}" in text
+    assert f"storageUri: {release.artifact.uri}" in text
 
 
 def test_no_private_key_leaves_its_folder(done: Done) -> None:

@@ -22,7 +22,7 @@ from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Files, MemoryTree, Tree
 from mlops_gitops.promotion.transaction import Proposal, settle
 from mlops_gitops.promotion.verify import verify
-from sites import MemoryHistory, Site, in_production, remembered, site_of
+from sites import MemoryHistory, Site, guarded, in_production, problems_after, remembered, site_of
 
 
 @pytest.fixture(scope="module")
@@ -36,25 +36,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture(scope="module")
 def past(site: Site) -> MemoryHistory:
     return remembered(site.repository)
-
-
-def guarded(tree: MemoryTree) -> list[str]:
-    """Every receipt, release, piece of evidence and pointer."""
-    return sorted(
-        path
-        for path in tree.files
-        if path.startswith(("receipts/", "releases/", "evidence/")) or path.endswith("/release.yaml")
-    )
-
-
-def problems_after(past: MemoryHistory, path: str, data: bytes | None) -> set[str]:
-    """What ``verify`` says of the newest commit with one file replaced, while the history knows of no change."""
-    tip = past.trees[past.changed[-1].commit]
-    files = {name: content for name, content in tip.files.items() if name != path}
-    if data is not None:
-        files[path] = data
-    changed = MemoryHistory({**past.trees, tip.commit: MemoryTree(files, tip.commit)}, past.changed[:-1])
-    return {one.id for one in verify(changed, changed.trees[tip.commit]).problems}
 
 
 def test_what_was_done_rightly_holds(site: Site, past: MemoryHistory) -> None:
