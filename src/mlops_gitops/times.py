@@ -27,7 +27,10 @@ def parse_instant(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} names no time zone; write it in UTC, such as 2026-11-21T12:00:00Z")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:  # the first or the last day that there is, in another zone
+        raise ValueError(f"{text!r} is not a time in UTC") from error
 
 
 def format_instant(moment: datetime) -> str:

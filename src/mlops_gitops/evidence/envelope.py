@@ -51,8 +51,11 @@ class Envelope:
 
     @property
     def statement(self) -> Any:
-        """The parsed payload.  Raises ``ValueError`` where it is not JSON."""
-        return json.loads(self.payload)
+        """The parsed payload.  Raises ``ValueError`` where it is not JSON, or is nested without end."""
+        try:
+            return json.loads(self.payload)
+        except RecursionError as error:
+            raise ValueError("its statement is nested too deeply") from error
 
     def verified_by(self, key: Key) -> bool:
         """Whether ``key`` made the signature over exactly this payload."""

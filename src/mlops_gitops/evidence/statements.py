@@ -128,17 +128,17 @@ def claim_of(document: Any) -> Claim:
         expires = said.get("expiresAt")
         return Claim(
             kind=kind,
-            release=_text(subject["digest"]["sha256"]),
+            release=text(subject["digest"]["sha256"]),
             verdict=Verdict(said["verdict"]),
             issued_at=times.parse_instant(said["issuedAt"]),
             expires_at=times.parse_instant(expires) if expires is not None else None,
-            summary=_text(said["summary"]),
-            environment=_optional(said, "environment"),
-            policy=_optional(said, "policy"),
-            champion=_optional(said, "champion"),
-            head=_optional(said, "head"),
-            gate=_optional(said, "gate"),
-            supersedes=tuple(_text(one) for one in said.get("supersedes", ())),
+            summary=text(said["summary"]),
+            environment=optional(said, "environment"),
+            policy=optional(said, "policy"),
+            champion=optional(said, "champion"),
+            head=optional(said, "head"),
+            gate=optional(said, "gate"),
+            supersedes=tuple(text(one) for one in said.get("supersedes", ())),
             details=cast("Mapping[str, JSON]", said.get("details", {})),
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -167,12 +167,14 @@ def _test_result(claim: Claim) -> dict[str, JSON]:
     }
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """``value``, which must be text.  Raises ``TypeError``."""
     if not isinstance(value, str):
         raise TypeError(f"{value!r}, which should be text")
     return value
 
 
-def _optional(said: Any, name: str) -> str | None:
+def optional(said: Any, name: str) -> str | None:
+    """The text under ``name``, or ``None`` where there is none.  Raises ``TypeError`` for anything else."""
     value = said.get(name)
-    return None if value is None else _text(value)
+    return None if value is None else text(value)

@@ -19,7 +19,7 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.gates import Answer, Judgement
-from mlops_gitops.evidence.statements import ATTESTATION, STATEMENT
+from mlops_gitops.evidence.statements import ATTESTATION, STATEMENT, optional, text
 from mlops_gitops.promotion import layout
 
 PREDICATE_TYPE = f"{ATTESTATION}/promotion/v1"
@@ -139,25 +139,34 @@ def _read(document: Any) -> Receipt:
     try:
         said = document["predicate"]
         return Receipt(
-            action=said["action"],
-            environment=said["environment"],
-            model=said["model"],
-            release=said["release"],
-            replaced=said["replaced"],
-            sequence=said["sequence"],
-            previous=said["previousReceipt"],
-            base=said["base"],
-            policy=said["policy"],
-            pointer=document["subject"][0]["digest"]["sha256"],
-            judgements=tuple(
-                Judgement(one["gate"], Answer(one["answer"]), one["reason"], tuple(one["evidence"]))
-                for one in said["gates"]
-            ),
-            reason=said["reason"],
+            action=text(said["action"]),
+            environment=text(said["environment"]),
+            model=text(said["model"]),
+            release=text(said["release"]),
+            replaced=optional(said, "replaced"),
+            sequence=_count(said["sequence"]),
+            previous=optional(said, "previousReceipt"),
+            base=text(said["base"]),
+            policy=text(said["policy"]),
+            pointer=text(document["subject"][0]["digest"]["sha256"]),
+            judgements=tuple(map(_judgement, said["gates"])),
+            reason=text(said["reason"]),
             time=times.parse_instant(said["time"]),
         )
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"it lacks or misuses the field {error}") from error
+
+
+def _judgement(said: Any) -> Judgement:
+    return Judgement(
+        text(said["gate"]), Answer(said["answer"]), text(said["reason"]), tuple(map(text, said["evidence"]))
+    )
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int:  # not a bool, which Python takes for a number
+        raise TypeError(f"{value!r}, which should be a whole number")
+    return value
 
 
 def chained(filed: list[Filed], *, environment: str, model: str) -> tuple[Filed, ...]:
