@@ -55,7 +55,7 @@ def case(*evidence: Evidence, **fields: object) -> Case:
     return Case(**said)  # type: ignore[arg-type]
 
 
-def tested(**fields: object) -> Claim:
+def judged(**fields: object) -> Claim:
     return estate.claim("model-tests", RELEASE, **fields)
 
 
@@ -64,8 +64,8 @@ def approval(**fields: object) -> Claim:
 
 
 def test_a_pass_passes() -> None:
-    assert judge(TESTS, case(piece(tested()))).answer is Answer.PASS
-    named = tested(environment="prod", policy=PROD.policy_digest)
+    assert judge(TESTS, case(piece(judged()))).answer is Answer.PASS
+    named = judged(environment="prod", policy=PROD.policy_digest)
     assert judge(TESTS, case(piece(named))).answer is Answer.PASS
 
 
@@ -82,7 +82,7 @@ ELSEWHERE = {
 @pytest.mark.parametrize("fields", ELSEWHERE.values(), ids=ELSEWHERE.keys())
 def test_evidence_that_names_something_else_counts_for_nothing(fields: dict[str, object]) -> None:
     for verdict in Verdict:
-        answer = judge(TESTS, case(piece(tested(verdict=verdict, **fields))))
+        answer = judge(TESTS, case(piece(judged(verdict=verdict, **fields))))
         assert answer.answer is Answer.PENDING
         assert answer.evidence == ()
 
@@ -97,8 +97,8 @@ def test_a_comparison_with_another_champion_counts_for_nothing() -> None:
 
 def test_who_may_not_sign_a_kind_here_is_not_heard() -> None:
     elsewhere = replace(who("ci"), signs=(Grant(("model-tests",), ("dev",)),))
-    assert judge(TESTS, case(Evidence("a" * 64, tested(), elsewhere))).answer is Answer.PENDING
-    assert judge(TESTS, case(piece(tested(), by="grace"))).answer is Answer.PENDING
+    assert judge(TESTS, case(Evidence("a" * 64, judged(), elsewhere))).answer is Answer.PENDING
+    assert judge(TESTS, case(piece(judged(), by="grace"))).answer is Answer.PENDING
 
 
 @given(
@@ -111,7 +111,7 @@ def test_only_unanimous_valid_passes_pass(said: list[tuple[Verdict, int, bool, s
     """The oracle: valid pieces are those of ci, issued in the last thirty days, for prod; they must all say pass."""
     pieces = [
         piece(
-            tested(verdict=verdict, issued_at=NOW + timedelta(days=days), environment="prod" if here else "dev"),
+            judged(verdict=verdict, issued_at=NOW + timedelta(days=days), environment="prod" if here else "dev"),
             by,
             number,
         )
@@ -128,10 +128,10 @@ def test_only_unanimous_valid_passes_pass(said: list[tuple[Verdict, int, bool, s
 
 
 def test_a_piece_that_supersedes_another_replaces_it() -> None:
-    failed = piece(tested(verdict=Verdict.FAIL), number=1)
-    again = piece(tested(supersedes=(failed.digest,)), number=2)
+    failed = piece(judged(verdict=Verdict.FAIL), number=1)
+    again = piece(judged(supersedes=(failed.digest,)), number=2)
     assert judge(TESTS, case(failed, again)).answer is Answer.PASS
-    by_nobody = piece(tested(supersedes=(failed.digest,)), by="grace", number=3)
+    by_nobody = piece(judged(supersedes=(failed.digest,)), by="grace", number=3)
     assert judge(TESTS, case(failed, by_nobody)).answer is Answer.FAIL
 
 
@@ -182,13 +182,14 @@ def test_a_rejection_fails_until_the_same_person_replaces_it() -> None:
 
 
 def waiver(by: str = "grace", **fields: object) -> tuple[Waiver, Evidence]:
-    said = {"gate": "model-tests", "environment": "prod", "policy": PROD.policy_digest, **fields}
+    named = {"gate": "model-tests", "environment": "prod", "policy": PROD.policy_digest}
+    said = {**named, "expires_at": NOW + timedelta(days=2), **fields}
     signed = piece(estate.claim("waiver", RELEASE, **said), by, 7)
     return Waiver("model-tests", by, NOW + timedelta(days=1), signed.digest), signed
 
 
 def test_a_waiver_opens_its_gate_only_with_a_signature_of_somebody_who_may() -> None:
-    failed = piece(tested(verdict=Verdict.FAIL), number=1)
+    failed = piece(judged(verdict=Verdict.FAIL), number=1)
     control, signed = waiver()
     assert judge(TESTS, case(failed, signed, waivers=(control,))).answer is Answer.PASS
     assert judge(TESTS, case(failed, waivers=(control,))).answer is Answer.FAIL, "a control alone"
@@ -198,9 +199,70 @@ def test_a_waiver_opens_its_gate_only_with_a_signature_of_somebody_who_may() -> 
         ("ci", {}),
         ("grace", {"gate": "data-tests"}),
         ("grace", {"environment": "staging"}),
+        ("grace", {"expires_at": None}),
+        ("grace", {"expires_at": NOW}),
     ):
         control, signed = waiver(by, **fields)
         assert judge(TESTS, case(failed, signed, waivers=(control,))).answer is Answer.FAIL, (by, fields)
     control, signed = waiver()
     ended = replace(control, until=NOW)
     assert judge(TESTS, case(failed, signed, waivers=(ended,))).answer is Answer.FAIL
+
+
+def test_a_waiver_is_told_under_the_name_of_who_signed_it() -> None:
+    control, signed = waiver()
+    found = judge(TESTS, case(signed, waivers=(replace(control, by="the board"),)))
+    assert found.answer is Answer.PASS
+    assert found.reason.startswith("waived by grace until ")
+
+
+SILENCERS = {
+    "for another environment": {"environment": "dev"},
+    "under another policy": {"policy": "0" * 64},
+    "expired": {"expires_at": NOW},
+    "dated in the future": {"issued_at": NOW + SKEW + timedelta(seconds=1)},
+}
+
+
+@pytest.mark.parametrize("fields", SILENCERS.values(), ids=SILENCERS.keys())
+def test_a_piece_that_does_not_count_here_silences_no_failure(fields: dict[str, object]) -> None:
+    before = piece(judged(), number=1)
+    failed = piece(judged(verdict=Verdict.FAIL), number=2)
+    silencer = piece(judged(supersedes=(failed.digest,), **fields), number=3)
+    assert judge(TESTS, case(before, failed, silencer)).answer is Answer.PENDING
+    assert judge(TESTS, case(failed, silencer)).answer is Answer.FAIL
+
+
+def test_a_comparison_with_another_champion_silences_none_with_this_one() -> None:
+    lost = piece(estate.claim("comparison", RELEASE, champion=CHAMPION, verdict=Verdict.FAIL), number=1)
+    won = piece(estate.claim("comparison", RELEASE, champion="8" * 64, supersedes=(lost.digest,)), number=2)
+    assert judge(COMPARISON, case(lost, won)).answer is Answer.FAIL
+
+
+def test_who_withdrew_has_withdrawn_even_when_the_withdrawal_no_longer_counts() -> None:
+    one = ApprovalsGate(quorum=1, max_age=timedelta(days=7))
+    yes = piece(approval(), "grace", 1)
+    no = piece(approval(verdict=Verdict.FAIL, supersedes=(yes.digest,), policy="0" * 64), "grace", 2)
+    assert judge(one, case(yes, no)).answer is Answer.PENDING
+    elsewhere = replace(no, claim=approval(verdict=Verdict.FAIL, supersedes=(yes.digest,), environment="staging"))
+    assert judge(one, case(yes, elsewhere)).answer is Answer.PASS
+
+
+@pytest.mark.parametrize("author", ["Ada@Example.com", "ADA@EXAMPLE.COM", " ada@example.com "])
+def test_the_author_is_known_in_any_spelling(author: str) -> None:
+    one = ApprovalsGate(quorum=1)
+    mine = piece(approval(), "ada", 1)
+    assert judge(one, case(mine, author="somebody@example.com")).answer is Answer.PASS
+    found = judge(one, case(mine, author=author))
+    assert found.answer is Answer.PENDING
+    assert "ada is the author" in found.reason
+
+
+def test_two_entries_of_one_person_are_one_voice() -> None:
+    two = ApprovalsGate(quorum=2)
+    again = replace(who("grace"), name="grace-at-night", identities=("Grace@example.com", "github:grace"))
+    pieces = (piece(approval(), "grace", 1), Evidence("2" * 64, approval(), again))
+    assert judge(two, case(*pieces, trust=Trust((*TRUST.signers, again)))).answer is Answer.PENDING
+    other = replace(again, identities=("hedy@example.com",))
+    pieces = (pieces[0], Evidence("2" * 64, approval(), other))
+    assert judge(two, case(*pieces, trust=Trust((*TRUST.signers, other)))).answer is Answer.PASS

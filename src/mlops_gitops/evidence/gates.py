@@ -83,13 +83,14 @@ def judge(gate: EvidenceGate | ApprovalsGate, case: Case) -> Judgement:
     if plain.answer is Answer.PASS:
         return plain
     for waiver in case.waivers:
-        if waiver.gate == gate.evidence and case.now < waiver.until and _waived(waiver, case):
+        signed = _signed(waiver, case) if waiver.gate == gate.evidence and case.now < waiver.until else None
+        if signed is not None:
             until = times.format_instant(waiver.until)
             return Judgement(
                 plain.gate,
                 Answer.PASS,
-                f"waived by {waiver.by} until {until}; without it: {plain.reason}",
-                (waiver.evidence,),
+                f"waived by {signed.signer.name} until {until}; without it: {plain.reason}",
+                (signed.digest,),
             )
     return plain
 
@@ -100,7 +101,7 @@ def _evidence(gate: EvidenceGate, case: Case) -> Judgement:
         return Judgement(name, Answer.PASS, "nothing runs here yet, so there is no champion to compare with")
     valid: list[Evidence] = []
     flaws: list[str] = []
-    for one in _standing(case, name):
+    for one in _standing(case, name, max_age=gate.max_age):
         flaw = _flaw(one, case, max_age=gate.max_age)
         if flaw is None:
             valid.append(one)
@@ -128,19 +129,33 @@ def _evidence(gate: EvidenceGate, case: Case) -> Judgement:
             return Judgement(name, Answer.PENDING, f"inconclusive, a person has to look: {summary}", digests)
 
 
-def _standing(case: Case, kind: str) -> tuple[Evidence, ...]:
-    """The pieces of one kind, from signers who may sign it here, that no other of them supersedes.
+def _standing(case: Case, kind: str, *, max_age: timedelta | None) -> tuple[Evidence, ...]:
+    """The pieces of one kind, from signers who may sign it here, that no other piece that counts supersedes.
 
-    What a person said can be replaced only by that person.
+    A piece that does not count here silences nothing here: one for another environment, or one that has expired, would
+    otherwise take away a failure and leave the pass before it.
     """
-    heard = [one for one in case.evidence if one.claim.kind == kind and may_sign(one.signer, kind, case.environment)]
-    personal = kind in {"approval", "waiver"}
+    heard = _heard(case, kind)
+    replaced = {
+        digest for later in heard if _flaw(later, case, max_age=max_age) is None for digest in later.claim.supersedes
+    }
+    return tuple(one for one in heard if one.digest not in replaced)
+
+
+def _last_words(case: Case, kind: str) -> tuple[Evidence, ...]:
+    """What each person said last about this environment.
+
+    Only the person can replace it, and does so also with a word that no longer counts: who approved and then rejected
+    has not approved, whatever became of the rejection.
+    """
+    heard = [one for one in _heard(case, kind) if one.claim.environment == case.environment]
+    replaced = {(one.signer.name, digest) for one in heard for digest in one.claim.supersedes}
+    return tuple(one for one in heard if (one.signer.name, one.digest) not in replaced)
+
+
+def _heard(case: Case, kind: str) -> tuple[Evidence, ...]:
     return tuple(
-        one
-        for one in heard
-        if not any(
-            one.digest in later.claim.supersedes and (not personal or later.signer == one.signer) for later in heard
-        )
+        one for one in case.evidence if one.claim.kind == kind and may_sign(one.signer, kind, case.environment)
     )
 
 
@@ -166,32 +181,42 @@ def _flaw(one: Evidence, case: Case, *, max_age: timedelta | None) -> str | None
     return None
 
 
-def _waived(waiver: Waiver, case: Case) -> bool:
-    """Whether a person whom trust lets waive here has signed for it; the author may not."""
-    return any(
-        one.digest == waiver.evidence
-        and one.claim.gate == waiver.gate
-        and one.claim.environment == case.environment
-        and one.claim.verdict is Verdict.PASS
-        and _flaw(one, case, max_age=None) is None
-        and _may_approve(one.signer, case, kind="waiver")
-        for one in _standing(case, "waiver")
-    )
+def _signed(waiver: Waiver, case: Case) -> Evidence | None:
+    """What a person whom trust lets waive here has signed for it, with an end; the author may not."""
+    for one in _last_words(case, "waiver"):
+        meant = one.digest == waiver.evidence and one.claim.gate == waiver.gate and one.claim.expires_at is not None
+        counts = one.claim.verdict is Verdict.PASS and _flaw(one, case, max_age=None) is None
+        if meant and counts and _may_approve(one.signer, case, kind="waiver"):
+            return one
+    return None
 
 
 def _may_approve(signer: Signer, case: Case, *, kind: str) -> bool:
-    return signer.type == "person" and case.author not in signer.identities and may_sign(signer, kind, case.environment)
+    return signer.type == "person" and not _wrote(signer, case) and may_sign(signer, kind, case.environment)
+
+
+def _wrote(signer: Signer, case: Case) -> bool:
+    """Whether the signer is the author.  Letters' case does not tell two people apart, in e-mail or on GitHub."""
+    return case.author.strip().casefold() in _identities(signer)
+
+
+def _person(signer: Signer, trust: Trust) -> str:
+    """The name under which a voice is counted: entries of ``trust/`` that share an identity are one person."""
+    mine = _identities(signer)
+    return next((one.name for one in trust.signers if mine & _identities(one)), signer.name)
+
+
+def _identities(signer: Signer) -> set[str]:
+    return {one.casefold() for one in signer.identities}
 
 
 def _approvals(gate: ApprovalsGate, case: Case) -> Judgement:
     voices: dict[str, list[Evidence]] = {}
     notes: list[str] = []
-    for one in _standing(case, "approval"):
-        if one.claim.environment != case.environment:
-            continue
+    for one in _last_words(case, "approval"):
         flaw = _approval_flaw(one, case, max_age=gate.max_age)
         if flaw is None:
-            voices.setdefault(one.signer.name, []).append(one)
+            voices.setdefault(_person(one.signer, case.trust), []).append(one)
         else:
             notes.append(flaw)
     approved: list[Evidence] = []
@@ -213,7 +238,7 @@ def _approvals(gate: ApprovalsGate, case: Case) -> Judgement:
 
 def _approval_flaw(one: Evidence, case: Case, *, max_age: timedelta | None) -> str | None:
     name = one.signer.name
-    if case.author in one.signer.identities:
+    if _wrote(one.signer, case):
         return f"{name} is the author, whose approval does not count"
     if not _may_approve(one.signer, case, kind="approval"):
         return f"{name} may not approve for {case.environment}"
