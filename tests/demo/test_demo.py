@@ -17,6 +17,7 @@ from mlops_gitops.adapters.git import Repository
 from mlops_gitops.cli import demo
 from mlops_gitops.cli.main import main
 from mlops_gitops.cli.world import World
+from mlops_gitops.demo import pages
 from mlops_gitops.packaging.digests import of_artifact
 from mlops_gitops.promotion.snapshot import Snapshot
 from sites import guarded, problems_after, remembered
@@ -143,3 +144,10 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     assert main(["demo", "mine"], world(tmp_path)) == 1
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_the_tutorial_and_the_readme_show_what_the_demo_prints(done: Done) -> None:
+    root = Path(__file__).parents[2]
+    for page in (root / "README.md", root / "docs" / "tutorial" / "first-promotion.md"):
+        shown = page.read_text(encoding="utf-8")
+        assert pages.masked(shown) == pages.masked(pages.filled(shown, done.text)), "see CONTRIBUTING.md: show it anew"

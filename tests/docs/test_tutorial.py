@@ -58,14 +58,14 @@ def test_exit_codes_are_those_that_are_expected(steps: tuple[Step, ...]) -> None
 def test_an_excerpt_is_cut_out_of_what_was_printed() -> None:
     printed = (
         "Everything happens in /x y/z.\n\n"
-        "[1/2] One  (0 s)\n  Words.\n  $ git a /x y/z\n  | said\n  $ b\n  exit code 4: not yet\n\n"
+        "[1/2] One  (0 s)\n  Words.\n  $ git a '/x y/z/b' file:///x%20y/z\n  | said\n  $ b\n  exit code 4: not yet\n\n"
         "[2/2] Two; or more?  (3 s)\n  # somebody writes\n"
     )
     page = "<!-- demo: Two; or more? + One #2 -->\nold\n<!-- demo: end -->\n<!-- demo: One -->\n<!-- demo: end -->\n"
     assert pages.filled(page, printed) == (
         "<!-- demo: Two; or more? + One #2 -->\n```console\n# somebody writes\n$ b\n# exit code 4: not yet\n```\n"
         "<!-- demo: end -->\n<!-- demo: One -->\n```console\n"
-        f"$ git a {pages.FOLDER}\nsaid\n$ b\n# exit code 4: not yet\n```\n<!-- demo: end -->\n"
+        f"$ git a {pages.FOLDER}/b file://{pages.FOLDER}\nsaid\n$ b\n# exit code 4: not yet\n```\n<!-- demo: end -->\n"
     )
     with pytest.raises(KeyError):
         pages.filled("<!-- demo: Three -->\n<!-- demo: end -->", printed)

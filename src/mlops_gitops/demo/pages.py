@@ -45,7 +45,7 @@ def filled(page: str, printed: str) -> str:
 def steps(printed: str) -> dict[str, list[list[str]]]:
     """Title → what was done in the step, each with what came back; words of explanation are left out."""
     place = _PLACE.search(printed)
-    text = printed.replace(place[1], FOLDER) if place else printed
+    text = _elsewhere(printed, place[1]) if place else printed
     parts = _STEP.split(text)[1:]
     return {title: _deeds(body) for title, body in zip(parts[::2], parts[1::2], strict=True)}
 
@@ -53,6 +53,12 @@ def steps(printed: str) -> dict[str, list[list[str]]]:
 def masked(text: str) -> str:
     """``text`` without what differs from run to run: digests, times and numbers, and how they break lines."""
     return " ".join(_CHANGING.sub("0", text).split())
+
+
+def _elsewhere(text: str, place: str) -> str:
+    """``text`` as if everything had happened in ``FOLDER``, whose name needs no quotes in a shell or a URL."""
+    moved = text.replace(place, FOLDER).replace(Path(place).as_uri(), Path(FOLDER).as_uri())
+    return re.sub(rf"'([^' ]*{FOLDER}[^' ]*)'", r"\1", moved)
 
 
 def _deeds(body: str) -> list[list[str]]:
