@@ -60,6 +60,19 @@ def test_every_place_that_ends_a_command_is_found(tmp_path: Path) -> None:
     assert "| `new-one` | no … | ab |" in endings.page(tmp_path)
 
 
+def test_no_code_is_left_out() -> None:
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
+    written = {
+        word.value.value
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Call)
+        for word in node.keywords
+        if word.arg == "code" and isinstance(word.value, ast.Constant)
+    }
+    assert {code for code in written if f"`{code}`" not in page} == set()
+
+
 def test_a_code_that_cannot_be_seen_is_refused(tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text('raise Refused("no", hint="", code=made_up())\n', encoding="utf-8")
     with pytest.raises(ValueError, match="written out"):

@@ -30,7 +30,7 @@ A command that cannot do what it was asked says one sentence of what is wrong an
 ```
 
 `code` is stable, and `exitCode` is one of the [exit codes](exit-codes.md). An `…` below stands for names and numbers.
-This page is made from the source.
+Two codes are in no table: `interrupted` (130) and `bug` (70). This page is made from the source.
 """
 
 
