@@ -86,7 +86,7 @@ class MemoryStore:
         assert tip == self.tip
         found = []
         for commit in self.line():
-            parent, when = self.parents[commit]
+            parent, _ = self.parents[commit]
             old = self.trees[parent].files if parent else {}
             new = self.trees[commit].files
             paths = sorted(
@@ -94,5 +94,5 @@ class MemoryStore:
                 for path in old.keys() | new.keys()
                 if old.get(path) != new.get(path) and path.split("/")[0] in folders
             )
-            found.append(Change(commit, parent, when, tuple(paths)))
+            found.append(Change(commit, parent, tuple(paths)))
         return tuple(one for one in found if one.paths)

@@ -3,7 +3,9 @@
 What this room promises:
 
 * **No work tree, ever.**  Reading goes through one ``cat-file --batch``, writing through one ``fast-import``, into a
-  bare repository in a cache folder that several processes may share.
+  bare repository in a cache folder that several processes may share, and that only this user may write.
+* **What is missing is told from what is damaged.**  A file that the commit lists and the cache cannot give is a
+  failure, never an absent file: a hold that cannot be read must not read as no hold.
 * **A push is conditional** on the commit that was planned on.  When it fails, the remote tip is read again and decides;
   what git printed is shown to people and never interpreted.
 * Any remote that git can reach: a path, ``file://``, ``http(s)://``, ``ssh``.  Credentials are git's own; none is
@@ -20,12 +22,16 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
+import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 from mlops_gitops import times
 from mlops_gitops.errors import Misused, WorldFailed
@@ -39,14 +45,26 @@ _SAFE = (
     "-c", "fetch.fsckObjects=true",
     "-c", "gc.auto=0",
     "-c", "maintenance.auto=false",
+    "-c", "log.showSignature=false",
 )  # fmt: skip
-_LOCATING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
+_LOCATING = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE"),
+    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_PREFIX"),
+    *("GIT_REPLACE_REF_BASE", "GIT_DEFAULT_HASH"),
+)
+"""What a hook or a test around us may have set, and which would lead git to another repository than ours."""
+_PARTS = ("HEAD", "config", "objects", "refs")
+"""What git wants to see in a folder before it takes it for a repository."""
+_PLAIN = (b"100644", b"100755", b"000000")
+_SUBMODULE = b"160000"
+LARGEST = 16 * 1024 * 1024
+"""No document of ours comes near this many bytes; of a larger file only the beginning is read, which is none."""
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def masked(text: str) -> str:
     """``text`` with the user part of every URL hidden, so that a token never reaches a log."""
-    return re.sub(r"(\w://)[^/@\s]+@", r"\1***@", text)
+    return re.sub(r"(\w://)[^/\s]+@", r"\1***@", text)
 
 
 class Repository:
@@ -54,7 +72,7 @@ class Repository:
 
     def __init__(self, url: str, *, branch: str, cache: Path, environ: Mapping[str, str]) -> None:
         """``cache`` is a folder of ours; repositories in it are named by the digest of their URL."""
-        if url.startswith("-") or "::" in url or "\n" in url:
+        if url.startswith("-") or re.match(r"\w+::", url) or re.search(r"[\0-\x1f]", url):
             raise Misused(
                 f"{masked(url)!r} cannot be the URL of an environment repository",
                 hint="give a path, or a file://, https:// or ssh:// URL",
@@ -66,8 +84,9 @@ class Repository:
         self.branch = branch
         self._folder = cache / "environments" / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
         self._environ = {
-            **{name: value for name, value in environ.items() if name not in _LOCATING},
+            **{name: value for name, value in environ.items() if name not in _LOCATING and not _is_key(value)},
             "GIT_TERMINAL_PROMPT": "0",
+            "GIT_NO_REPLACE_OBJECTS": "1",
             "GIT_DIR": str(self._folder),
             "LC_ALL": "C",
         }
@@ -77,8 +96,7 @@ class Repository:
         """The newest commit of the branch, as the remote has it now.  Raises ``WorldFailed``."""
         reference = f"refs/environments/{self.branch}"
         with self._locked():
-            if not (self._folder / "HEAD").exists():
-                self._git("init", "--quiet", "--bare", str(self._folder))
+            self._prepare(reference)
             done = self._git(
                 "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.url,
                 f"+refs/heads/{self.branch}:{reference}",
@@ -105,15 +123,20 @@ class Repository:
     def push(self, commit: str, *, base: str) -> bool:
         """See ``promotion.store.Store.push``."""
         target = f"refs/heads/{self.branch}"
-        done = self._git(
-            "push", "--quiet", f"--force-with-lease={target}:{base}", self.url, f"{commit}:{target}",
-            seconds=NETWORK_SECONDS, check=False,
-        )  # fmt: skip
-        if done.returncode == 0:
-            return True
+        try:
+            done = self._git(
+                "push", "--quiet", f"--force-with-lease={target}:{base}", self.url, f"{commit}:{target}",
+                seconds=NETWORK_SECONDS, check=False,
+            )  # fmt: skip
+        except WorldFailed as late:  # no answer in time is an answer that was lost: the tip decides
+            failure = late
+        else:
+            if done.returncode == 0:
+                return True
+            failure = self._unreachable("write to", done)
         tip = self.fetch().commit
         if tip == base:
-            raise self._unreachable("write to", done)
+            raise failure
         return self.is_ancestor(commit, tip)
 
     def is_ancestor(self, older: str, newer: str) -> bool:
@@ -124,7 +147,7 @@ class Repository:
         """Every commit on the first-parent line to ``tip`` that touched ``folders``, oldest first."""
         raw = self._git(
             "log", "--first-parent", "--diff-merges=first-parent", "--reverse", "--no-renames", "--root",
-            "--raw", "--no-abbrev", "-z", "--format=%x01%H %P%x00%ct", tip, "--", *folders,
+            "--raw", "--no-abbrev", "--ignore-submodules=none", "-z", "--format=%x01%H %P", tip, "--", *folders,
         ).stdout  # fmt: skip
         return tuple(_changes(raw))
 
@@ -162,7 +185,8 @@ class Repository:
     def _locked(self) -> Iterator[None]:
         """One fetch at a time per cache; the kernel lets go of the lock when a process dies."""
         try:
-            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _refuse_shared(self._folder.parent)
             with self._folder.with_suffix(".lock").open("w") as handle:
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 yield
@@ -172,6 +196,22 @@ class Repository:
                 hint="free some space, or name another folder in MG_CACHE",
                 code="cache",
             ) from error
+
+    def _prepare(self, reference: str) -> None:
+        """A repository to fetch into, whatever a run that was killed left here; called under the lock."""
+        if not all((self._folder / part).exists() for part in _PARTS):
+            shutil.rmtree(self._folder, ignore_errors=True)
+            fresh = tempfile.mkdtemp(dir=self._folder.parent, prefix="new-")
+            self._git("init", "--quiet", "--bare", f"--object-format={self._object_format()}", fresh)
+            Path(fresh).rename(self._folder)
+        (self._folder / f"{reference}.lock").unlink(missing_ok=True)
+
+    def _object_format(self) -> str:
+        """The hash that the remote's ids are made with; git cannot fetch across."""
+        listed = self._git("ls-remote", self.url, seconds=NETWORK_SECONDS, check=False)
+        if listed.returncode != 0:
+            raise self._unreachable("read", listed)
+        return "sha256" if re.match(rb"[0-9a-f]{64}\t", listed.stdout) else "sha1"
 
     def _git(
         self,
@@ -205,14 +245,7 @@ def run_git(
 ) -> subprocess.CompletedProcess[bytes]:
     """One git command without a shell, hooks or questions.  Raises ``WorldFailed`` where it cannot run."""
     try:
-        done = subprocess.run(
-            ["git", *_SAFE, *arguments],
-            env=dict(environ),
-            input=stdin,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-        )
+        done = _finished(["git", *_SAFE, *arguments], environ=environ, stdin=stdin, seconds=seconds)
     except FileNotFoundError as error:
         raise WorldFailed("git is not installed", hint="apt-get install git", code="git-missing") from error
     except subprocess.TimeoutExpired as error:
@@ -230,24 +263,65 @@ def run_git(
     return done
 
 
+def _finished(
+    argv: Sequence[str], *, environ: Mapping[str, str], stdin: bytes | None, seconds: int
+) -> subprocess.CompletedProcess[bytes]:
+    """Run to the end, in a session of its own: it has no terminal to ask on, and what it started ends with it."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        argv,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL if stdin is None else pipe,
+        stdout=pipe,
+        stderr=pipe,
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(stdin, timeout=seconds)
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(argv, process.returncode, out, err)
+
+
 @dataclass(frozen=True, slots=True)
 class GitTree:
     """The files of one commit; fits ``promotion.store.Tree``."""
 
     commit: str
     _objects: _Objects
+    _folders: dict[str, dict[str, bytes]] = field(default_factory=dict, compare=False, repr=False)
 
     def read(self, path: str) -> bytes | None:
-        """The bytes of a file, or ``None`` where there is none."""
-        found = self._objects.get(f"{self.commit}:{path}")
+        """The bytes of a file, or ``None`` where there is none.  Raises ``WorldFailed`` where the cache is damaged."""
+        found = self._object(path)
         return found[1] if found is not None and found[0] == "blob" else None
 
     def names(self, folder: str) -> tuple[str, ...]:
-        """The names directly inside a folder, sorted."""
-        found = self._objects.get(f"{self.commit}:{folder}")
-        if found is None or found[0] != "tree":
-            return ()
-        return tuple(sorted(_tree_names(found[1], id_bytes=len(self.commit) // 2)))
+        """The names directly inside a folder, sorted.  Raises ``WorldFailed`` where the cache is damaged."""
+        return tuple(sorted(self._entries(folder)))
+
+    def _object(self, path: str) -> tuple[str, bytes] | None:
+        if "\n" in path:  # cannot be asked for, and no document of ours is called so
+            return None
+        found = self._objects.get(f"{self.commit}:{path}")
+        folder, _, name = path.rpartition("/")
+        if found is None and (not path or self._entries(folder).get(name, _SUBMODULE) != _SUBMODULE):
+            raise WorldFailed(
+                f"the cache of the environment repository is damaged: {path or 'the commit'} cannot be read",
+                hint="remove the cache folder (MG_CACHE, else ~/.cache/mlops-gitops); it is made again",
+                code="git-local",
+            )
+        return found
+
+    def _entries(self, folder: str) -> Mapping[str, bytes]:
+        """Names inside a folder, each with its mode; empty where there is no such folder."""
+        if folder not in self._folders:
+            found = self._object(folder)
+            content = found[1] if found is not None and found[0] == "tree" else b""
+            self._folders[folder] = dict(_tree_entries(content, id_bytes=len(self.commit) // 2))
+        return self._folders[folder]
 
     def at(self, commit: str) -> GitTree | None:
         """An earlier commit, or ``None`` where it is not known."""
@@ -264,9 +338,7 @@ class _Objects:
         self._lock = threading.Lock()
 
     def get(self, name: str) -> tuple[str, bytes] | None:
-        """Type and content of the object with this name, or ``None``."""
-        if "\n" in name:
-            return None
+        """Type and content of the object with this name, which is one line, or ``None``."""
         with self._lock:
             process = self._running()
             assert process.stdin is not None  # noqa: S101 - opened as a pipe, below
@@ -279,9 +351,9 @@ class _Objects:
                 line = b""
             found = re.fullmatch(rb"[0-9a-f]+ (\w+) (\d+)\n", line)  # anything else is "NAME missing"
             if found is not None:
-                content = process.stdout.read(int(found[2]) + 1)
-                if len(content) == int(found[2]) + 1:
-                    return found[1].decode(), content[:-1]
+                content = _content(process.stdout, int(found[2]))
+                if content is not None:
+                    return found[1].decode(), content
             elif line:
                 return None
             self._process = None
@@ -297,6 +369,7 @@ class _Objects:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
         return self._process
 
@@ -323,13 +396,25 @@ def _instant(text: str) -> str:
         ) from error
 
 
-def _tree_names(content: bytes, *, id_bytes: int) -> Iterator[str]:
-    """Names in a raw tree object: ``mode SP name NUL id``, repeated."""
+def _content(stream: IO[bytes], size: int) -> bytes | None:
+    """The next object of ``cat-file``, at most ``LARGEST`` bytes of it and one more; ``None`` where it breaks off."""
+    content = stream.read(min(size, LARGEST + 1))
+    left = size + 1 - len(content)
+    while left > 0:
+        skipped = len(stream.read(min(left, 1 << 20)))
+        if not skipped:
+            return None
+        left -= skipped
+    return content
+
+
+def _tree_entries(content: bytes, *, id_bytes: int) -> Iterator[tuple[str, bytes]]:
+    """Names and modes in a raw tree object: ``mode SP name NUL id``, repeated."""
     position = 0
     while position < len(content):
         space = content.index(b" ", position)
         end = content.index(b"\0", space)
-        yield content[space + 1 : end].decode(errors="surrogateescape")
+        yield content[space + 1 : end].decode(errors="surrogateescape"), content[position:space]
         position = end + 1 + id_bytes
 
 
@@ -358,27 +443,61 @@ def _refuse_unsafe(path: str) -> None:
 
 
 def _changes(raw: bytes) -> Iterator[Change]:
-    for block in raw.split(b"\x01")[1:]:
-        head, stamp, *rest = block.split(b"\0")
-        commit, *parents = head.decode().split()
-        fields = [part.lstrip(b"\n") for part in rest]
-        paths = []
-        for index in range(0, len(fields) - 1, 2):
-            if fields[index].startswith(b":"):
-                status = fields[index].split()[-1].decode()
-                paths.append((status, fields[index + 1].decode(errors="surrogateescape")))
-        yield Change(
-            commit=commit,
-            parent=parents[0] if parents else None,
-            time=datetime.fromtimestamp(int(stamp), UTC),
-            paths=tuple(paths),
+    """``git log --raw -z``, field by field: what follows a change's description is a path, whatever it looks like."""
+    fields = iter(raw.split(b"\0"))
+    commit, paths = b"", []
+    for one in fields:
+        described = one.lstrip(b"\n")
+        if described.startswith(b":"):
+            paths.append((_status(described), next(fields).decode(errors="surrogateescape")))
+        elif described.startswith(b"\x01"):
+            if commit:
+                yield _change(commit, paths)
+            commit, paths = described[1:], []
+    if commit:
+        yield _change(commit, paths)
+
+
+def _change(commit: bytes, paths: Sequence[tuple[str, str]]) -> Change:
+    name, *parents = commit.decode().split()
+    return Change(commit=name, parent=parents[0] if parents else None, paths=tuple(paths))
+
+
+def _status(described: bytes) -> str:
+    """``A``, ``M`` or ``D``; and ``T`` for what is now no plain file, however it came."""
+    _, mode, *_, status = described.split()
+    if mode not in _PLAIN:
+        return "T"
+    return "M" if status == b"T" else status.decode()
+
+
+def _is_key(value: str) -> bool:
+    """Whether a variable holds a private key, which is no business of git and of what git starts."""
+    return "PRIVATE KEY-----" in value
+
+
+def _refuse_shared(folder: Path) -> None:
+    """Only ours: git obeys the settings that it finds in a repository, so nobody else may have written them."""
+    found = folder.stat()
+    if found.st_uid != os.geteuid() or found.st_mode & 0o002:
+        raise WorldFailed(
+            f"the cache folder {folder} belongs to somebody else, or everybody may write to it",
+            hint="name a folder of your own in MG_CACHE",
+            code="cache",
         )
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
-    """Where caches live: ``MG_CACHE``, else the platform's own place for them."""
+    """Where caches live: ``MG_CACHE``, else the platform's own place for them.
+
+    Raises ``Misused`` where there is none; a folder that everybody shares would not do.
+    """
     named = environ.get("MG_CACHE")
     if named:
         return Path(named)
-    root = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME", "/tmp"), ".cache")  # noqa: S108, PTH118
-    return Path(root) / "mlops-gitops"
+    root, home = environ.get("XDG_CACHE_HOME"), environ.get("HOME")
+    if not root and not home:
+        raise Misused(
+            "there is no folder for caches: neither MG_CACHE nor HOME is set", hint="set MG_CACHE", code="cache"
+        )
+    return Path(root or f"{home}/.cache") / "mlops-gitops"

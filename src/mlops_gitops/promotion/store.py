@@ -52,11 +52,13 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One commit of the first-parent line: its first parent, and what it did to each path (``A``, ``M`` or ``D``)."""
+    """One commit of the first-parent line: its first parent, and what it did to each path.
+
+    ``A`` added, ``M`` changed, ``D`` removed; ``T``: it is now no plain file but a symbolic link or a submodule.
+    """
 
     commit: str
     parent: str | None
-    time: datetime
     paths: tuple[tuple[str, str], ...]
 
 
