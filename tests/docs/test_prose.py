@@ -23,7 +23,7 @@ def test_pages_speak_of_the_project_only(page: Path) -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if "rules" not in page.parts], ids=named)
 def test_prose_fits_a_screen(page: Path) -> None:
     lines = plain(page.read_text(encoding="utf-8")).splitlines()
-    assert [line for line in lines if len(line) > 150 and not line.lstrip().startswith(("|", "* [", "<!--"))] == []
+    assert [line for line in lines if len(line) > 120 and not line.lstrip().startswith(("|", "* [", "<!--"))] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
