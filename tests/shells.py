@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import estate
+import outputs
 from estate import NOW
 from mlops_gitops.cli.main import main
 from mlops_gitops.cli.world import World
@@ -35,8 +35,10 @@ class Shell:
         environ = {**self.environ, "MG_KEY": f"env:KEY_{key.upper()}", f"KEY_{key.upper()}": estate.pem(key)}
         code = main(words, World(environ=environ, now=self.now, cwd=self.folder, out=out, err=err))
         self.out, self.err = out.getvalue(), err.getvalue()
+        if outputs.asked_for(words):
+            outputs.checked(words, code, self.out)
         return code
 
     def json(self, *words: str, key: str = "ci") -> Any:
-        self(*words, "--format", "json", key=key)
-        return json.loads(self.out)
+        asked = (*words, "--format", "json")
+        return outputs.checked(asked, self(*asked, key=key), self.out)

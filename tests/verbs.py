@@ -6,6 +6,7 @@ import io
 from datetime import UTC, datetime
 from pathlib import Path
 
+import outputs
 from mlops_gitops.cli.main import main
 from mlops_gitops.cli.world import World
 
@@ -14,4 +15,6 @@ def said(cwd: Path, *words: str) -> tuple[int, str, str]:
     """Exit code, standard output, standard error."""
     out, err = io.StringIO(), io.StringIO()
     code = main(words, World(environ={}, now=lambda: datetime.now(UTC), cwd=cwd, out=out, err=err))
+    if outputs.asked_for(words):
+        outputs.checked(words, code, out.getvalue())
     return code, out.getvalue(), err.getvalue()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import socket
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import outputs
 from mlops_gitops.cli import doctor
 from mlops_gitops.cli.main import main
 from mlops_gitops.cli.world import World
@@ -76,7 +76,7 @@ def test_an_extra_names_what_is_not_installed() -> None:
 def test_a_machine_without_git(tmp_path: Path) -> None:
     here = world(tmp_path, PATH=str(tmp_path))
     assert main(["doctor", "--format", "json"], here) == 5
-    document = json.loads(said(here))
+    document = outputs.checked(["doctor"], 5, said(here))
     assert document["works"] is False
     assert {"name": "git", "found": False, "needed": "always"}.items() <= document["needs"][0].items()
 

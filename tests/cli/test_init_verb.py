@@ -73,7 +73,7 @@ def test_a_key_signs_and_what_is_printed_checks_it(tmp_path: Path) -> None:
 def test_the_printed_key_passes_in_signers(tmp_path: Path) -> None:
     assert said(tmp_path, "init", "environments", ".")[0] == 0
     _, out, _ = said(tmp_path, "init", "key", "ci", "--format", "json")
-    signer = {"name": "ci", "type": "machine", "keys": [{"keyid": json.loads(out)["keyid"], **json.loads(out)["key"]}]}
+    signer = {"name": "ci", "type": "machine", "keys": [json.loads(out)["key"]]}
     kinds = ["provenance", "scan", "data-tests", "model-tests", "comparison"]
     signer["signs"] = [{"kinds": kinds, "environments": ["*"]}]
     trust = {"apiVersion": "mlops-gitops/v1", "kind": "Trust", "spec": {"signers": [signer]}}

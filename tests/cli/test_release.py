@@ -198,11 +198,11 @@ def test_the_whole_way(site: Site) -> None:
     assert died.returncode == -9
     assert [one["version"] for one in site.json("status")["slots"]] == ["1.0.0", "1.0.0"]
     assert site.aliases() == {"dev": "1"}
-    assert site.json("drift")["mlflow"] != []
+    assert site.json("drift")["derived"]["mlflow"]["changes"] != []
     assert site("promote", MODEL, "--to", "prod") == 0
     assert "nothing to do" in site.out
     assert site.aliases() == {"dev": "1", "champion": "1"}
-    assert site.json("drift")["mlflow"] == []
+    assert site.json("drift")["derived"]["mlflow"]["changes"] == []
 
     # A second release is compared with what runs in prod, on the same rows.
     site.train("1.1.0", 3)
@@ -220,7 +220,9 @@ def test_the_whole_way(site: Site) -> None:
     assert site.aliases()["champion"] == "2"
 
     # Back: the old release is fetched from the registry, compared with its digest, scanned and loaded.
-    assert site("rollback", MODEL, "--in", "prod", "--reason", "misses small ones") == 0, site.out + site.err
+    told = site.json("rollback", MODEL, "--in", "prod", "--reason", "misses small ones")
+    assert told["result"] == "rolled-back", told
+    assert "alias champion of tumours → version 1" in told["derived"]["mlflow"]["changes"]
     assert site.aliases() == {"dev": "2", "champion": "1"}
     assert site("promote", MODEL, "--to", "prod") == 1
     assert "misses small ones" in site.out
@@ -233,3 +235,4 @@ def test_the_whole_way(site: Site) -> None:
     assert slot["since"] > NOW.isoformat()[:10]
     assert site("promote", "--all") == 5
     assert "the next run puts MLflow right" in site.out
+    assert site.json("promote", "--all")["derived"]["mlflow"]["error"]["exitCode"] == 5

@@ -14,6 +14,7 @@ import skops.io
 import yaml
 from sklearn.linear_model import LogisticRegression
 
+import outputs
 from cancer import FEATURES, manifest
 from mlops_gitops.cli.main import main
 from mlops_gitops.cli.world import World
@@ -54,7 +55,10 @@ def run(tmp_path: Path) -> Run:
         out, err = io.StringIO(), io.StringIO()
         environ = {"HOME": str(tmp_path), "MG_CACHE": str(tmp_path / "cache"), "PATH": "/usr/bin:/bin"}
         world = World(environ, lambda: datetime(2026, 11, 21, tzinfo=UTC), tmp_path, out, err)
-        return main(["test", *words], world), out.getvalue(), err.getvalue()
+        code = main(["test", *words], world)
+        if outputs.asked_for(words):
+            outputs.checked(["test", *words], code, out.getvalue())
+        return code, out.getvalue(), err.getvalue()
 
     return call
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +19,7 @@ from mlops_gitops.manifests.rules.subject import Subject
 from mlops_gitops.manifests.wording import problems, validator
 
 NAMES = list(schema.KINDS.values())
+OUTPUTS = [f"output/{one.name.removesuffix('.schema.json')}" for one in sorted((schema.folder() / "output").iterdir())]
 
 
 def subschemas(value: Any) -> Iterator[dict[str, Any]]:
@@ -35,10 +35,12 @@ def subschemas(value: Any) -> Iterator[dict[str, Any]]:
             yield from subschemas(one)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *OUTPUTS])
 def test_every_field_is_described_and_has_valid_examples(name: str) -> None:
     root = schema.document(name)
     jsonschema.Draft202012Validator.check_schema(root)
+    for example in root["examples"]:
+        jsonschema.Draft202012Validator(root).validate(example)
     for one in subschemas(root):
         for key, field in one.get("properties", {}).items():
             assert field.get("description"), key
@@ -54,6 +56,22 @@ def test_every_mapping_is_closed_but_for_x(name: str) -> None:
         if "properties" in one:
             assert one["additionalProperties"] is False
             assert one["patternProperties"] == {"^x-": {}}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_what_is_printed_always_has_every_field(name: str) -> None:
+    """Nothing is ever left out: a program asks for a field, and gets it or ``null``."""
+    for one in subschemas(schema.document(name)):
+        if "properties" in one:
+            assert one["additionalProperties"] is False
+            assert one["required"] == list(one["properties"])
+
+
+def test_what_is_shared_is_the_same_everywhere() -> None:
+    shared: dict[str, Any] = {}
+    for name in OUTPUTS:
+        for key, one in schema.document(name).get("$defs", {}).items():
+            assert shared.setdefault(key, one) == one, (name, key)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -166,12 +184,6 @@ def test_names_that_would_make_bad_folders_do_not_fit(text: str) -> None:
     value = copy.deepcopy(schema.document("model")["examples"][0])
     value["metadata"]["name"] = text
     assert not schema.check("model")(value)
-
-
-def test_the_output_schema_is_one() -> None:
-    jsonschema.Draft202012Validator.check_schema(
-        json.loads((schema.folder() / "output/findings.schema.json").read_text(encoding="utf-8"))
-    )
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             "model": arguments.model,
             "environment": arguments.to,
             "release": said.release,
+            "version": said.version,
             "evidence": said.digest,
             "commit": settled.commit,
         }

@@ -35,7 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's own options: one sub-command for each kind."""
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
     for kind, purpose in KINDS.items():
-        one = kinds.add_parser(kind, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+        described = f"{purpose[0].upper()}{purpose[1:]}."
+        one = kinds.add_parser(kind, help=purpose, description=described, allow_abbrev=False)
         one.add_argument(
             "--format", choices=("text", "json"), default=argparse.SUPPRESS, help="how to print (default: text)"
         )
@@ -65,8 +66,14 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     settled = _waive(arguments, world) if arguments.kind == "waive" else _change(arguments, world)
     word = "lifted" if arguments.kind == "lift" else "written"
     if arguments.format == "json":
-        result = word if settled.commit else "nothing-to-do"
-        world.print(json.dumps({"result": result, "control": settled.result, "commit": settled.commit}, indent=2))
+        document = {
+            "result": word if settled.commit else "nothing-to-do",
+            "model": arguments.model,
+            "environment": arguments.environment,
+            "control": settled.result or None,
+            "commit": settled.commit,
+        }
+        world.print(json.dumps(document, indent=2))
     else:
         done = word if settled.commit else "there already; nothing to do"
         world.print(f"{settled.result} on {arguments.model} in {arguments.environment}: {done}")

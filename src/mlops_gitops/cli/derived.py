@@ -17,6 +17,7 @@ from mlops_gitops.packaging import derivation
 from mlops_gitops.packaging.derivation import Change, DeleteAlias, DeleteTag, Placement, SetAlias, SetTag
 from mlops_gitops.packaging.registry import Registry
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.reporting.failures import failure_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Repair:
         """The same, as JSON."""
         return {
             "changes": [describe(one) for one in self.changes],
-            "error": {"code": self.failure.code, "message": self.failure.message} if self.failure else None,
+            "error": failure_document(self.failure) if self.failure else None,
             "configured": not self.unconfigured,
         }
 
@@ -54,7 +55,7 @@ class Repair:
 
 def repair(snapshot: Snapshot, world: World) -> Repair:
     """Make the registry show what the pointers say.  Never raises for the registry's sake."""
-    if not any(one.mlflow_alias or one.mlflow_tags for one in snapshot.environments()):
+    if not wanted(snapshot):
         return Repair()
     try:
         registry = session.registry(world)
@@ -65,6 +66,11 @@ def repair(snapshot: Snapshot, world: World) -> Repair:
     except Failure as failure:
         return Repair(failure=failure)
     return Repair(changes)
+
+
+def wanted(snapshot: Snapshot) -> bool:
+    """Whether any environment asks to be shown in the registry."""
+    return any(one.mlflow_alias or one.mlflow_tags for one in snapshot.environments())
 
 
 def pending(snapshot: Snapshot, registry: Registry) -> tuple[Change, ...]:

@@ -22,21 +22,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Compare pointers with pointers and the registry with pointers.  Changes nothing."""
-    snapshot = Snapshot(session.repository(arguments, world).fetch())
+    tree = session.repository(arguments, world).fetch()
+    snapshot = Snapshot(tree)
     found = status.differences(snapshot)
     registry = session.registry(world)
     stale = derived.pending(snapshot, registry) if registry is not None else ()
     if arguments.format == "json":
-        environments: list[JSON] = [
-            {
-                "model": one.model,
-                "ahead": {"environment": one.ahead, "release": one.ahead_release},
-                "behind": {"environment": one.behind, "release": one.behind_release},
-            }
-            for one in found
-        ]
-        registered: JSON = [derived.describe(one) for one in stale] if registry is not None else None
-        world.print(json.dumps({"environments": environments, "mlflow": registered}, indent=2))
+        compared = derived.Repair(tuple(stale), unconfigured=registry is None and derived.wanted(snapshot))
+        document: JSON = {
+            "commit": tree.commit,
+            "differences": report.differences_document(found),
+            "derived": {"mlflow": compared.document()},
+        }
+        world.print(json.dumps(document, indent=2))
         return 0
     world.print(report.differences_text(found))
     for one in stale:

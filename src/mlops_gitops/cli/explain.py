@@ -26,7 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Decide as ``promote`` would, and print the decision.  Explaining a no is done well, so the exit code is 0."""
-    snapshot = Snapshot(session.repository(arguments, world).fetch())
+    tree = session.repository(arguments, world).fetch()
+    snapshot = Snapshot(tree)
     session.require_model(snapshot, arguments.model)
     environment = snapshot.environment(arguments.environment)
     release = (
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     case = plan.situation(snapshot, model=arguments.model, environment=environment.name, release=release)
     decision = plan.decide(case, now=world.now())
     if arguments.format == "json":
-        world.print(json.dumps(report.explanation_document(decision), indent=2))
+        world.print(json.dumps({"commit": tree.commit, **report.explanation_document(decision)}, indent=2))
     else:
         world.print(report.explanation_text(decision))
     return 0

@@ -23,7 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Read the receipts and print them, oldest first in each environment."""
-    snapshot = Snapshot(session.repository(arguments, world).fetch())
+    tree = session.repository(arguments, world).fetch()
+    snapshot = Snapshot(tree)
     if arguments.environment:
         snapshot.environment(arguments.environment)
     session.require_model(snapshot, arguments.model)
@@ -31,7 +32,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     versions = {one.id: one.version for one in snapshot.line(arguments.model)}
     if arguments.format == "json":
         receipts = [report.receipt_document(one, version=versions[one.release]) for one in found]
-        world.print(json.dumps({"model": arguments.model, "promotions": receipts}, indent=2))
+        document = {"commit": tree.commit, "model": arguments.model, "promotions": receipts}
+        world.print(json.dumps(document, indent=2))
     else:
         for one in found:
             world.print(report.receipt_text(one, version=versions[one.release]))

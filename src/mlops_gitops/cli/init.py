@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from mlops_gitops.canonical import JSON
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, Refused, WorldFailed
 
@@ -74,7 +75,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         case _:
             return _key(_name(arguments.name), world.cwd / arguments.directory, arguments.format, world)
     if arguments.format == "json":
-        world.print(json.dumps({"written": [_shown(one, world.cwd) for one in written], "next": next_step}, indent=2))
+        world.print(json.dumps(_document(written, next_step, world.cwd), indent=2))
     else:
         world.print("\n".join(f"wrote {_shown(one, world.cwd)}" for one in written))
         world.print(f"next: {next_step}")
@@ -103,13 +104,19 @@ def _key(name: str, folder: Path, form: str, world: World) -> int:
     _create(public_file, snippet.encode(), mode=0o644)
     uri = f"file2:{_shown(private_file, world.cwd)}"
     if form == "json":
-        paths = {"private": _shown(private_file, world.cwd), "public": _shown(public_file, world.cwd)}
-        world.print(json.dumps({**paths, "uri": uri, "keyid": key.keyid, "key": key.to_dict()}, indent=2))
+        next_step = f"add the key to a signer in trust/signers.yaml, and sign with --key {uri}"
+        made: dict[str, JSON] = {"uri": uri, "key": {"keyid": key.keyid, **key.to_dict()}}
+        world.print(json.dumps(_document([private_file, public_file], next_step, world.cwd, **made), indent=2))
     else:
         world.print(snippet.rstrip("\n"))
         world.note(f"wrote {_shown(private_file, world.cwd)} (private: keep it out of git) and {public_file.name}")
         world.note(f"next: paste the above into trust/signers.yaml, and sign with --key {uri}")
     return 0
+
+
+def _document(written: list[Path], next_step: str, root: Path, *, uri: JSON = None, key: JSON = None) -> JSON:
+    names: list[JSON] = [_shown(one, root) for one in written]
+    return {"result": "written", "written": names, "next": next_step, "uri": uri, "key": key}
 
 
 def _name(text: str) -> str:

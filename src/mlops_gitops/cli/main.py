@@ -11,12 +11,13 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Protocol, cast
 
 from mlops_gitops import __version__
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_BUG, Failure, Misused
+
+ISSUES = "https://github.com/mlops-gitops/mlops-gitops/issues"
 
 VERBS = {
     "demo": "walk the whole path on real data, on this machine",
@@ -48,6 +49,19 @@ class Verb(Protocol):
 
     def run(self, arguments: argparse.Namespace, world: World) -> int:
         """Do it, print the result, and return the exit code."""
+
+
+class _Interrupted(Failure):
+    """Somebody pressed Ctrl-C."""
+
+    exit_code = 130
+    retry = True
+
+
+class _Bug(Failure):
+    """Whatever is not a ``Failure``, where JSON has to say that there is no answer."""
+
+    exit_code = EXIT_BUG
 
 
 class _Parser(argparse.ArgumentParser):
@@ -107,7 +121,7 @@ def main(argv: Sequence[str], world: World) -> int:
     if words[0] == "--version":
         world.print(f"mlops-gitops {__version__}")
         return 0
-    name, json = words[0], "--format=json" in words or ("--format", "json") in pairwise(words)
+    name, json = words[0], _wants_json(words)
     try:
         return _dispatch(name, words[1:], world)
     except Failure as failure:
@@ -116,11 +130,29 @@ def main(argv: Sequence[str], world: World) -> int:
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
-        world.note("interrupted; nothing was left half-done, and the same command can be run again")
-        return 130
+        interrupted = _Interrupted(
+            "interrupted; nothing was left half-done", hint="run the same command again", code="interrupted"
+        )
+        _tell(interrupted, name=name, json=json, world=world)
+        return interrupted.exit_code
     except Exception:  # noqa: BLE001 - the one place where a bug is caught
         _report_bug(name, world)
+        if json:
+            hint = f"paste what standard error holds at {ISSUES}"
+            _tell(_Bug("this is a bug in mlops-gitops", hint=hint, code="bug"), name=name, json=json, world=world)
         return EXIT_BUG
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Whether failures are told as JSON: what the last ``--format`` says, also where the parser never came so far."""
+    options = words[: words.index("--")] if "--" in words else words
+    asked = "text"
+    for word, following in zip(options, [*options[1:], ""], strict=True):
+        if word == "--format":
+            asked = following
+        elif word.startswith("--format="):
+            asked = word.removeprefix("--format=")
+    return asked == "json"
 
 
 def _dispatch(name: str, rest: Sequence[str], world: World) -> int:
@@ -142,16 +174,9 @@ def _tell(failure: Failure, *, name: str, json: bool, world: World) -> None:
     if json:
         from json import dumps
 
-        document = {
-            "error": {
-                "code": failure.code,
-                "message": failure.message,
-                "hint": failure.hint,
-                "retry": failure.retry,
-                "exitCode": failure.exit_code,
-            }
-        }
-        world.print(dumps(document, indent=2))
+        from mlops_gitops.reporting.failures import failure_document
+
+        world.print(dumps({"error": failure_document(failure)}, indent=2))
         return
     world.note(f"mlops-gitops {name}: {failure.message}")
     world.note(f"  what to do: {failure.hint}")
@@ -162,6 +187,6 @@ def _report_bug(name: str, world: World) -> None:
     import traceback
 
     world.note("This is a bug in mlops-gitops, not in your files.  Nothing was left half-done.")
-    world.note("Please paste what follows at https://github.com/mlops-gitops/mlops-gitops/issues :\n")
+    world.note(f"Please paste what follows at {ISSUES} :\n")
     world.note(f"mlops-gitops {__version__} {name}, Python {platform.python_version()}, {sys.platform}")
     world.note("".join(f"| {line}\n" for line in traceback.format_exc().splitlines()))

@@ -120,10 +120,10 @@ def _result(answered: list[Answered]) -> str:
         return "promoted"
     if any(one.failure is not None for one in answered):
         return "failed"
-    for outcome, word in ((Outcome.REFUSED, "refused"), (Outcome.PENDING, "pending"), (Outcome.MOVE, "planned")):
+    for outcome in (Outcome.REFUSED, Outcome.PENDING, Outcome.MOVE):
         if any(_is(one, {outcome}) for one in answered):
-            return word
-    return "nothing-to-do"
+            return report.RESULTS[outcome]
+    return report.RESULTS[Outcome.NOTHING]
 
 
 def _exit_code(answered: list[Answered], *, everything: bool) -> int:

@@ -56,12 +56,13 @@ def _print(settled: Settled[Release], reports: Sequence[Report], arguments: argp
     made = settled.result
     if arguments.format == "json":
         document: JSON = {
-            "result": "dry-run" if arguments.dry_run else "released" if settled.commit else "nothing-to-do",
+            "result": "planned" if arguments.dry_run else "released" if settled.commit else "nothing-to-do",
             "model": made.name,
             "version": made.version,
             "release": made.id,
             "commit": settled.commit,
-            "reports": [report_document(one) for one in reports],
+            "dryRun": arguments.dry_run,
+            "reports": [report_document(one, model=made.name) for one in reports],
         }
         world.print(json.dumps(document, indent=2))
         return

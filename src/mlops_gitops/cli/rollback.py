@@ -43,10 +43,12 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         preflight=preflight.loads(world),
     )
     one = settled.result
+    outcome = one.decision.outcome if one.decision else Outcome.REFUSED
     repaired = derived.repair(Snapshot(repository.tree(settled.commit or settled.base.commit)), world)
     if arguments.format == "json":
         derivation = {"mlflow": repaired.document()}
-        document = {**report.answered_document(one), "commit": settled.commit, "derived": derivation}
+        word = "rolled-back" if one.receipt else report.RESULTS[outcome]
+        document = {"result": word, "commit": settled.commit, **report.answered_document(one), "derived": derivation}
         world.print(json.dumps(document, indent=2))
     else:
         world.print(report.answered_text(one, done="rolled back"))
@@ -54,7 +56,6 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             world.print(f"commit {report.short(settled.commit)}")
         for line in repaired.texts():
             world.print(line)
-    outcome = one.decision.outcome if one.decision else Outcome.REFUSED
     return repaired.exit_code(
         {Outcome.REFUSED: Refused.exit_code, Outcome.PENDING: NotYet.exit_code}.get(outcome, EXIT_DONE)
     )

@@ -45,14 +45,14 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     """Test, print every report, and answer 0 when all passed, 1 when one failed, 4 when one is inconclusive."""
     kinds = arguments.words[:1] if arguments.words[:1] and arguments.words[0] in KINDS else list(KINDS)
     names = arguments.words[1:] if len(kinds) == 1 else arguments.words
-    reports = []
-    for folder in _folders(names, world):
-        reports += list(_reports(folder, kinds, world))
+    reports = [(folder.name, report) for folder in _folders(names, world) for report in _reports(folder, kinds, world)]
+    verdict = combined(one.verdict for _, one in reports)
     if arguments.format == "json":
-        world.print(json.dumps({"reports": [report_document(one) for one in reports]}, indent=2))
+        documents = [report_document(one, model=model) for model, one in reports]
+        world.print(json.dumps({"verdict": verdict.value, "reports": documents}, indent=2))
     else:
-        world.print("\n".join(report_text(one) for one in reports))
-    return _EXITS[combined(one.verdict for one in reports)]
+        world.print("\n".join(report_text(one) for _, one in reports))
+    return _EXITS[verdict]
 
 
 def _folders(names: Sequence[str], world: World) -> list[Path]:

@@ -50,7 +50,7 @@ class Check:
     location: Location | None = None
     fix: str = ""
 
-    def document(self) -> JSON:
+    def document(self) -> dict[str, JSON]:
         """The check as evidence keeps it; what is absent is left out."""
         fields: dict[str, JSON] = {
             "id": self.id,

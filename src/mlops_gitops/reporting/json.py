@@ -1,4 +1,4 @@
-"""For programs: one JSON document, described by ``schemas/output/findings.schema.json``."""
+"""For programs: one JSON document, described by ``schemas/output/validate.schema.json``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ def render(result: Result) -> str:
     """The whole report."""
     return json.dumps(
         {
-            "version": 1,
             "files": result.files,
             "errors": result.errors,
             "warnings": result.warnings,

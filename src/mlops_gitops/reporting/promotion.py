@@ -12,6 +12,7 @@ from mlops_gitops.promotion.plan import Decision, Outcome
 from mlops_gitops.promotion.receipts import Receipt
 from mlops_gitops.promotion.status import Difference, Running
 from mlops_gitops.promotion.verify import Verification
+from mlops_gitops.reporting.failures import failure_document
 from mlops_gitops.reporting.inert import inert
 
 _MARKS = {Answer.PASS: "✓", Answer.FAIL: "✗", Answer.PENDING: "…"}
@@ -21,6 +22,13 @@ _WORDS = {
     Outcome.PENDING: "not yet",
     Outcome.REFUSED: "refused",
 }
+RESULTS = {
+    Outcome.MOVE: "planned",
+    Outcome.NOTHING: "nothing-to-do",
+    Outcome.PENDING: "pending",
+    Outcome.REFUSED: "refused",
+}
+"""What a command as a whole came to, in JSON, where it wrote nothing."""
 
 
 def short(digest: str | None) -> str:
@@ -51,14 +59,15 @@ def explanation_text(decision: Decision) -> str:
     return "\n".join(lines)
 
 
-def explanation_document(decision: Decision) -> JSON:
+def explanation_document(decision: Decision) -> dict[str, JSON]:
     """The same, as JSON."""
     return {
         "model": decision.model,
         "environment": decision.environment,
-        "release": decision.release,
-        "current": decision.situation.slot.current,
         "outcome": decision.outcome.value,
+        "release": decision.release,
+        "version": decision.situation.dossier.release.version,
+        "current": decision.situation.slot.current,
         "reasons": [judgement_document(one) for one in decision.judgements],
         "remedies": [{"gate": one.gate, "remedy": _remedy(one, decision)} for one in decision.blocking],
         "turnedAway": [{"name": one.name, "reason": one.reason} for one in decision.situation.dossier.turned_away],
@@ -103,20 +112,19 @@ def answered_text(one: Answered, *, done: str) -> str:
 
 def answered_document(one: Answered) -> dict[str, JSON]:
     """What became of one wish, as JSON."""
-    document: dict[str, JSON] = {"model": one.wish.model, "environment": one.wish.environment}
-    if one.decision is None:
-        failure = one.failure
-        error: JSON = {"code": failure.code, "message": failure.message, "hint": failure.hint} if failure else None
-        return {**document, "outcome": "failed", "error": error}
-    release = one.decision.situation.dossier.release
+    decision = one.decision
+    release = decision.situation.dossier.release if decision else None
+    moves = decision is not None and decision.outcome is Outcome.MOVE
     return {
-        **document,
-        "outcome": one.decision.outcome.value,
-        "release": release.id,
-        "version": release.version,
-        "replaced": one.decision.situation.slot.current,
+        "model": one.wish.model,
+        "environment": one.wish.environment,
+        "outcome": decision.outcome.value if decision else "failed",
+        "release": release.id if release else None,
+        "version": release.version if release else None,
+        "replaced": decision.situation.slot.current if decision and moves else None,
         "promotion": one.receipt.id if one.receipt else None,
-        "reasons": [judgement_document(reason) for reason in one.decision.judgements],
+        "reasons": [judgement_document(reason) for reason in decision.judgements] if decision else [],
+        "error": failure_document(one.failure) if one.failure else None,
     }
 
 
@@ -187,7 +195,7 @@ def receipt_document(receipt: Receipt, *, version: str) -> JSON:
         "sequence": receipt.sequence,
         "time": times.format_instant(receipt.time),
         "reason": receipt.reason,
-        "gates": [judgement_document(one) for one in receipt.judgements],
+        "reasons": [judgement_document(one) for one in receipt.judgements],
     }
 
 
@@ -198,6 +206,18 @@ def differences_text(found: Sequence[Difference]) -> str:
     table = [("MODEL", "AHEAD", "RELEASE", "BEHIND", "RELEASE")]
     table += [(one.model, one.ahead, short(one.ahead_release), one.behind, short(one.behind_release)) for one in found]
     return "\n".join(columns(table))
+
+
+def differences_document(found: Sequence[Difference]) -> JSON:
+    """Where environments differ, as JSON."""
+    return [
+        {
+            "model": one.model,
+            "ahead": {"environment": one.ahead, "release": one.ahead_release},
+            "behind": {"environment": one.behind, "release": one.behind_release},
+        }
+        for one in found
+    ]
 
 
 def verification_text(found: Verification) -> str:

@@ -6,6 +6,8 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.reporting.inert import inert
 
+_FIELDS = ("id", "subject", "verdict", "message", "observed", "limit", "interval", "rows", "location", "fix")
+
 MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?"}
 
 
@@ -26,13 +28,19 @@ def check_text(check: Check) -> str:
     return "\n".join(lines)
 
 
-def report_document(report: Report) -> dict[str, JSON]:
-    """A report, as JSON."""
+def report_document(report: Report, *, model: str) -> dict[str, JSON]:
+    """A report on a model, as JSON."""
     return {
+        "model": model,
         "kind": report.kind,
         "verdict": report.verdict.value,
         "summary": report.summary,
         "champion": report.champion,
         "materials": [{"name": name, "digest": {"sha256": sha}} for name, sha in report.materials],
-        "checks": [check.document() for check in report.checks],
+        "checks": [_check_document(check) for check in report.checks],
     }
+
+
+def _check_document(check: Check) -> dict[str, JSON]:
+    """A check with every field: what is absent is left out of evidence, and is ``null`` where programs read it."""
+    return {**dict.fromkeys(_FIELDS), **check.document()}
