@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from mlops_gitops import times
@@ -156,8 +156,13 @@ def outcome(judgements: tuple[Judgement, ...]) -> Outcome:
 
 
 def in_force(control: Control, release: str, *, now: datetime) -> bool:
-    """Whether a control applies to ``release`` at ``now``."""
-    return control.release in {None, release} and control.holds(now)
+    """Whether a control applies to ``release`` at ``now``.
+
+    What forbids is in force as soon as it is in the commit: the runner that reads a hold may have a clock that is
+    behind the one that dated it.
+    """
+    begun = control.since <= now + (timedelta() if control.type == "waiver" else gates.SKEW)
+    return control.release in {None, release} and begun and (control.until is None or now < control.until)
 
 
 def _restrictions(case: Situation, *, now: datetime, frozen: bool) -> Iterator[Judgement]:
@@ -191,8 +196,8 @@ def _upstream(case: Situation, *, now: datetime) -> Iterator[Judgement]:
             yield Judgement("after", Answer.PENDING, f"it must run in {name} first, and {runs} runs there")
             continue
         yield Judgement("after", Answer.PASS, f"it runs in {name}")
-        remaining = upstream.receipts[-1].receipt.time + soak - now
-        if remaining.total_seconds() > 0:
+        remaining = soak - (now - upstream.receipts[-1].receipt.time)
+        if remaining > timedelta():
             words = f"it must run in {name} for {times.describe(soak)}; {times.describe(remaining)} remain"
             yield Judgement("soak", Answer.PENDING, words)
 

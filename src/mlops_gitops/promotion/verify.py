@@ -6,7 +6,7 @@ Two looks, neither of which trusts the other:
   its chain say;
 * **the past**: along the first-parent line nothing that is append-only was ever changed or removed, no pointer moved
   without a receipt in the same commit, and every receipt's decision, *made again* on the commit before it and at its
-  own time, still says that it may move.
+  own time, still says that it may move, gives the receipt field for field, and left the pointer that it names.
 
 A signature is judged by the trust of the commit in which it appeared, so that a key can be retired without making the
 past unreadable.  Problems are collected, never raised; one broken file does not hide another.
@@ -15,15 +15,15 @@ past unreadable.  Problems are collected, never raised; one broken file does not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import partial
 
 from mlops_gitops import canonical
 from mlops_gitops.errors import Failure
 from mlops_gitops.evidence.admission import TurnedAway, admit, may_sign, signed_by
-from mlops_gitops.promotion import layout, plan, pointer, receipts
+from mlops_gitops.promotion import apply, layout, plan, pointer, receipts
 from mlops_gitops.promotion.plan import Action, Outcome
-from mlops_gitops.promotion.receipts import Filed
+from mlops_gitops.promotion.receipts import Filed, Receipt
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Change, History, Tree
 
@@ -119,12 +119,6 @@ class _Tip:
                     yield Problem("evidence", path, judged.reason)
 
     def slots(self) -> Iterator[Problem]:
-        for environment in self._tree.names("environments"):
-            broken = _problem(
-                "environment", layout.environment(environment), partial(self._snapshot.environment, environment)
-            )
-            if broken is not None:
-                yield broken
         places = {
             (environment, model)
             for folder in ("receipts", "environments")
@@ -132,6 +126,12 @@ class _Tip:
             for model in self._tree.names(f"{folder}/{environment}")
             if folder == "receipts" or self._tree.read(layout.pointer(environment, model)) is not None
         }
+        for environment in self._tree.names("environments"):  # where people may keep other files and folders too
+            path = layout.environment(environment)
+            if self._tree.read(path) is not None or any(environment == one for one, _ in places):
+                broken = _problem("environment", path, partial(self._snapshot.environment, environment))
+                if broken is not None:
+                    yield broken
         for environment, model in sorted(places):
             yield from self._slot(environment, model)
 
@@ -199,10 +199,18 @@ class _Tip:
 def _past(history: History, changes: tuple[Change, ...]) -> Iterator[Problem]:
     for change in changes:
         for status, path in change.paths:
-            if status != "A" and path.split("/", 1)[0] in layout.APPEND_ONLY:
+            if status == "T" and _is_ours(path):
+                yield Problem("no-file", path, "it is a link or a submodule, not a file", change.commit)
+            elif status != "A" and path.split("/", 1)[0] in layout.APPEND_ONLY:
                 did = "removed" if status == "D" else "changed"
                 yield Problem("append-only", path, f"it was {did}, and nothing here may ever be", change.commit)
         yield from _moves(history, change)
+
+
+def _is_ours(path: str) -> bool:
+    """Whether we read the path; an overlay, which is people's own, may hold links."""
+    folder, *_, name = path.split("/")
+    return folder != "environments" or name in {"environment.yaml", "release.yaml"}
 
 
 def _moves(history: History, change: Change) -> Iterator[Problem]:
@@ -250,10 +258,15 @@ def _again(history: History, change: Change, tree: Tree, filed: Filed) -> Iterat
         yield Problem(
             "not-allowed", receipt.path, f"made again, the decision is {decision.outcome.value}: {why}", change.commit
         )
-    elif decision.judgements != receipt.judgements or receipt.policy != case.slot.environment.policy_digest:
+    elif other := _other_fields(
+        receipt, apply.move(decision, tree=before.tree, now=receipt.time, reason=receipt.reason)
+    ):
         yield Problem(
-            "receipt-reasons", receipt.path, "its reasons are not those that the commit before it gives", change.commit
+            "receipt-reasons", receipt.path, f"made again, it would say otherwise in {', '.join(other)}", change.commit
         )
+    path = layout.pointer(receipt.environment, receipt.model)
+    if tree.read(path) != pointer.render(case.dossier.release):
+        yield Problem("pointer", path, f"it is not the pointer that receipt {receipt.id[:12]} wrote", change.commit)
     signer = signed_by(filed.sealed, before.trust)
     if signer is None or not may_sign(signer, "promotion", receipt.environment):
         yield Problem(
@@ -268,6 +281,16 @@ def _again(history: History, change: Change, tree: Tree, filed: Filed) -> Iterat
             yield Problem(
                 "no-hold", receipt.path, "a rollback must leave a hold on the release that it left", change.commit
             )
+
+
+def _other_fields(receipt: Receipt, again: Receipt) -> list[str]:
+    """The fields in which two receipts differ.  The words of a reason may change with the program; what it says not."""
+
+    def said(one: Receipt) -> Receipt:
+        return replace(one, judgements=tuple(replace(judgement, reason="") for judgement in one.judgements))
+
+    receipt, again = said(receipt), said(again)
+    return [one.name for one in fields(Receipt) if getattr(receipt, one.name) != getattr(again, one.name)]
 
 
 def _problem(kind: str, path: str, read: Callable[[], object]) -> Problem | None:
