@@ -54,10 +54,14 @@ class Repair:
 
 
 def repair(snapshot: Snapshot, world: World) -> Repair:
-    """Make the registry show what the pointers say.  Never raises for the registry's sake."""
-    if not wanted(snapshot):
-        return Repair()
+    """Make the registry show what the pointers say.
+
+    Never raises a ``Failure``: what was promoted is promoted, whatever is wrong with the registry, or with the policy
+    of another environment.
+    """
     try:
+        if not wanted(snapshot):
+            return Repair()
         registry = session.registry(world)
         if registry is None:
             return Repair(unconfigured=True)

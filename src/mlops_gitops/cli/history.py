@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         snapshot.environment(arguments.environment)
     session.require_model(snapshot, arguments.model)
     found = status.history(snapshot, model=arguments.model, environment=arguments.environment)
-    versions = {one.id: one.version for one in snapshot.line(arguments.model)}
+    versions = {one.release: snapshot.release(arguments.model, one.release).version for one in found}
     if arguments.format == "json":
         receipts = [report.receipt_document(one, version=versions[one.release]) for one in found]
         document = {"commit": tree.commit, "model": arguments.model, "promotions": receipts}

@@ -178,8 +178,10 @@ def _tell(failure: Failure, *, name: str, json: bool, world: World) -> None:
 
         world.print(dumps({"error": failure_document(failure)}, indent=2))
         return
-    world.note(f"mlops-gitops {name}: {failure.message}")
-    world.note(f"  what to do: {failure.hint}")
+    from mlops_gitops.reporting.inert import inert  # a remote's own words stand in some messages
+
+    world.note(f"mlops-gitops {name}: {inert(failure.message)}")
+    world.note(f"  what to do: {inert(failure.hint)}")
 
 
 def _report_bug(name: str, world: World) -> None:

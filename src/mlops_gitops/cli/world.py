@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NamedTuple, Self, TextIO
 
@@ -23,7 +24,13 @@ class World(NamedTuple):
 
     @classmethod
     def of_process(cls) -> Self:
-        """The world of this very process."""
+        """The world of this very process.
+
+        What its terminal has no letter for is shown as an escape: a file's name may hold any byte.
+        """
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         return cls(environ=dict(os.environ), now=_now, cwd=Path.cwd(), out=sys.stdout, err=sys.stderr)
 
     def print(self, text: str = "") -> None:

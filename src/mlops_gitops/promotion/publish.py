@@ -123,11 +123,15 @@ def waive(
             keyid=signer.keyid,
             said=dossier.evidence,
         )
-        if claim is None:
-            standing = _standing_waiver(dossier.evidence, gate=gate, environment=environment, keyid=signer.keyid)
-            known = [one.id for one in slot.controls if one.type == "waiver" and one.evidence in standing]
-            return Proposal(known[0] if known else "", {})
-        path, data = sealed_evidence(claim, model=model, signer=signer)
+        files: dict[str, bytes] = {}
+        if claim is None:  # signed before: only the control may be missing, where somebody lifted it
+            digest = _standing_waiver(dossier.evidence, gate=gate, environment=environment, keyid=signer.keyid)
+            known = [one.id for one in slot.controls if one.type == "waiver" and one.evidence == digest]
+            if known:
+                return Proposal(known[0], {})
+        else:
+            path, data = sealed_evidence(claim, model=model, signer=signer)
+            files, digest = {path: data}, sha256(data)
         control = controls.new(
             "waiver",
             slot,
@@ -137,22 +141,28 @@ def waive(
             since=moment,
             until=until,
             gate=gate,
-            evidence=sha256(data),
+            evidence=digest,
         )
-        files = {path: data, **controls.adding(slot, control)}
-        return Proposal(control.id, files, f"Waive {gate} for {model} {dossier.release.version} in {environment}\n")
+        return Proposal(
+            control.id,
+            {**files, **controls.adding(slot, control)},
+            f"Waive {gate} for {model} {dossier.release.version} in {environment}\n",
+        )
 
     return settle(store, propose, now=now)
 
 
-def _standing_waiver(evidence: Sequence[Evidence], *, gate: str, environment: str, keyid: str) -> set[str]:
-    return {
-        one.digest
+def _standing_waiver(evidence: Sequence[Evidence], *, gate: str, environment: str, keyid: str) -> str:
+    """The one waiver of this gate by the holder of ``keyid`` that none of theirs replaced."""
+    mine = [
+        one
         for one in evidence
         if one.claim.kind == "waiver"
         and (one.claim.gate, one.claim.environment) == (gate, environment)
         and any(key.keyid == keyid for key in one.signer.keys)
-    }
+    ]
+    replaced = {digest for one in mine for digest in one.claim.supersedes}
+    return next(one.digest for one in mine if one.digest not in replaced)
 
 
 def claims(

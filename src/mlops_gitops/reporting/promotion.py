@@ -229,7 +229,8 @@ def verification_text(found: Verification) -> str:
     if not found.problems:
         return f"✓ everything holds: {looked}"
     lines = [
-        f"✗ {one.path}: {inert(one.message)} [{one.id}]" + (f" (in commit {short(one.commit)})" if one.commit else "")
+        f"✗ {inert(one.path)}: {inert(one.message)} [{one.id}]"
+        + (f" (in commit {short(one.commit)})" if one.commit else "")
         for one in found.problems
     ]
     count = len(found.problems)
