@@ -128,3 +128,14 @@ def test_a_tree_answers_about_odd_names(bare: Path, tmp_path: Path) -> None:
     assert tree.names("trust") == ("signers.yaml",)
     assert tree.names("trust/signers.yaml") == ()
     assert tree.read("trust/signers.yaml") is not None, "the answers are still in step"
+
+
+def test_a_shallow_clone_is_told_apart(bare: Path, tmp_path: Path) -> None:
+    first = Repository(str(bare), branch="main", cache=tmp_path / "first", environ=os.environ)
+    apply.promote(first, lambda _: [Wish(MODEL, "dev")], signer=estate.signer("ci"), now=lambda: NOW)
+    shallow = tmp_path / "shallow.git"
+    estate.git("clone", "--quiet", "--bare", "--depth=1", bare.as_uri(), str(shallow), cwd=tmp_path)
+    repository = Repository(str(shallow), branch="main", cache=tmp_path / "cache", environ=os.environ)
+    with pytest.raises(WorldFailed) as caught:
+        repository.fetch()
+    assert caught.value.code == "git-shallow"

@@ -11,6 +11,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -44,6 +45,21 @@ def fetch(release: Release, *, cache: Path, registry: Registry | None = None, fo
     ``models:/…`` comes from ``registry``; a path, or a ``file:`` URI, is taken relative to ``folder``, the model's
     folder.  Raises ``Refused`` where what is fetched is not what was released, ``Misused`` where a source is missing.
     """
+    uri = release.artifact.uri
+    return _cached(release, cache, lambda room: _brought(uri, room, registry=registry, folder=folder))
+
+
+def keep(release: Release, source: Path, *, cache: Path) -> Path:
+    """Put the artifact of ``release``, which lies at ``source``, into ``cache``.
+
+    So a model without a registry can still be compared with later, on this machine, when training has overwritten it;
+    and one with a registry is not downloaded again.
+    """
+    return _cached(release, cache, lambda room: _copied(source, room / "artifact"))
+
+
+def _cached(release: Release, cache: Path, bring: Callable[[Path], Path]) -> Path:
+    """The entry of the cache, brought there if it is not there yet, and verified in any case."""
     artifact = expected(release)
     place = cache / canonical.digest([file.document() for file in artifact.files])
     if place.exists() or place.is_symlink():
@@ -52,7 +68,7 @@ def fetch(release: Release, *, cache: Path, registry: Registry | None = None, fo
         _discard(place)
     _prepare(cache)
     with tempfile.TemporaryDirectory(dir=cache, prefix="fetch-") as room:
-        there = _brought(release.artifact.uri, Path(room), registry=registry, folder=folder)
+        there = bring(Path(room))
         digests.verify(there, artifact)
         _publish(there, place)
     digests.verify(place, artifact)

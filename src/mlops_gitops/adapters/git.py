@@ -104,7 +104,14 @@ class Repository:
             )  # fmt: skip
             if done.returncode != 0:
                 raise self._unreachable("read", done)
-            return self.tree(self._text("rev-parse", "--verify", reference))
+            tip = self._git("rev-parse", "--verify", "--quiet", reference, check=False)
+        if tip.returncode != 0:  # git takes nothing from a shallow repository, and calls that a success
+            raise WorldFailed(
+                f"nothing can be fetched from {masked(self.url)}; git said: {_said(done)}",
+                hint="a shallow clone has no past, and every receipt is judged on it: name the full repository",
+                code="git-shallow",
+            )
+        return self.tree(tip.stdout.decode().strip())
 
     def tree(self, commit: str) -> GitTree:
         """One commit that has been fetched."""
@@ -202,7 +209,7 @@ class Repository:
         if not all((self._folder / part).exists() for part in _PARTS):
             shutil.rmtree(self._folder, ignore_errors=True)
             fresh = tempfile.mkdtemp(dir=self._folder.parent, prefix="new-")
-            self._git("init", "--quiet", "--bare", f"--object-format={self._object_format()}", fresh)
+            self._git("init", "--quiet", "--bare", "--template=", f"--object-format={self._object_format()}", fresh)
             Path(fresh).rename(self._folder)
         (self._folder / f"{reference}.lock").unlink(missing_ok=True)
 
@@ -226,13 +233,16 @@ class Repository:
         return self._git(*arguments).stdout.decode().strip()
 
     def _unreachable(self, verb: str, done: subprocess.CompletedProcess[bytes]) -> WorldFailed:
-        said = masked(done.stderr.decode(errors="replace").strip()) or "nothing"
         return WorldFailed(
-            f"could not {verb} branch {self.branch} of {masked(self.url)}; git said: {said}",
+            f"could not {verb} branch {self.branch} of {masked(self.url)}; git said: {_said(done)}",
             hint="check the URL, the network and the credentials "
             f"(`git ls-remote {masked(self.url)}` asks the same), then run the command again",
             code="git-remote",
         )
+
+
+def _said(done: subprocess.CompletedProcess[bytes]) -> str:
+    return masked(done.stderr.decode(errors="replace").strip()) or "nothing"
 
 
 def run_git(

@@ -13,8 +13,8 @@ from mlops_gitops.adapters import artifacts
 from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import Misused, Refused
-from mlops_gitops.evidence.verdicts import Report, Verdict
+from mlops_gitops.errors import Failure, Misused, Refused
+from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.documents import Document
 from mlops_gitops.manifests.model import Model
@@ -144,9 +144,11 @@ def judge(candidate: Candidate, against: Iterable[Release], world: World) -> tup
     )
     for champion in against:
         world.progress(f"comparing with {champion.version}, which runs now")
-        path = artifacts.fetch(
-            champion, cache=session.cache(world) / "artifacts", registry=session.registry(world), folder=folder
-        )
+        try:
+            path = fetched(champion, world, folder=folder)
+        except (Refused, Misused) as gone:
+            reports.append(_unanswered(champion, gone, candidate))
+            continue
         theirs = Artifact(path, champion.artifact.format, champion.artifact.digest)
         inputs = tuple(one.name for one in champion.interface.inputs)
         reports.append(
@@ -161,6 +163,38 @@ def judge(candidate: Candidate, against: Iterable[Release], world: World) -> tup
             )
         )
     return tuple(reports)
+
+
+def fetched(about: Release, world: World, *, folder: Path) -> Path:
+    """The artifact of a release, compared with its digest and scanned before anybody loads it.
+
+    Raises ``Refused`` where it is no longer what was released or does not pass the scan, ``Misused`` where it cannot be
+    had, ``WorldFailed`` where trying again can help.
+    """
+    cache, registry = session.cache(world) / "artifacts", session.registry(world)
+    path = artifacts.fetch(about, cache=cache, registry=registry, folder=folder)
+    scanned = scan(path, format=about.artifact.format)
+    if scanned.verdict is not Verdict.PASS:
+        raise Refused(
+            f"the artifact of {about.version} does not pass the scan: {scanned.summary}",
+            hint="promote a release whose files hold no code",
+            code="scan",
+        )
+    return path
+
+
+def _unanswered(champion: Release, why: Failure, candidate: Candidate) -> Report:
+    """The comparison with a champion that is gone: nobody is shown to be better, and a person has to look."""
+    check = Check(
+        "comparison.champion",
+        champion.version,
+        Verdict.INCONCLUSIVE,
+        f"{champion.version}, which runs now, cannot be compared with: {why.message}",
+        location=candidate.document.location(("spec", "artifact")),
+        fix=why.hint,
+    )
+    summary = f"{candidate.model.name} {candidate.model.version}: not compared"
+    return Report("comparison", (check,), summary, champion=champion.id)
 
 
 def artifact_path(model: Model, folder: Path) -> Path:

@@ -6,9 +6,10 @@ import argparse
 import json
 from collections.abc import Sequence
 
+from mlops_gitops.adapters import artifacts
 from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
-from mlops_gitops.cli.candidate import champions, judge, open_candidate
+from mlops_gitops.cli.candidate import artifact_path, champions, judge, open_candidate
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, NotYet, Refused
 from mlops_gitops.evidence.verdicts import Report, Verdict, combined
@@ -47,6 +48,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         renew=arguments.renew,
         now=world.now,
     )
+    if signer is not None:
+        source = artifact_path(found.model, found.folder)
+        artifacts.keep(settled.result, source, cache=session.cache(world) / "artifacts")
     _print(settled, reports, arguments, world)
     verdict = combined(one.verdict for one in reports)
     return {Verdict.PASS: EXIT_DONE, Verdict.FAIL: Refused.exit_code, Verdict.INCONCLUSIVE: NotYet.exit_code}[verdict]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mlops_gitops.canonical import JSON, sha256
+from mlops_gitops.errors import Refused
 from mlops_gitops.evidence import envelope, statements
 from mlops_gitops.evidence.admission import Evidence, file_name
 from mlops_gitops.evidence.personal import word
@@ -222,10 +223,22 @@ def release(
 
 
 def _placed(build: Callable[[str | None], Release], snapshot: Snapshot) -> Release:
-    """The release at the end of its model's line, or the one in it that has the same content."""
+    """The release at the end of its model's line, or the one in it that has the same content.
+
+    Raises ``Refused`` where another content has the version already: a version means one thing for ever.
+    """
     made = build(None)
     line = snapshot.line(made.name)
     for one in line:
         if build(one.supersedes).id == one.id:
             return one
+    for one in line:
+        if one.version == made.version:
+            raise Refused(
+                f"{made.name} {made.version} was released before, as {one.id[:12]}, with another content "
+                f"(from commit {one.source.revision[:12]}, artifact {one.artifact.digest[:12]})",
+                hint="raise metadata.version in model.yaml; or, to judge that release again, check out its commit and "
+                "put its artifact in place",
+                code="version-taken",
+            )
     return build(line[-1].id) if line else made
