@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from mlops_gitops.adapters.git import Repository
 from mlops_gitops.cli.main import main
 from mlops_gitops.cli.world import World
 from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.manifests.rendering import render
 from mlops_gitops.promotion import layout
 from mlops_gitops.promotion.store import Files
 from mlops_gitops.promotion.transaction import Proposal, settle
@@ -60,6 +62,20 @@ def test_a_waiver_that_was_lifted_can_be_written_again(shell_of: Callable[[Estat
     assert shell(*wanted, key="grace") == 0
     assert "written" in shell.out
     assert shell("promote", MODEL, "--to", "staging") == 0
+
+
+def test_an_environment_that_the_key_may_not_sign_for_does_not_stop_the_others(
+    shell_of: Callable[[Estate], Shell],
+) -> None:
+    policies = {name: estate.environment(name, promotion="automatic") for name in ("dev", "live")}
+    trust: Any = estate.trust()
+    trust["spec"]["signers"][0]["signs"][1]["environments"] = ["dev"]
+    shell = shell_of(Estate.new(policies).with_release(FIRST).with_files({layout.TRUST: render(trust)}))
+    told = shell.json("promote", "--all")
+    assert {one["environment"]: one["outcome"] for one in told["promotions"]} == {"dev": "move", "live": "failed"}
+    assert shell("promote", "--all") == 1
+    assert "ci may not sign promotion for live" in shell.out
+    assert shell("verify") == 0
 
 
 NAMES = (b"\xff.json", b"a\x1b[2Jb", b"a\n::error::b", b"\x01")

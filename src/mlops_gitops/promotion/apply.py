@@ -56,7 +56,7 @@ def promote(
     """Move every wish that may move, in one commit and one push.
 
     ``wishes`` are asked for again whenever the repository has moved.  Without a ``signer`` nothing is written: the
-    result is the plan.
+    result is the plan.  Of several wishes, one that this key may not sign for does not stop the others.
     """
 
     def propose(tree: Tree) -> Proposal[tuple[Answered, ...]]:
@@ -65,10 +65,9 @@ def promote(
         answered = tuple(_answer(snapshot, wish, now=moment) for wish in wishes(snapshot))
         if signer is None:
             return Proposal(answered, {})
+        answered = tuple(_signable(one, snapshot.trust, signer.keyid, alone=len(answered) == 1) for one in answered)
         moving = [one.decision for one in answered if one.decision is not None and one.decision.outcome is Outcome.MOVE]
         written = {id(decision): move(decision, tree=tree, now=moment, reason="") for decision in moving}
-        for decision in moving:
-            refuse_unless_trusted(snapshot.trust, signer.keyid, "promotion", decision.environment)
         files = {path: data for receipt in written.values() for path, data in _files(receipt, snapshot, signer).items()}
         done = tuple(Answered(one.wish, one.decision, written.get(id(one.decision)), one.failure) for one in answered)
         return Proposal(done, files, _message([written[id(one)] for one in moving], snapshot))
@@ -163,6 +162,19 @@ def _answer(snapshot: Snapshot, wish: Wish, *, now: datetime) -> Answered:
     except Failure as failure:
         return Answered(wish, None, None, failure)
     return Answered(wish, plan.decide(case, now=now), None)
+
+
+def _signable(one: Answered, trust: Trust, keyid: str, *, alone: bool) -> Answered:
+    """The answer, if the key may sign for what it moves; else why not.  Raises ``Refused`` for a wish that is alone."""
+    if one.decision is None or one.decision.outcome is not Outcome.MOVE:
+        return one
+    try:
+        refuse_unless_trusted(trust, keyid, "promotion", one.decision.environment)
+    except Refused as refused:
+        if alone:
+            raise
+        return Answered(one.wish, None, None, refused)
+    return one
 
 
 def _files(receipt: Receipt, snapshot: Snapshot, signer: envelope.Signer) -> dict[str, bytes]:
