@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import outputs
+
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("actions", "src", "schemas", "pyproject.toml", "uv.lock", "README.md", "LICENSE")
 ACT = Path(sys.executable).parent / "act"
@@ -54,7 +56,10 @@ class Ran:
         """The JSON file that an output names, as the last step kept it."""
         name = Path(self.outputs(step)[output]).name
         assert name, f"the step {step} left no {output}"
-        return json.loads((self.collected / name).read_text(encoding="utf-8"))
+        found = json.loads((self.collected / name).read_text(encoding="utf-8"))
+        if output == "report-path":
+            outputs.check("error" if set(found) == {"error"} else step, found)
+        return found
 
 
 def stage(folder: Path) -> Path:

@@ -100,6 +100,14 @@ def test_every_verb_prints_what_its_schema_says(shell: Shell, monkeypatch: pytes
     assert own == set(VERBS)
 
 
+def test_a_waiver_has_its_control_again_after_it_was_lifted(shell: Shell) -> None:
+    words = ("waive", MODEL, "--in", "prod", "--release", "1.0.0", "--gate", "scan", "--reason", "x", "--until", UNTIL)
+    told = shell.json("control", *words, key="grace")
+    assert shell.json("control", "lift", told["control"], MODEL, "--in", "prod")["result"] == "lifted"
+    assert shell.json("control", *words, key="grace")["result"] == "written"
+    assert shell.json("control", *words, key="grace")["result"] == "nothing-to-do"
+
+
 def trained(shell: Shell) -> None:
     """A model repository with one model, trained, and a file that does not pass ``validate``."""
     assert shell("init", "model", "tumours") == 0

@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             "result": word if settled.commit else "nothing-to-do",
             "model": arguments.model,
             "environment": arguments.environment,
-            "control": settled.result or None,
+            "control": settled.result,
             "commit": settled.commit,
         }
         world.print(json.dumps(document, indent=2))
