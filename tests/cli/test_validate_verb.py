@@ -51,6 +51,13 @@ def test_warnings_fail_only_when_asked(started: Path) -> None:
     assert said(started, "validate", "--strict")[0] == 1
 
 
+@pytest.mark.parametrize("role", ["[]", "{}", "[training]"])
+def test_a_list_where_a_word_belongs_is_a_finding_and_no_bug(started: Path, role: str) -> None:
+    model = started / "models/delays/model.yaml"
+    model.write_text(model.read_text().replace("role: test", f"role: {role}"))
+    assert said(started, "validate")[0] == 1
+
+
 @pytest.mark.parametrize("words", [["nowhere"], ["models", "nowhere"]])
 def test_a_path_that_is_not_there_is_wrong_usage(started: Path, words: list[str]) -> None:
     assert said(started, "validate", *words)[0] == 2
