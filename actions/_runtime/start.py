@@ -37,13 +37,13 @@ def key(lock: bytes, wanted: tuple[str, ...]) -> str:
 
 
 def cache(environ: Mapping[str, str]) -> Path:
-    """The first folder of the runner that can be written."""
+    """The first folder of the runner that can be written and is ours: what lies in it is run with the secrets."""
     named = [environ.get("RUNNER_TOOL_CACHE"), environ.get("RUNNER_TEMP"), tempfile.gettempdir()]
     for name in filter(None, named):
         folder = Path(name) / "mlops-gitops"
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
-            if os.access(folder, os.W_OK):
+            if os.access(folder, os.W_OK) and folder.stat().st_uid == os.geteuid():
                 return folder
     raise provision.Unable("no folder of this runner can be written", hint="set RUNNER_TOOL_CACHE or RUNNER_TEMP")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import ModuleType
 
@@ -32,3 +33,16 @@ def test_the_first_folder_that_can_be_written_is_the_cache(start: ModuleType, tm
     environ = {"RUNNER_TOOL_CACHE": str(blocked), "RUNNER_TEMP": str(tmp_path / "temp")}
     assert start.cache(environ) == tmp_path / "temp" / "mlops-gitops"
     assert start.cache({**environ, "RUNNER_TOOL_CACHE": str(tmp_path / "tools")}) == tmp_path / "tools" / "mlops-gitops"
+
+
+def test_a_cache_that_somebody_else_made_is_passed_over(
+    start: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder in a place that everybody may write to could have been filled by anybody before us."""
+    environ = {"RUNNER_TOOL_CACHE": str(tmp_path / "tools"), "RUNNER_TEMP": str(tmp_path / "temp")}
+    monkeypatch.setattr(start.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert start.cache(environ) == tmp_path / "tools" / "mlops-gitops"
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+    with pytest.raises(start.provision.Unable):
+        start.cache(environ)
