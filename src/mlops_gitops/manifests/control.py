@@ -41,10 +41,6 @@ class Control:
             evidence=value.get("evidence"),
         )
 
-    def holds(self, now: datetime) -> bool:
-        """Whether it is in force at ``now``."""
-        return self.since <= now and (self.until is None or now < self.until)
-
     def document(self) -> dict[str, JSON]:
         """The entry as the file keeps it; what is absent is left out."""
         fields: dict[str, JSON] = {
