@@ -15,7 +15,8 @@ from mlops_gitops.evidence.admission import Evidence
 from mlops_gitops.evidence.gates import SKEW, Answer, Case, Waiver, judge
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.manifests.environment import ApprovalsGate, EvidenceGate, Group
+from mlops_gitops.manifests.environment import ApprovalsGate, Demand, EvidenceGate, Group
+from mlops_gitops.manifests.model import Threshold
 from mlops_gitops.manifests.reading import read
 from mlops_gitops.manifests.rendering import render
 from mlops_gitops.manifests.trust import Grant, Signer, Trust
@@ -133,6 +134,49 @@ def test_a_piece_that_supersedes_another_replaces_it() -> None:
     assert judge(TESTS, case(failed, again)).answer is Answer.PASS
     by_nobody = piece(judged(supersedes=(failed.digest,)), by="grace", number=3)
     assert judge(TESTS, case(failed, by_nobody)).answer is Answer.FAIL
+
+
+DEMANDS = EvidenceGate(
+    "model-tests", metrics=(Demand("roc_auc", Threshold(min=0.75)), Demand("log_loss", Threshold(max=0.5)))
+)
+
+
+def numbers(**values: object) -> Claim:
+    checks = [
+        {"id": "model.metric", "subject": name, "verdict": "pass", "observed": value} for name, value in values.items()
+    ]
+    return judged(details={"checks": checks})
+
+
+@pytest.mark.parametrize(
+    ("claim", "answer", "words"),
+    [
+        (numbers(roc_auc=0.75, log_loss=0.5), Answer.PASS, "model-tests said so"),
+        (numbers(roc_auc=0.734, log_loss=0.4), Answer.FAIL, "roc_auc is 0.734; prod demands at least 0.75"),
+        (numbers(roc_auc=0.8, log_loss=0.51), Answer.FAIL, "log_loss is 0.510; prod demands at most 0.5"),
+        (numbers(roc_auc=0.8), Answer.PENDING, "log_loss, which was not measured"),
+        (judged(), Answer.PENDING, "roc_auc, which was not measured"),
+        (numbers(roc_auc="0.9", log_loss=0.1), Answer.FAIL, "roc_auc is nan"),
+        (numbers(roc_auc=None, log_loss=0.1), Answer.FAIL, "roc_auc is nan"),
+        (judged(details={"checks": [1, None, {"id": "model.metric"}]}), Answer.PENDING, "not measured"),
+        (judged(details={"checks": 7}), Answer.PENDING, "not measured"),
+    ],
+)
+def test_what_the_environment_demands_of_the_numbers(claim: Claim, answer: Answer, words: str) -> None:
+    """The manifest passed its own thresholds each time; a model repository cannot lower these."""
+    found = judge(DEMANDS, case(piece(claim)))
+    assert (found.answer, words in found.reason) == (answer, True), found.reason
+
+
+def test_every_piece_must_meet_the_demands() -> None:
+    both = (piece(numbers(roc_auc=0.9, log_loss=0.1), number=1), piece(numbers(roc_auc=0.7, log_loss=0.1), number=2))
+    assert judge(DEMANDS, case(*both)).answer is Answer.FAIL
+    assert judge(DEMANDS, case(*reversed(both))).answer is Answer.FAIL
+
+
+def test_a_release_that_failed_its_own_tests_is_not_asked_for_numbers() -> None:
+    failed = piece(replace(numbers(roc_auc=0.9, log_loss=0.1), verdict=Verdict.FAIL))
+    assert judge(DEMANDS, case(failed)).reason == "model-tests said so"
 
 
 def test_two_people_of_whom_one_in_the_group() -> None:

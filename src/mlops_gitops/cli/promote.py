@@ -118,8 +118,10 @@ def _print(
 def _result(answered: list[Answered]) -> str:
     if any(one.receipt is not None for one in answered):
         return "promoted"
-    if any(one.failure is not None for one in answered):
+    if any(one.failure is not None and not _expected(one) for one in answered):
         return "failed"
+    if any(one.failure is not None for one in answered):
+        return report.RESULTS[Outcome.PENDING]
     for outcome in (Outcome.REFUSED, Outcome.PENDING, Outcome.MOVE):
         if any(_is(one, {outcome}) for one in answered):
             return report.RESULTS[outcome]

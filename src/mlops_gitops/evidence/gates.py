@@ -19,8 +19,10 @@ from enum import Enum
 
 from mlops_gitops import times
 from mlops_gitops.evidence.admission import Evidence, may_sign
+from mlops_gitops.evidence.statements import measured
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.environment import ApprovalsGate, EvidenceGate
+from mlops_gitops.manifests.model import Threshold
 from mlops_gitops.manifests.trust import Signer, Trust
 
 SKEW = timedelta(minutes=5)
@@ -122,11 +124,35 @@ def _evidence(gate: EvidenceGate, case: Case) -> Judgement:
     summary = valid[-1].claim.summary
     match said.pop():
         case Verdict.PASS:
-            return Judgement(name, Answer.PASS, summary, digests)
+            return _short_of(gate, valid, case) or Judgement(name, Answer.PASS, summary, digests)
         case Verdict.FAIL:
             return Judgement(name, Answer.FAIL, summary, digests)
         case Verdict.INCONCLUSIVE:
             return Judgement(name, Answer.PENDING, f"inconclusive, a person has to look: {summary}", digests)
+
+
+def _short_of(gate: EvidenceGate, valid: Sequence[Evidence], case: Case) -> Judgement | None:
+    """Where the numbers in passing evidence miss what the environment demands of them, or ``None``.
+
+    Thresholds of the manifest are the team's; these are the environment's, and every piece of evidence must meet them.
+    """
+    digests = tuple(one.digest for one in valid)
+    for demand in gate.metrics:
+        for one in valid:
+            found = measured(one.claim, demand.metric)
+            if not found:
+                words = f"{case.environment} demands {demand.metric}, which was not measured"
+                return Judgement(gate.evidence, Answer.PENDING, words, digests)
+            for value in found:
+                if not demand.threshold.allows(value):
+                    words = f"{demand.metric} is {value:.3f}; {case.environment} demands {_bounds(demand.threshold)}"
+                    return Judgement(gate.evidence, Answer.FAIL, words, digests)
+    return None
+
+
+def _bounds(threshold: Threshold) -> str:
+    sides = (("at least", threshold.min), ("at most", threshold.max))
+    return " and ".join(f"{words} {limit:g}" for words, limit in sides if limit is not None)
 
 
 def _standing(case: Case, kind: str, *, max_age: timedelta | None) -> tuple[Evidence, ...]:

@@ -8,6 +8,7 @@ claim sits beside theirs under an extension key, as the in-toto rules allow.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,6 +36,8 @@ TEST_KINDS = (
 )
 KINDS = ("provenance", *TEST_KINDS, "approval", "waiver")
 
+METRIC_CHECK = "model.metric"
+"""The id of the checks that hold a metric of the whole model against its threshold."""
 _TOLD = 3
 _RESULTS = {Verdict.PASS: "PASSED", Verdict.FAIL: "FAILED", Verdict.INCONCLUSIVE: "WARNED"}
 
@@ -143,6 +146,17 @@ def claim_of(document: Any) -> Claim:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it lacks or misuses the field {error}") from error
+
+
+def measured(claim: Claim, metric: str) -> tuple[float, ...]:
+    """The values of a metric in the checks of a claim; one that is no number counts as not a number."""
+    checks = claim.details.get("checks") if isinstance(claim.details, Mapping) else None
+    found = []
+    for check in checks if isinstance(checks, list) else ():
+        if isinstance(check, Mapping) and (check.get("id"), check.get("subject")) == (METRIC_CHECK, metric):
+            value = check.get("observed")
+            found.append(float(value) if isinstance(value, int | float) else math.nan)
+    return tuple(found)
 
 
 def _predicate_type(kind: str) -> str:

@@ -8,16 +8,25 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mlops_gitops import canonical
-from mlops_gitops.manifests.model import Person
+from mlops_gitops.manifests.model import Person, Threshold
 from mlops_gitops.times import parse_duration, parse_instant
 
 
 @dataclass(frozen=True, slots=True)
+class Demand:
+    """A number that the environment demands, whatever the manifest demands."""
+
+    metric: str
+    threshold: Threshold
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceGate:
-    """Signed evidence of one kind must pass; older than ``max_age`` it does not count."""
+    """Signed evidence of one kind must pass, with numbers that meet ``metrics``; older than ``max_age`` it is void."""
 
     evidence: str
     max_age: timedelta | None = None
+    metrics: tuple[Demand, ...] = ()
 
     @property
     def name(self) -> str:
@@ -120,7 +129,10 @@ class Environment:
 
 def _gate(value: Mapping[str, Any]) -> Gate:
     if "evidence" in value:
-        return EvidenceGate(value["evidence"], _duration(value.get("maxAge")))
+        demands = tuple(
+            Demand(one["name"], Threshold(one.get("min"), one.get("max"))) for one in value.get("metrics", ())
+        )
+        return EvidenceGate(value["evidence"], _duration(value.get("maxAge")), demands)
     approvals = value["approvals"]
     groups = tuple(Group(one["name"], int(one["min"])) for one in approvals.get("groups", ()))
     return ApprovalsGate(int(approvals["quorum"]), groups, _duration(approvals.get("maxAge")))
