@@ -20,8 +20,13 @@ class KnownTree(MemoryTree):
 
     store: MemoryStore | None = None
 
-    def at(self, commit: str) -> Tree | None:
-        return self.store.trees.get(commit) if self.store else None
+    def before(self, path: str) -> Tree | None:
+        if self.store is None:
+            return None
+        parent: str | None = self.commit
+        while parent and path in self.store.trees[parent].files:
+            parent = self.store.parents[parent][0]
+        return self.store.trees[parent] if parent else None
 
 
 @dataclass

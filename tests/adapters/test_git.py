@@ -11,7 +11,8 @@ import pytest
 
 import estate
 from estate import MODEL, NOW, Estate
-from mlops_gitops.adapters.git import Repository, masked
+from mlops_gitops.adapters.git import Repository
+from mlops_gitops.adapters.git_process import masked
 from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.promotion import apply
 from mlops_gitops.promotion.apply import Wish
@@ -139,3 +140,30 @@ def test_a_shallow_clone_is_told_apart(bare: Path, tmp_path: Path) -> None:
     with pytest.raises(WorldFailed) as caught:
         repository.fetch()
     assert caught.value.code == "git-shallow"
+
+
+def test_what_was_before_a_file_is_told_also_for_a_file_that_a_merge_brought(tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+
+    def commit(name: str) -> str:
+        (folder / name).write_text(name)
+        estate.git("add", "--all", cwd=folder)
+        estate.git("commit", "--quiet", "--message", name, cwd=folder)
+        return estate.git("rev-parse", "HEAD", cwd=folder)
+
+    estate.git("init", "--quiet", "--initial-branch=main", cwd=folder)
+    first = commit("first")
+    estate.git("checkout", "--quiet", "-b", "side", cwd=folder)
+    commit("beside")
+    estate.git("checkout", "--quiet", "main", cwd=folder)
+    second = commit("second")
+    estate.git("merge", "--quiet", "--no-edit", "side", cwd=folder)
+    tree = Repository(str(folder), branch="main", cache=tmp_path / "cache", environ=os.environ).fetch()
+    found = {name: tree.before(name) for name in ("first", "second", "beside", "never")}
+    assert {name: one.commit if one else None for name, one in found.items()} == {
+        "first": None,
+        "second": first,
+        "beside": second,
+        "never": None,
+    }

@@ -14,7 +14,9 @@ import pytest
 import estate
 from estate import MODEL, NOW, Estate
 from mlops_gitops.adapters import git
-from mlops_gitops.adapters.git import LARGEST, Repository, cache_folder, masked
+from mlops_gitops.adapters.git import Repository, cache_folder
+from mlops_gitops.adapters.git_objects import LARGEST
+from mlops_gitops.adapters.git_process import masked
 from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.promotion import apply, layout
 from mlops_gitops.promotion.apply import Wish

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import estate
 from estate import MODEL, Estate
 from mlops_gitops.adapters.git import Repository
+from mlops_gitops.errors import Refused
 from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.gates import Answer
 from mlops_gitops.manifests.rendering import render
@@ -150,3 +151,33 @@ def test_a_key_that_was_retired_does_not_make_the_past_unreadable(site: Site, tm
     machine = new["spec"]["signers"][0]  # type: ignore[index]
     machine["keys"] = [estate.public("ci-of-next-year")]
     assert rewritten(site, tmp_path, {layout.TRUST: render(new)}) == set()
+
+
+def test_a_retired_key_moves_nothing_more_whatever_base_it_claims(site: Site, tmp_path: Path) -> None:
+    """The old key of ci was retired.  Its thief claims to have decided on a commit at which it still counted."""
+    copy = tmp_path / "retired.git"
+    estate.git("clone", "--quiet", "--bare", str(site.bare), str(copy), cwd=tmp_path)
+    repository = Repository(str(copy), branch="main", cache=tmp_path / "cache", environ=os.environ)
+    old = repository.fetch()
+    new = estate.trust()
+    new["spec"]["signers"][0]["keys"] = [estate.public("ci-of-next-year")]  # type: ignore[index]
+    settle(repository, lambda _: Proposal(None, {layout.TRUST: render(new)}, "Rotate\n"), now=site.now)
+    assert Snapshot(repository.fetch()).slot("prod", MODEL).current, "what the old key moved stays"
+
+    def forge(tree: Tree) -> Proposal[None]:
+        snapshot = Snapshot(tree)
+        first, second = snapshot.line(MODEL)
+        case = plan.situation(snapshot, model=MODEL, environment="dev", release=first.id)
+        decision = replace(plan.decide(case, now=site.now()), outcome=Outcome.MOVE)
+        receipt = apply.move(decision, tree=old, now=site.now().replace(microsecond=0), reason="")
+        files = {
+            layout.pointer("dev", MODEL): pointer.render(first),
+            receipt.path: envelope.seal(receipts.statement(receipt), estate.signer("ci")),
+        }
+        assert snapshot.slot("dev", MODEL).current == second.id
+        return Proposal(None, files, "Promote\n")
+
+    settle(repository, forge, now=site.now)
+    with pytest.raises(Refused, match="nobody who may promote"):
+        Snapshot(repository.fetch()).slot("dev", MODEL)
+    assert {"receipt-base", "receipt-signature"} & {one.id for one in verify(repository, repository.fetch()).problems}

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mlops_gitops import canonical
-from mlops_gitops.adapters.git import masked
+from mlops_gitops.adapters.git_process import masked
 from mlops_gitops.errors import Misused, Refused, WorldFailed
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.packaging import digests

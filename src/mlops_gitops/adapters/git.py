@@ -4,8 +4,6 @@ What this room promises:
 
 * **No work tree, ever.**  Reading goes through one ``cat-file --batch``, writing through one ``fast-import``, into a
   bare repository in a cache folder that several processes may share, and that only this user may write.
-* **What is missing is told from what is damaged.**  A file that the commit lists and the cache cannot give is a
-  failure, never an absent file: a hold that cannot be read must not read as no hold.
 * **A push is conditional** on the commit that was planned on.  When it fails, the remote tip is read again and decides;
   what git printed is shown to people and never interpreted.
 * Any remote that git can reach: a path, ``file://``, ``http(s)://``, ``ssh``.  Credentials are git's own; none is
@@ -23,30 +21,18 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO
 
 from mlops_gitops import times
+from mlops_gitops.adapters.git_objects import GitTree, Objects
+from mlops_gitops.adapters.git_process import LOCAL_SECONDS, NETWORK_SECONDS, masked, run_git
 from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.promotion.store import Change, Files
 
-NETWORK_SECONDS = 300
-LOCAL_SECONDS = 60
-_SAFE = (
-    "-c", "core.hooksPath=/dev/null",
-    "-c", "protocol.ext.allow=never",
-    "-c", "fetch.fsckObjects=true",
-    "-c", "gc.auto=0",
-    "-c", "maintenance.auto=false",
-    "-c", "log.showSignature=false",
-)  # fmt: skip
 _LOCATING = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE"),
     *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_PREFIX"),
@@ -56,15 +42,6 @@ _LOCATING = (
 _PARTS = ("HEAD", "config", "objects", "refs")
 """What git wants to see in a folder before it takes it for a repository."""
 _PLAIN = (b"100644", b"100755", b"000000")
-_SUBMODULE = b"160000"
-LARGEST = 16 * 1024 * 1024
-"""No document of ours comes near this many bytes; of a larger file only the beginning is read, which is none."""
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-
-
-def masked(text: str) -> str:
-    """``text`` with the user part of every URL hidden, so that a token never reaches a log."""
-    return re.sub(r"(\w://)[^/\s]+@", r"\1***@", text)
 
 
 class Repository:
@@ -90,7 +67,7 @@ class Repository:
             "GIT_DIR": str(self._folder),
             "LC_ALL": "C",
         }
-        self._objects = _Objects(self._environ)
+        self._objects = Objects(self._environ)
 
     def fetch(self) -> GitTree:
         """The newest commit of the branch, as the remote has it now.  Raises ``WorldFailed``."""
@@ -115,7 +92,7 @@ class Repository:
 
     def tree(self, commit: str) -> GitTree:
         """One commit that has been fetched."""
-        return GitTree(commit=commit, _objects=self._objects)
+        return GitTree(commit, self._objects, self._birth)
 
     def commit(self, base: str, files: Files, *, message: str, when: datetime) -> str:
         """A new commit on top of ``base``, in one ``fast-import``; nobody sees it before it is pushed."""
@@ -178,6 +155,15 @@ class Repository:
                 code="no-such-time",
             )
         return self.tree(commit)
+
+    def _birth(self, tip: str, path: str) -> str | None:
+        """The first parent of the commit in which ``path`` appeared on the first-parent line to ``tip``."""
+        told = self._text(
+            "log", "--first-parent", "--diff-merges=first-parent", "--no-patch", "--no-renames", "--diff-filter=A",
+            "--format=%P", tip, "--", path,
+        )  # fmt: skip
+        parents = told.splitlines()[-1].split() if told else []
+        return parents[0] if parents else None
 
     def close(self) -> None:
         """End the helper process; the repository can still be used, and starts another."""
@@ -245,155 +231,6 @@ def _said(done: subprocess.CompletedProcess[bytes]) -> str:
     return masked(done.stderr.decode(errors="replace").strip()) or "nothing"
 
 
-def run_git(
-    arguments: Sequence[str],
-    *,
-    environ: Mapping[str, str],
-    stdin: bytes | None = None,
-    seconds: int = LOCAL_SECONDS,
-    check: bool = True,
-) -> subprocess.CompletedProcess[bytes]:
-    """One git command without a shell, hooks or questions.  Raises ``WorldFailed`` where it cannot run."""
-    try:
-        done = _finished(["git", *_SAFE, *arguments], environ=environ, stdin=stdin, seconds=seconds)
-    except FileNotFoundError as error:
-        raise WorldFailed("git is not installed", hint="apt-get install git", code="git-missing") from error
-    except subprocess.TimeoutExpired as error:
-        raise WorldFailed(
-            f"git {arguments[0]} gave no answer in {seconds} seconds",
-            hint="check the network, then run the command again; nothing was changed",
-            code="git-timeout",
-        ) from error
-    if check and done.returncode != 0:
-        raise WorldFailed(
-            f"git {arguments[0]} failed: {masked(done.stderr.decode(errors='replace').strip())}",
-            hint="if this goes on, remove the cache folder; it is made again",
-            code="git-local",
-        )
-    return done
-
-
-def _finished(
-    argv: Sequence[str], *, environ: Mapping[str, str], stdin: bytes | None, seconds: int
-) -> subprocess.CompletedProcess[bytes]:
-    """Run to the end, in a session of its own: it has no terminal to ask on, and what it started ends with it."""
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        argv,
-        env=dict(environ),
-        stdin=subprocess.DEVNULL if stdin is None else pipe,
-        stdout=pipe,
-        stderr=pipe,
-        start_new_session=True,
-    ) as process:
-        try:
-            out, err = process.communicate(stdin, timeout=seconds)
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            raise
-    return subprocess.CompletedProcess(argv, process.returncode, out, err)
-
-
-@dataclass(frozen=True, slots=True)
-class GitTree:
-    """The files of one commit; fits ``promotion.store.Tree``."""
-
-    commit: str
-    _objects: _Objects
-    _folders: dict[str, dict[str, bytes]] = field(default_factory=dict, compare=False, repr=False)
-
-    def read(self, path: str) -> bytes | None:
-        """The bytes of a file, or ``None`` where there is none.  Raises ``WorldFailed`` where the cache is damaged."""
-        found = self._object(path)
-        return found[1] if found is not None and found[0] == "blob" else None
-
-    def names(self, folder: str) -> tuple[str, ...]:
-        """The names directly inside a folder, sorted.  Raises ``WorldFailed`` where the cache is damaged."""
-        return tuple(sorted(self._entries(folder)))
-
-    def _object(self, path: str) -> tuple[str, bytes] | None:
-        if "\n" in path:  # cannot be asked for, and no document of ours is called so
-            return None
-        found = self._objects.get(f"{self.commit}:{path}")
-        folder, _, name = path.rpartition("/")
-        if found is None and (not path or self._entries(folder).get(name, _SUBMODULE) != _SUBMODULE):
-            raise WorldFailed(
-                f"the cache of the environment repository is damaged: {path or 'the commit'} cannot be read",
-                hint="remove the cache folder (MG_CACHE, else ~/.cache/mlops-gitops); it is made again",
-                code="git-local",
-            )
-        return found
-
-    def _entries(self, folder: str) -> Mapping[str, bytes]:
-        """Names inside a folder, each with its mode; empty where there is no such folder."""
-        if folder not in self._folders:
-            found = self._object(folder)
-            content = found[1] if found is not None and found[0] == "tree" else b""
-            self._folders[folder] = dict(_tree_entries(content, id_bytes=len(self.commit) // 2))
-        return self._folders[folder]
-
-    def at(self, commit: str) -> GitTree | None:
-        """An earlier commit, or ``None`` where it is not known."""
-        known = _COMMIT.fullmatch(commit) is not None and self._objects.get(commit) is not None
-        return GitTree(commit, self._objects) if known else None
-
-
-class _Objects:
-    """One ``git cat-file --batch``, started when first needed and shared by all trees of a repository."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lock = threading.Lock()
-
-    def get(self, name: str) -> tuple[str, bytes] | None:
-        """Type and content of the object with this name, which is one line, or ``None``."""
-        with self._lock:
-            process = self._running()
-            assert process.stdin is not None  # noqa: S101 - opened as a pipe, below
-            assert process.stdout is not None  # noqa: S101
-            try:
-                process.stdin.write(name.encode(errors="surrogateescape") + b"\n")
-                process.stdin.flush()
-                line = process.stdout.readline()
-            except BrokenPipeError:
-                line = b""
-            found = re.fullmatch(rb"[0-9a-f]+ (\w+) (\d+)\n", line)  # anything else is "NAME missing"
-            if found is not None:
-                content = _content(process.stdout, int(found[2]))
-                if content is not None:
-                    return found[1].decode(), content
-            elif line:
-                return None
-            self._process = None
-            raise WorldFailed(
-                "git cat-file ended unexpectedly", hint="run the command again; nothing was changed", code="git-local"
-            )
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
-                ["git", *_SAFE, "cat-file", "--batch"],
-                env=dict(self._environ),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        return self._process
-
-    def close(self) -> None:
-        with self._lock:
-            if self._process is not None:
-                self._process.kill()
-                self._process.communicate()
-                self._process = None
-
-    def __del__(self) -> None:
-        self.close()
-
-
 def _instant(text: str) -> str:
     """A time, checked: git would take any word for one."""
     try:
@@ -404,28 +241,6 @@ def _instant(text: str) -> str:
             hint="name a commit, or a time such as 2026-11-21T12:00:00Z",
             code="no-such-time",
         ) from error
-
-
-def _content(stream: IO[bytes], size: int) -> bytes | None:
-    """The next object of ``cat-file``, at most ``LARGEST`` bytes of it and one more; ``None`` where it breaks off."""
-    content = stream.read(min(size, LARGEST + 1))
-    left = size + 1 - len(content)
-    while left > 0:
-        skipped = len(stream.read(min(left, 1 << 20)))
-        if not skipped:
-            return None
-        left -= skipped
-    return content
-
-
-def _tree_entries(content: bytes, *, id_bytes: int) -> Iterator[tuple[str, bytes]]:
-    """Names and modes in a raw tree object: ``mode SP name NUL id``, repeated."""
-    position = 0
-    while position < len(content):
-        space = content.index(b" ", position)
-        end = content.index(b"\0", space)
-        yield content[space + 1 : end].decode(errors="surrogateescape"), content[position:space]
-        position = end + 1 + id_bytes
 
 
 def _commit_stream(reference: str, base: str, files: Files, *, message: str, when: datetime, who: str) -> bytes:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from mlops_gitops.adapters.git import masked
+from mlops_gitops.adapters.git_process import masked
 from mlops_gitops.errors import Failure, Misused, Refused, WorldFailed
 from mlops_gitops.packaging import derivation
 from mlops_gitops.packaging.derivation import Change, DeleteAlias, DeleteTag, Registered, SetAlias, SetTag

@@ -203,13 +203,14 @@ class Snapshot:
         return Slot(environment, model, last.release if last else None, chain, self._controls(environment.name, model))
 
     def _promoted_by_right(self, filed: Filed) -> bool:
-        """Whether trust lets the signer promote there: trust as it is, or as it was, so that a key can be retired."""
-        then = self.tree.at(filed.receipt.base)
-        for trust in (self.trust, *((Snapshot(then).trust,) if then is not None else ())):
-            signer = signed_by(filed.sealed, trust)
-            if signer is not None and may_sign(signer, "promotion", filed.receipt.environment):
-                return True
-        return False
+        """Whether trust lets the signer promote there, as it is; or as it was when the receipt came.
+
+        So a key can be retired and what it moved stays; and it can move nothing more, whatever a receipt of its says.
+        """
+        if _may_promote(filed, self.trust):
+            return True
+        then = self.tree.before(filed.receipt.path)
+        return then is not None and _may_promote(filed, Snapshot(then).trust)
 
     def _chain(self, environment: str, model: str) -> tuple[Filed, ...]:
         folder = layout.receipts(environment, model)
@@ -247,6 +248,11 @@ class Snapshot:
             else:
                 away.append(judged)
         return tuple(admitted), tuple(away)
+
+
+def _may_promote(filed: Filed, trust: Trust) -> bool:
+    signer = signed_by(filed.sealed, trust)
+    return signer is not None and may_sign(signer, "promotion", filed.receipt.environment)
 
 
 def _broken(path: str, why: str) -> Refused:

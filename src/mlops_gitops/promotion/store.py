@@ -29,8 +29,8 @@ class Tree(Protocol):
     def names(self, folder: str) -> tuple[str, ...]:
         """The names directly inside a folder, sorted; empty where there is no such folder."""
 
-    def at(self, commit: str) -> Tree | None:
-        """An earlier commit, or ``None`` where it is not known."""
+    def before(self, path: str) -> Tree | None:
+        """The commit before the one in which ``path`` appeared, or ``None`` where that is not known."""
 
 
 class Store(Protocol):
@@ -88,6 +88,6 @@ class MemoryTree:
         prefix = f"{folder}/" if folder else ""
         return tuple(sorted({path[len(prefix) :].split("/", 1)[0] for path in self.files if path.startswith(prefix)}))
 
-    def at(self, commit: str) -> Tree | None:
-        """Only this commit is known."""
-        return self if commit == self.commit else None
+    def before(self, path: str) -> Tree | None:  # noqa: ARG002 - it has no past
+        """Nothing: these files have no past."""
+        return None

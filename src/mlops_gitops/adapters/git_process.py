@@ -1,0 +1,79 @@
+"""git as a process: one command at a time, without a shell, hooks, questions or anything left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from mlops_gitops.errors import WorldFailed
+
+NETWORK_SECONDS = 300
+LOCAL_SECONDS = 60
+SAFE = (
+    "-c", "core.hooksPath=/dev/null",
+    "-c", "protocol.ext.allow=never",
+    "-c", "fetch.fsckObjects=true",
+    "-c", "gc.auto=0",
+    "-c", "maintenance.auto=false",
+    "-c", "log.showSignature=false",
+)  # fmt: skip
+"""What every command of ours is told, whatever the user has configured."""
+
+
+def masked(text: str) -> str:
+    """``text`` with the user part of every URL hidden, so that a token never reaches a log."""
+    return re.sub(r"(\w://)[^/\s]+@", r"\1***@", text)
+
+
+def run_git(
+    arguments: Sequence[str],
+    *,
+    environ: Mapping[str, str],
+    stdin: bytes | None = None,
+    seconds: int = LOCAL_SECONDS,
+    check: bool = True,
+) -> subprocess.CompletedProcess[bytes]:
+    """One git command without a shell, hooks or questions.  Raises ``WorldFailed`` where it cannot run."""
+    try:
+        done = _finished(["git", *SAFE, *arguments], environ=environ, stdin=stdin, seconds=seconds)
+    except FileNotFoundError as error:
+        raise WorldFailed("git is not installed", hint="apt-get install git", code="git-missing") from error
+    except subprocess.TimeoutExpired as error:
+        raise WorldFailed(
+            f"git {arguments[0]} gave no answer in {seconds} seconds",
+            hint="check the network, then run the command again; nothing was changed",
+            code="git-timeout",
+        ) from error
+    if check and done.returncode != 0:
+        raise WorldFailed(
+            f"git {arguments[0]} failed: {masked(done.stderr.decode(errors='replace').strip())}",
+            hint="if this goes on, remove the cache folder; it is made again",
+            code="git-local",
+        )
+    return done
+
+
+def _finished(
+    argv: Sequence[str], *, environ: Mapping[str, str], stdin: bytes | None, seconds: int
+) -> subprocess.CompletedProcess[bytes]:
+    """Run to the end, in a session of its own: it has no terminal to ask on, and what it started ends with it."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        argv,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL if stdin is None else pipe,
+        stdout=pipe,
+        stderr=pipe,
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(stdin, timeout=seconds)
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(argv, process.returncode, out, err)
