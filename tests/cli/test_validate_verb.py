@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,11 +38,77 @@ def test_every_problem_of_every_file_in_one_run(started: Path) -> None:
     assert found == [
         ("environments/dev/environment.yaml", "MG002"),
         ("environments/prod/environment.yaml", "MG001"),
-        ("models/delays/model.yaml", "MG102"),
         ("models/delays/model.yaml", "MG012"),
         ("models/delays/model.yaml", "MG101"),
         ("models/delays/model.yaml", "MG503"),
     ]
+
+
+@pytest.mark.parametrize("value", ["manual", "[a]", "{a: b}", "", '"x"', "&a [1]", "|\n    text"])
+def test_an_unknown_key_is_shown_as_the_key_whatever_its_value_is(started: Path, value: str) -> None:
+    policy = started / "environments/dev/environment.yaml"
+    text = policy.read_text()
+    wrong = re.sub(r"^  promotion:.*$", lambda _: f"  promotoin: {value}", text, flags=re.MULTILINE)
+    policy.write_text(wrong)
+    line = next(number for number, one in enumerate(wrong.splitlines(), 1) if one.startswith("  promotoin:"))
+    code, out, _ = said(started, "validate", "environments/dev")
+    assert code == 1
+    assert f"environments/dev/environment.yaml:{line}:3: error MG101" in out
+    shown = out.splitlines()
+    marked, mark = shown[1], shown[2]
+    assert marked[mark.index("^") : mark.rindex("^") + 1] == "promotoin"
+    annotation = said(started, "validate", "environments/dev", "--format", "github")[1]
+    assert f"line={line},col=3,endColumn=12,title=MG101" in annotation
+    sarif = json.loads(said(started, "validate", "environments/dev", "--format", "sarif")[1])
+    (found,) = (one for one in sarif["runs"][0]["results"] if one["ruleId"] == "MG101")
+    region = found["locations"][0]["physicalLocation"]["region"]
+    assert region == {"startLine": line, "startColumn": 3, "endLine": line, "endColumn": 12}
+
+
+def test_an_unknown_key_in_a_list_of_mappings_is_shown_as_the_key(started: Path) -> None:
+    model = started / "models/delays/model.yaml"
+    model.write_text(model.read_text().replace("mediaType: text/csv", "mediaTpye: text/csv", 1))
+    _, out, _ = said(started, "validate", "models", "--format", "json")
+    (found,) = json.loads(out)["findings"]
+    line = model.read_text().splitlines()[found["line"] - 1]
+    assert line[found["column"] - 1 : found["endColumn"] - 1] == "mediaTpye"
+
+
+def test_a_misspelt_key_is_one_finding_and_not_a_missing_one_too(started: Path) -> None:
+    policy = started / "environments/dev/environment.yaml"
+    policy.write_text(policy.read_text().replace("promotion:", "promotoin:").replace("kind: Environment\n", ""))
+    found = json.loads(said(started, "validate", "environments", "--format", "json")[1])["findings"]
+    assert [(one["rule"], one["message"]) for one in found] == [
+        ("MG102", "the key `kind` is missing"),
+        ("MG101", "there is no key `promotoin` here; did you mean `promotion`?"),
+    ]
+
+
+def test_a_whole_number_is_suggested_where_rows_are_counted(started: Path) -> None:
+    model = started / "models/delays/model.yaml"
+    model.write_text(model.read_text().replace("rows: {min: 50}", "rows: {min: many}"))
+    (found,) = json.loads(said(started, "validate", "models", "--format", "json")[1])["findings"]
+    assert (found["rule"], found["fix"]) == ("MG103", "write a whole number such as 1000")
+
+
+def test_one_is_not_many(started: Path) -> None:
+    model = started / "models/delays/model.yaml"
+    model.write_text(model.read_text().replace("name: Ada Example", 'name: ""'))
+    found = json.loads(said(started, "validate", "models", "--format", "json")[1])["findings"]
+    (found,) = (one for one in found if one["rule"] == "MG107")
+    assert found["message"].endswith("has 0 characters; it must have at least 1 character")
+
+
+def test_a_kind_that_does_not_exist_is_said_once(started: Path) -> None:
+    key = json.loads(said(started, "init", "key", "ci", "--directory", "keys", "--format", "json")[1])["key"]
+    signs = [{"kinds": ["data-tests", "model-tests"], "environments": ["*"]}]
+    signer = {"name": "ci", "type": "machine", "keys": [key], "signs": signs}
+    trust = {"apiVersion": "mlops-gitops/v1", "kind": "Trust", "spec": {"signers": [signer]}}
+    (started / "trust/signers.yaml").write_text(json.dumps(trust))
+    policy = started / "environments/dev/environment.yaml"
+    policy.write_text(policy.read_text().replace("evidence: data-tests", "evidence: data-test"))
+    words = ("validate", "trust", "environments/dev", "--format", "json")
+    assert [one["rule"] for one in json.loads(said(started, *words)[1])["findings"]] == ["MG104"]
 
 
 def test_warnings_fail_only_when_asked(started: Path) -> None:
@@ -66,7 +133,7 @@ def test_a_path_that_is_not_there_is_wrong_usage(started: Path, words: list[str]
 def test_nothing_to_validate_is_wrong_usage(tmp_path: Path) -> None:
     code, _, err = said(tmp_path, "validate")
     assert code == 2
-    assert "mlops-gitops init" in err
+    assert "run it in a folder with models/ or environments/, name a path, or start with `mlops-gitops init`" in err
 
 
 @pytest.mark.parametrize("form", ["text", "json", "github", "sarif", "markdown"])

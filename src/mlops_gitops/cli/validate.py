@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     if not files:
         raise Misused(
             "there is nothing to validate here",
-            hint=f"run it where {', '.join(checking.DEFAULTS[:2])} are, name a path, or start with `mlops-gitops init`",
+            hint="run it in a folder with models/ or environments/, name a path, or start with `mlops-gitops init`",
             code="nothing-to-validate",
         )
     result = Result(tuple(checking.check(files, cwd=cwd)), len(files))

@@ -68,7 +68,7 @@ def check(files: Sequence[Target], *, cwd: str) -> list[Finding]:
     facts = [outcome.fact for outcome in outcomes if outcome.fact is not None]
     found = {target.path: target.file for target in files}
     for path, problem in repository.check(facts):
-        findings.append(_located(problem, load(path, read(found[path]))))
+        findings.append(load(path, read(found[path])).finding(problem))
     return sorted(set(findings), key=lambda one: (one.location, one.order))
 
 
@@ -90,19 +90,19 @@ def check_file(target: Target, *, root: str) -> Outcome:
         return Outcome(findings, None)
     kind, problem = _kind(document, target.file)
     if problem is not None:
-        findings.append(_located(problem, document))
+        findings.append(document.finding(problem))
     if kind is None:
         return Outcome(findings, None)
     document = document._replace(value=_as_kind(document.value, kind)) if problem else document
     if not schema.check(schema.KINDS[kind])(document.value):
         from mlops_gitops.manifests.wording import problems
 
-        findings.extend(_located(one, document) for one in problems(schema.KINDS[kind], document))
+        findings.extend(document.finding(one) for one in problems(schema.KINDS[kind], document))
     if document.value.__class__ is not dict:
         return Outcome(findings, None)
     subject = Subject(target.path, document.value, target.file, root)
     for family in registry.families(kind):
-        findings.extend(_located(one, document) for one in family(subject))
+        findings.extend(document.finding(one) for one in family(subject))
     return Outcome(findings, repository.fact(target.path, kind, document.value, root, target.file))
 
 
@@ -127,10 +127,6 @@ def _start() -> None:
     import gc
 
     gc.disable()
-
-
-def _located(problem: Problem, document: Document) -> Finding:
-    return problem.rule.at(document.location(problem.pointer), problem.message, problem.fix)
 
 
 def _kind(document: Document, file: str) -> tuple[str | None, Problem | None]:

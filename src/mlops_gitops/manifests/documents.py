@@ -23,7 +23,7 @@ from yaml.events import (
 
 from mlops_gitops.findings import Finding, Location
 from mlops_gitops.manifests.rules import documents as rules
-from mlops_gitops.manifests.rules.rule import Pointer, Rule
+from mlops_gitops.manifests.rules.rule import Pointer, Problem, Rule
 from mlops_gitops.manifests.scalars import NUMERIC_STARTS, WORDS, resolve
 from mlops_gitops.manifests.text import decode, invisible
 
@@ -56,6 +56,11 @@ class Document(NamedTuple):
         from mlops_gitops.manifests.positions import locate
 
         return locate(self.path, self.text, pointer, key=True)
+
+    def finding(self, problem: Problem) -> Finding:
+        """A problem with its place."""
+        where = self.location_of_key if problem.key else self.location
+        return problem.rule.at(where(problem.pointer), problem.message, problem.fix)
 
     def source_text(self, pointer: Pointer) -> str | None:
         """A scalar as it is written, before it became a value: ``1.10``, not ``1.1``."""

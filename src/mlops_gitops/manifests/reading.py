@@ -42,9 +42,7 @@ def opened(kind: str, data: bytes, *, path: str) -> Document:
     if not findings and not schema.check(kind)(document.value):
         from mlops_gitops.manifests.wording import problems
 
-        findings = [
-            one.rule.at(document.location(one.pointer), one.message, one.fix) for one in problems(kind, document)
-        ]
+        findings = [document.finding(one) for one in problems(kind, document)]
     if findings:
         raise Invalid(tuple(sorted(findings, key=lambda one: one.order)))
     return document

@@ -74,18 +74,26 @@ def _worded(error: Error, loaded: Document) -> Iterator[Problem]:
 
 
 def _unknown_keys(error: Error, at: Pointer) -> Iterator[Problem]:
+    known = ", ".join(error.schema.get("properties", ()))
+    for key, meant in _meant(error).items():
+        hint = f"the keys here are: {known}" if meant is None else f"did you mean `{meant}`?"
+        yield shape.UNKNOWN_KEY.on_key((*at, key), f"there is no key `{_short(key)}` here; {hint}")
+
+
+def _meant(error: Error) -> dict[str, str | None]:
+    """Each key that may not be there → the key that its author probably meant."""
+    if error.schema.get("additionalProperties") is not False:
+        return {}
     known = list(error.schema.get("properties", ()))
-    for key in error.instance:
-        if key in known or key.startswith("x-"):
-            continue
-        near = get_close_matches(key, known, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else f"the keys here are: {', '.join(known)}"
-        yield shape.UNKNOWN_KEY.on((*at, key), f"there is no key `{_short(key)}` here; {hint}")
+    unknown = [key for key in error.instance if key not in known and not key.startswith("x-")]
+    return {key: next(iter(get_close_matches(key, known, n=1)), None) for key in unknown}
 
 
 def _missing(error: Error, at: Pointer) -> Iterator[Problem]:
+    """A key that is there, but misspelt, is not missing as well."""
+    meant = set(_meant(error).values())
     for key in error.validator_value:
-        if key not in error.instance:
+        if key not in error.instance and key not in meant:
             said = _described(error.schema, key)
             yield shape.MISSING_KEY.on(at, f"the key `{key}` is missing", f"add `{key}:`{said}")
 
@@ -168,13 +176,20 @@ def _out_of_range(error: Error, at: Pointer) -> Problem:
 def _wrong_count(error: Error, at: Pointer) -> Problem:
     if error.validator == "uniqueItems":
         return shape.WRONG_COUNT.on(at, f"{_field(at)} holds the same entry twice", "remove the second one")
-    unit = {"Items": "entries", "Length": "characters", "Properties": "keys"}[str(error.validator)[3:]]
+    what = str(error.validator)[3:]
     bound = "at least" if str(error.validator).startswith("min") else "at most"
-    limit = f"{bound} {error.validator_value} {unit}"
+    limit = f"{bound} {_counted(error.validator_value, what)}"
     none = ", or the single word none" if at[-1:] == ("gates",) else ""
     return shape.WRONG_COUNT.on(
-        at, f"{_field(at)} has {len(error.instance)} {unit}; it must have {limit}", f"write {limit}{none}"
+        at, f"{_field(at)} has {_counted(len(error.instance), what)}; it must have {limit}", f"write {limit}{none}"
     )
+
+
+def _counted(count: int, what: str) -> str:
+    one, many = {"Items": ("entry", "entries"), "Length": ("character", "characters"), "Properties": ("key", "keys")}[
+        what
+    ]
+    return f"{count} {one if count == 1 else many}"
 
 
 def _depends(error: Error, at: Pointer) -> Problem:

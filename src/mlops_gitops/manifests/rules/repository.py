@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from mlops_gitops.manifests import schema
 from mlops_gitops.manifests.rules.rule import ERROR, Problem, Rule
 from mlops_gitops.manifests.rules.subject import entries, mapping, number, text, texts
 from mlops_gitops.manifests.rules.trust import KEY_ONE, example, example_signer
@@ -229,10 +230,11 @@ def _aliases(environments: Sequence[Fact]) -> Iterator[Placed]:
 
 
 def _gates(one: Fact, signers: Sequence[dict[str, Any]]) -> Iterator[Placed]:
+    kinds = schema.document("environment")["$defs"]["gate"]["properties"]["evidence"]["enum"]
     for index, gate in entries(mapping(one.value, "spec"), "gates"):
         at = ("spec", "gates", index)
         kind = text(gate, "evidence")
-        if kind is not None and not any(_may_sign(signer, kind, one.name) for signer in signers):
+        if kind is not None and kind in kinds and not any(_may_sign(signer, kind, one.name) for signer in signers):
             yield one.path, NOBODY_SIGNS.on((*at, "evidence"), f"no signer may sign {kind} for {one.name}")
         approvals = mapping(gate, "approvals")
         people = [

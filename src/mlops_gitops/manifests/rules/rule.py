@@ -40,11 +40,19 @@ class Rule(NamedTuple):
         """This rule, broken at a place whose line is not looked up yet."""
         return Problem(self, pointer, message, fix)
 
+    def on_key(self, pointer: Pointer, message: str, fix: str = "") -> "Problem":
+        """This rule, broken by the key of a place and not by its value."""
+        return Problem(self, pointer, message, fix, key=True)
+
 
 class Problem(NamedTuple):
-    """A finding before its line is known: lines are looked up only when there is something to say."""
+    """A finding before its line is known: lines are looked up only when there is something to say.
+
+    ``key`` says that the key at ``pointer`` is to be shown, whatever its value is.
+    """
 
     rule: Rule
     pointer: Pointer
     message: str
     fix: str = ""
+    key: bool = False
