@@ -97,7 +97,7 @@ def test_a_repository_that_is_not_there_is_told_with_what_git_said(tmp_path: Pat
 
 def test_a_branch_that_is_not_there_is_told(bare: Path, tmp_path: Path) -> None:
     repository = Repository(str(bare), branch="other", cache=tmp_path / "cache", environ=os.environ)
-    with pytest.raises(WorldFailed, match="branch other"):
+    with pytest.raises(Misused, match="no branch other"):
         repository.fetch()
 
 

@@ -51,7 +51,7 @@ STEPS = [
     (f"control hold {MODEL} --in dev --reason audit", 0),
     (f"control veto {MODEL} --in dev --release 1.0.0 --reason audit", 0),
     (f"control freeze {MODEL} --in dev --reason audit --until {UNTIL}", 0),
-    (f"control waive {MODEL} --in prod --release 1.0.0 --gate scan --reason audit --until {UNTIL}", 0),
+    (f"control waive {MODEL} --in prod --release 1.0.0 --gate model-tests --reason audit --until {UNTIL}", 0),
     ("status", 0),
     (f"history {MODEL}", 0),
     (f"history {MODEL} --in prod", 0),
@@ -101,7 +101,20 @@ def test_every_verb_prints_what_its_schema_says(shell: Shell, monkeypatch: pytes
 
 
 def test_a_waiver_has_its_control_again_after_it_was_lifted(shell: Shell) -> None:
-    words = ("waive", MODEL, "--in", "prod", "--release", "1.0.0", "--gate", "scan", "--reason", "x", "--until", UNTIL)
+    words = (
+        "waive",
+        MODEL,
+        "--in",
+        "prod",
+        "--release",
+        "1.0.0",
+        "--gate",
+        "model-tests",
+        "--reason",
+        "x",
+        "--until",
+        UNTIL,
+    )
     told = shell.json("control", *words, key="grace")
     assert shell.json("control", "lift", told["control"], MODEL, "--in", "prod")["result"] == "lifted"
     assert shell.json("control", *words, key="grace")["result"] == "written"

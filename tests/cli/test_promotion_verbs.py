@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -166,6 +167,13 @@ def test_drift_lists_what_lags(shell: Shell) -> None:
         (("status", "--environments", "ext::sh -c touch% pwned"), 2),
         (("status", "--environments", "--upload-pack=x"), 2),
         (("promot", MODEL), 2),
+        (("promote", "--all", "--to", "dev"), 2),
+        (("promote", "--all", MODEL), 2),
+        (("rollback", MODEL, "--in", "dev", "--reason", " \n"), 2),
+        (("control", "hold", MODEL, "--in", "dev", "--reason", ""), 2),
+        (("control", "hold", "no-such-model", "--in", "dev", "--reason", "x"), 2),
+        (("control", "freeze", MODEL, "--in", "dev", "--reason", "x", "--until", "2020-01-01T00:00:00Z"), 2),
+        (("status", "--branch", "no-such-branch"), 2),
     ],
 )
 def test_wrong_words_are_told_apart_and_change_nothing(shell: Shell, words: tuple[str, ...], code: int) -> None:
@@ -210,3 +218,35 @@ def test_a_key_that_is_no_key_is_told_without_its_content(shell: Shell) -> None:
     assert "c2VjcmV0" not in shell.out + shell.err
     for uri in ("file2:/no/such/key.pem", "env:MISSING", "magic:1", "awskms:arn"):
         assert shell("promote", MODEL, "--to", "dev", "--key", uri) == 2, uri
+
+
+def test_a_waiver_for_a_gate_that_is_not_there_is_not_written(shell: Shell) -> None:
+    words = ("control", "waive", MODEL, "--in", "staging", "--release", "1.0.0", "--reason", "x")
+    for gate in ("comparsion", "approvals", "soak", "scan", ""):
+        assert shell(*words, "--gate", gate, "--until", "2026-12-01T00:00:00Z", key="grace") == 2, gate
+        assert "data-tests, model-tests, comparison" in shell.err
+    assert shell("explain", MODEL, "staging", "--release", "1.0.0") == 0
+
+
+def test_an_author_is_told_that_the_approval_will_not_count(shell: Shell) -> None:
+    assert shell("approve", MODEL, "--to", "prod", "--release", "1.0.0", key="ada") == 0
+    assert "ada is the author of this release" in shell.out
+    assert shell.json("approve", MODEL, "--to", "prod", "--release", "1.0.0", key="grace")["note"] is None
+
+
+def test_what_cannot_be_read_any_more_is_found(shell_of: Callable[[Estate], Shell]) -> None:
+    """A file that every decision reads is looked at by verify too, whether or not a receipt needs it."""
+    shell = shell_of(Estate.new().with_release(FIRST))
+    for path, data in (("controls/dev/flight-delays.yaml", b"x: y\n"), ("trust/signers.yaml", None)):
+        broken = shell.folder / "broken"
+        estate.git("clone", "--quiet", str(shell.bare), str(broken), cwd=shell.folder)
+        if data is None:
+            (broken / path).unlink()
+        else:
+            (broken / path).parent.mkdir(parents=True)
+            (broken / path).write_bytes(data)
+        estate.git("add", "--all", cwd=broken)
+        estate.git("commit", "--quiet", "--message", "By hand", cwd=broken)
+        assert shell("verify", "--environments", str(broken)) == 1, path
+        assert path in shell.out
+        shutil.rmtree(broken)

@@ -171,13 +171,20 @@ main(sys.argv[1:], World.of_process())
 """
 
 
-def test_the_whole_way(site: Site) -> None:
+def test_the_whole_way(site: Site) -> None:  # noqa: PLR0915 - the way is long
     """One test, because each step stands on the one before it, and a model is trained twice."""
     site.train("1.0.0", 2)
     (site.folder / "models" / MODEL / "notes.txt").write_text("not committed")
     assert site("release", MODEL) == 1
     assert "changes that are in no commit" in site.err
     (site.folder / "models" / MODEL / "notes.txt").unlink()
+
+    # What lies here is not what was registered: nobody could ever fetch it again.
+    stray = site.folder / "models" / MODEL / "artifact" / "registered_model_meta"
+    stray.write_text("left by a download")
+    assert site("release", MODEL) == 1
+    assert "models:/tumours/1 in MLflow is not the artifact that lies here" in site.err
+    stray.unlink()
 
     told: Any = site.json("release", MODEL)
     assert told["result"] == "released"

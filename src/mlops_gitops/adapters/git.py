@@ -80,7 +80,7 @@ class Repository:
                 seconds=NETWORK_SECONDS, check=False,
             )  # fmt: skip
             if done.returncode != 0:
-                raise self._unreachable("read", done)
+                raise self._branchless() or self._unreachable("read", done)
             tip = self._git("rev-parse", "--verify", "--quiet", reference, check=False)
         if tip.returncode != 0:  # git takes nothing from a shallow repository, and calls that a success
             raise WorldFailed(
@@ -217,6 +217,17 @@ class Repository:
 
     def _text(self, *arguments: str) -> str:
         return self._git(*arguments).stdout.decode().strip()
+
+    def _branchless(self) -> Misused | None:
+        """The repository can be reached and has no such branch; asked only after a fetch has failed."""
+        listed = self._git("ls-remote", "--heads", self.url, self.branch, seconds=NETWORK_SECONDS, check=False)
+        if listed.returncode != 0 or listed.stdout:
+            return None
+        return Misused(
+            f"{masked(self.url)} has no branch {self.branch}",
+            hint="push a first commit there, or name another branch with --branch",
+            code="no-branch",
+        )
 
     def _unreachable(self, verb: str, done: subprocess.CompletedProcess[bytes]) -> WorldFailed:
         return WorldFailed(

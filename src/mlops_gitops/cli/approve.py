@@ -55,6 +55,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             "version": said.version,
             "evidence": said.digest,
             "commit": settled.commit,
+            "note": said.note,
         }
         world.print(json.dumps(document, indent=2))
         return 0
@@ -62,6 +63,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     world.print(
         f"{said.signer} {verb} {arguments.model} {said.version} ({short(said.release)}) for {arguments.to}{already}"
     )
+    if said.note:
+        world.print(f"  note: {said.note}")
     if settled.commit:
         world.print(f"  evidence {short(said.digest)}, commit {short(settled.commit)}")
     return 0

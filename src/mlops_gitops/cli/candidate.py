@@ -118,6 +118,24 @@ def open_candidate(name: str, world: World, *, allow_dirty: bool) -> Candidate:
     )
 
 
+def refuse_unless_registered(candidate: Candidate, world: World) -> None:
+    """Where the model is registered, what the registry holds is this artifact, byte for byte.
+
+    Everybody who fetches the release later gets what the registry holds.  Raises ``Refused`` where that is another.
+    """
+    if candidate.registered is None:
+        return
+    would = candidate.release(supersedes=None)
+    try:
+        artifacts.fetch(would, cache=session.cache(world) / "artifacts", registry=session.registry(world))
+    except Refused as other:
+        raise Refused(
+            f"{would.artifact.uri} in MLflow is not the artifact that lies here: {other.message}",
+            hint="take what MLflow holds, without the registered_model_meta that a download adds; or register this one",
+            code="registry-differs",
+        ) from other
+
+
 def champions(snapshot: Snapshot, model: str) -> tuple[Release, ...]:
     """The releases that run in environments which demand a comparison, each once."""
     wanting = [one for one in snapshot.environments() if any(gate.name == "comparison" for gate in one.gates)]

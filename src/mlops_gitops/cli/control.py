@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import datetime
 
-from mlops_gitops import times
 from mlops_gitops.cli import session
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import Misused
 from mlops_gitops.promotion import controls, publish
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Tree
@@ -55,10 +52,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _describe(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.add_argument("--reason", required=True, help="why; it is shown to whoever is stopped by it")
-    parser.add_argument("--until", metavar="TIME", required=kind in {"freeze", "waive"}, help="when it ends, in UTC")
+    parser.add_argument(
+        "--until",
+        metavar="TIME",
+        required=kind in {"freeze", "waive"},
+        help="when it ends, such as 2026-12-01T00:00:00Z",
+    )
     parser.add_argument("--release", required=kind in {"veto", "waive"}, help="an id, its beginning, or a version")
     if kind == "waive":
-        parser.add_argument("--gate", required=True, help="the kind of evidence that is not demanded")
+        parser.add_argument("--gate", required=True, help="the gate that is set aside: a kind of evidence")
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
@@ -81,13 +83,16 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 
 
 def _change(arguments: argparse.Namespace, world: World) -> Settled[str]:
-    until = _instant(arguments.until) if arguments.kind != "lift" and arguments.until else None
     by = session.actor(arguments, world)
+    lift = arguments.kind == "lift"
+    until = session.later(arguments.until, world.now()) if not lift and arguments.until else None
+    reason = "" if lift else session.because(arguments)
 
     def propose(tree: Tree) -> Proposal[str]:
         snapshot = Snapshot(tree)
         slot = snapshot.slot(arguments.environment, arguments.model)
-        if arguments.kind == "lift":
+        session.require_model(snapshot, arguments.model)
+        if lift:
             message = f"Lift {arguments.id} on {arguments.model} in {arguments.environment}, by {by}\n"
             return Proposal(arguments.id, controls.lifting(slot, arguments.id), message)
         control = controls.new(
@@ -95,7 +100,7 @@ def _change(arguments: argparse.Namespace, world: World) -> Settled[str]:
             slot,
             release=snapshot.find_release(arguments.model, arguments.release) if arguments.release else None,
             by=by,
-            reason=arguments.reason,
+            reason=reason,
             since=world.now(),
             until=until,
         )
@@ -114,14 +119,7 @@ def _waive(arguments: argparse.Namespace, world: World) -> Settled[str]:
         release=arguments.release,
         gate=arguments.gate,
         signer=session.signer(arguments, world, lambda: Snapshot(repository.fetch()).trust),
-        reason=arguments.reason,
-        until=_instant(arguments.until),
+        reason=session.because(arguments),
+        until=session.later(arguments.until, world.now()),
         now=world.now,
     )
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return times.parse_instant(text)
-    except ValueError as error:
-        raise Misused(str(error), hint="write it in UTC, such as 2026-12-01T00:00:00Z", code="time") from error

@@ -33,9 +33,7 @@ class Repair:
         lines = [f"MLflow: {describe(one)}" for one in self.changes if isinstance(one, SetAlias | DeleteAlias)]
         if self.failure is not None:
             lines.append(f"MLflow was not updated: {self.failure.message}")
-            lines.append(
-                f"  what to do: {self.failure.hint}; the promotion is done, and the next run puts MLflow right"
-            )
+            lines.append(f"  what to do: {self.failure.hint}; git is the state, and the next run puts MLflow right")
         if self.unconfigured:
             lines.append("MLflow was not updated: no tracking URI is set (MLFLOW_TRACKING_URI, or mlops-gitops.yaml)")
         return lines

@@ -39,8 +39,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Plan, apply, set what is derived from it, and tell."""
-    if arguments.all == bool(arguments.model and arguments.to):
+    if arguments.all == bool(arguments.model) or (arguments.model and not arguments.to):
         raise Misused("name a MODEL and --to ENV, or --all", hint="mlops-gitops promote MODEL --to ENV", code="usage")
+    if arguments.all and (arguments.to or arguments.release):
+        raise Misused("--all takes neither --to nor --release", hint="mlops-gitops promote --all", code="usage")
     repository = session.repository(arguments, world)
     signer = None
     if not arguments.dry_run:

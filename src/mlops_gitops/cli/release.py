@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from mlops_gitops.adapters import artifacts
 from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
-from mlops_gitops.cli.candidate import artifact_path, champions, judge, open_candidate
+from mlops_gitops.cli.candidate import artifact_path, champions, judge, open_candidate, refuse_unless_registered
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, NotYet, Refused
 from mlops_gitops.evidence.verdicts import Report, Verdict, combined
@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     snapshot = Snapshot(repository.fetch())
     signer = None if arguments.dry_run else session.signer(arguments, world, lambda: snapshot.trust)
     found = open_candidate(arguments.model, world, allow_dirty=arguments.allow_dirty)
+    refuse_unless_registered(found, world)
     reports = judge(found, champions(snapshot, arguments.model), world)
     settled = publish.release(
         repository,

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         Wish(arguments.model, arguments.environment, release),
         signer=session.signer(arguments, world, lambda: snapshot.trust),
         by=session.actor(arguments, world),
-        reason=arguments.reason,
+        reason=session.because(arguments),
         now=world.now,
         preflight=preflight.loads(world),
     )

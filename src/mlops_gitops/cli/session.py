@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
+from mlops_gitops import times
 from mlops_gitops.adapters.git import Repository, cache_folder
 from mlops_gitops.adapters.mlflow import MlflowRegistry
 from mlops_gitops.cli.world import World
@@ -98,8 +100,29 @@ def actor(arguments: argparse.Namespace, world: World) -> str:
     """Who gives the command, for the record.  Raises ``Misused`` where nothing says."""
     name = arguments.by or world.environ.get("GITHUB_ACTOR") or world.environ.get("USER")
     if not name:
-        raise Misused("nobody is named who does this", hint="give --by NAME", code="no-actor")
+        raise Misused(
+            "nobody is named who does this", hint="give --by NAME, or set USER or GITHUB_ACTOR", code="no-actor"
+        )
     return str(name)
+
+
+def because(arguments: argparse.Namespace) -> str:
+    """The reason of a command.  Raises ``Misused`` where it says nothing: somebody will want to know."""
+    reason = " ".join(str(arguments.reason).split())
+    if not reason:
+        raise Misused("the reason is empty", hint='say why: --reason "…"', code="no-reason")
+    return reason
+
+
+def later(text: str, now: datetime) -> datetime:
+    """A time that is still to come.  Raises ``Misused`` for another, or for what is no time."""
+    try:
+        moment = times.parse_instant(text)
+    except ValueError as error:
+        raise Misused(str(error), hint="write it in UTC, such as 2026-12-01T00:00:00Z", code="time") from error
+    if moment <= now:
+        raise Misused(f"{text} has passed", hint="name a time that is still to come", code="time")
+    return moment
 
 
 def require_model(snapshot: Snapshot, model: str) -> None:

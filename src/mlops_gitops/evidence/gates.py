@@ -218,12 +218,12 @@ def _signed(waiver: Waiver, case: Case) -> Evidence | None:
 
 
 def _may_approve(signer: Signer, case: Case, *, kind: str) -> bool:
-    return signer.type == "person" and not _wrote(signer, case) and may_sign(signer, kind, case.environment)
+    return signer.type == "person" and not wrote(signer, case.author) and may_sign(signer, kind, case.environment)
 
 
-def _wrote(signer: Signer, case: Case) -> bool:
+def wrote(signer: Signer, author: str) -> bool:
     """Whether the signer is the author.  Letters' case does not tell two people apart, in e-mail or on GitHub."""
-    return case.author.strip().casefold() in _identities(signer)
+    return author.strip().casefold() in _identities(signer)
 
 
 def _person(signer: Signer, trust: Trust) -> str:
@@ -264,7 +264,7 @@ def _approvals(gate: ApprovalsGate, case: Case) -> Judgement:
 
 def _approval_flaw(one: Evidence, case: Case, *, max_age: timedelta | None) -> str | None:
     name = one.signer.name
-    if _wrote(one.signer, case):
+    if wrote(one.signer, case.author):
         return f"{name} is the author, whose approval does not count"
     if not _may_approve(one.signer, case, kind="approval"):
         return f"{name} may not approve for {case.environment}"

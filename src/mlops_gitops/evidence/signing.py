@@ -104,8 +104,9 @@ def _service(uri: str, known: Iterable[PublicKey]) -> OpenSigner:
 
     address, _, keyid = uri.partition("#")
     if address.partition(":")[0] not in SIGNER_FOR_URI_SCHEME:
-        schemes = ", ".join(f"{scheme}:" for scheme in (*OWN_SCHEMES, *sorted(SIGNER_FOR_URI_SCHEME)) if scheme)
-        raise Misused(f"{uri!r} does not name a key", hint=f"use one of the schemes {schemes}", code="key-uri")
+        schemes = ", ".join(f"{scheme}:" for scheme in dict.fromkeys((*OWN_SCHEMES, *sorted(SIGNER_FOR_URI_SCHEME))))
+        hint = f"a key in a file is written file2:PATH; the schemes are {schemes}"
+        raise Misused(f"{uri!r} does not name a key", hint=hint, code="key-uri")
     for key in known:
         if key.keyid == keyid:
             try:

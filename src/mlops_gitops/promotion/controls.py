@@ -12,6 +12,7 @@ from datetime import datetime
 from mlops_gitops import canonical, times
 from mlops_gitops.canonical import JSON
 from mlops_gitops.errors import Misused
+from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.control import Control, ControlFile
 from mlops_gitops.promotion import layout
 from mlops_gitops.promotion.snapshot import Slot
@@ -60,7 +61,16 @@ def adding(slot: Slot, control: Control) -> Files:
     if any(one.id == control.id for one in slot.controls):
         return {}
     path = layout.controls(slot.environment.name, slot.model)
-    return {path: ControlFile(slot.environment.name, slot.model, (*slot.controls, control)).render()}
+    data = ControlFile(slot.environment.name, slot.model, (*slot.controls, control)).render()
+    try:
+        reading.read("control", data, path=path)
+    except reading.Invalid as invalid:  # what is written here is read by every later decision about the slot
+        raise Misused(
+            f"this cannot be written as a {control.type}: {invalid.findings[0].message}",
+            hint=invalid.hint,
+            code="control",
+        ) from invalid
+    return {path: data}
 
 
 def lifting(slot: Slot, control_id: str) -> Files:

@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mlops_gitops.canonical import JSON, sha256
-from mlops_gitops.errors import Refused
+from mlops_gitops.errors import Misused, Refused
 from mlops_gitops.evidence import envelope, statements
 from mlops_gitops.evidence.admission import Evidence, file_name
+from mlops_gitops.evidence.gates import wrote
 from mlops_gitops.evidence.personal import word
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Report, Verdict
+from mlops_gitops.manifests.environment import EvidenceGate
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.promotion import controls, layout
 from mlops_gitops.promotion.apply import refuse_unless_trusted
@@ -27,12 +29,16 @@ from mlops_gitops.promotion.transaction import Proposal, Settled, settle
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A person's word about a release: who, what, and the digest of the evidence (``None`` where it stood already)."""
+    """A person's word about a release: who, what, and the digest of the evidence (``None`` where it stood already).
+
+    ``note`` says why it will not count, where it will not.
+    """
 
     signer: str
     release: str
     version: str
     digest: str | None
+    note: str | None = None
 
 
 def sealed_evidence(
@@ -79,12 +85,14 @@ def approve(
             keyid=signer.keyid,
             said=dossier.evidence,
         )
+        author = wrote(who, dossier.release.source.author) and verdict is Verdict.PASS
+        note = f"{who.name} is the author of this release, whose approval does not count" if author else None
         if claim is None:
-            return Proposal(Spoken(who.name, chosen, dossier.release.version, None), {})
+            return Proposal(Spoken(who.name, chosen, dossier.release.version, None, note), {})
         path, data = sealed_evidence(claim, model=model, signer=signer)
         verb = "Approve" if verdict is Verdict.PASS else "Reject"
         message = f"{verb} {model} {dossier.release.version} ({chosen[:12]}) for {environment}\n"
-        return Proposal(Spoken(who.name, chosen, dossier.release.version, sha256(data)), {path: data}, message)
+        return Proposal(Spoken(who.name, chosen, dossier.release.version, sha256(data), note), {path: data}, message)
 
     return settle(store, propose, now=now)
 
@@ -108,6 +116,13 @@ def waive(
         moment = now()
         slot = snapshot.slot(environment, model)
         who = refuse_unless_trusted(snapshot.trust, signer.keyid, "waiver", environment)
+        waivable = [one.name for one in slot.environment.gates if isinstance(one, EvidenceGate)]
+        if gate not in waivable:
+            raise Misused(
+                f"{environment} has no gate {gate!r} that could be waived",
+                hint=f"its gates that can be are: {', '.join(waivable) or 'none'}",
+                code="no-gate",
+            )
         chosen = snapshot.find_release(model, release)
         dossier = snapshot.dossier(model, chosen)
         claim = word(

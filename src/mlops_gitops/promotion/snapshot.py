@@ -200,7 +200,7 @@ class Snapshot:
                 raise _broken(path, f"it is not the pointer that receipt {last.id[:12]} wrote")
             if not self._promoted_by_right(chain[-1]):
                 raise _broken(last.path, f"nobody who may promote to {environment.name} signed it")
-        return Slot(environment, model, last.release if last else None, chain, self._controls(environment.name, model))
+        return Slot(environment, model, last.release if last else None, chain, self.controls(environment.name, model))
 
     def _promoted_by_right(self, filed: Filed) -> bool:
         """Whether trust lets the signer promote there, as it is; or as it was when the receipt came.
@@ -222,7 +222,8 @@ class Snapshot:
             filed.append(receipts.parse(data, path=f"{folder}/{name}"))
         return receipts.chained(filed, environment=environment, model=model)
 
-    def _controls(self, environment: str, model: str) -> tuple[Control, ...]:
+    def controls(self, environment: str, model: str) -> tuple[Control, ...]:
+        """The controls of one slot.  Raises ``Refused`` where their file cannot be read."""
         path = layout.controls(environment, model)
         data = self.tree.read(path)
         if data is None:

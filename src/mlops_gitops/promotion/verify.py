@@ -57,7 +57,8 @@ def verify(history: History, tip: Tree) -> Verification:
     changes = history.changes(tip.commit, _WATCHED)
     born = {path: change for change in changes for status, path in change.paths if status == "A"}
     look = _Tip(history, tip, born)
-    problems = [*look.releases(), *look.evidence(), *look.slots(), *_past(history, changes)]
+    problems = [*look.trust(), *look.releases(), *look.evidence(), *look.slots(), *look.controls()]
+    problems += _past(history, changes)
     unique = dict.fromkeys(problems)
     return Verification(
         tip=tip.commit,
@@ -78,6 +79,19 @@ class _Tip:
         self._born = born
         self._snapshot = Snapshot(tip)
         self.counted = {"releases": 0, "evidence": 0, "receipts": 0}
+
+    def trust(self) -> Iterator[Problem]:
+        broken = _problem("trust", layout.TRUST, lambda: self._snapshot.trust)
+        if broken is not None:
+            yield broken
+
+    def controls(self) -> Iterator[Problem]:
+        for environment in self._tree.names("controls"):
+            for name in self._tree.names(f"controls/{environment}"):
+                path, model = f"controls/{environment}/{name}", name.removesuffix(".yaml")
+                broken = _problem("control", path, partial(self._snapshot.controls, environment, model))
+                if broken is not None:
+                    yield broken
 
     def releases(self) -> Iterator[Problem]:
         for model in self._tree.names("releases"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from mlops_gitops import times
@@ -79,7 +80,9 @@ def _remedy(one: Judgement, decision: Decision) -> str:
     model, environment = decision.model, decision.environment
     match one.gate:
         case "hold" | "veto" | "freeze":
-            return f"whoever wrote it, by `mlops-gitops control lift ID {model} --in {environment}`, or its end"
+            named = re.search(r"\(([a-z]+-[0-9a-f]{12})\)$", one.reason)
+            lift = f"by `mlops-gitops control lift {named[1]} {model} --in {environment}`, " if named else ""
+            return f"whoever wrote it, {lift}or its end"
         case "after":
             return (
                 f"`mlops-gitops promote {model} --to {' and '.join(decision.situation.slot.environment.after)}` first"
@@ -88,8 +91,9 @@ def _remedy(one: Judgement, decision: Decision) -> str:
             return "time"
         case "approvals":
             return f"`mlops-gitops approve {model} --to {environment}`, signed by those named"
-        case _ if one.answer is Answer.FAIL:
-            return f"a mended release; or a signed `mlops-gitops control waive {model} --in {environment}`, with an end"
+        case _ if one.answer is Answer.FAIL or one.reason.startswith("inconclusive"):
+            waiver = f"`mlops-gitops control waive {model} --in {environment} --gate {one.gate}`"
+            return f"a mended release, or one tested on more rows; or a signed {waiver}, with an end"
         case _:
             return f"`mlops-gitops release {model}`, which judges it again, also against what {environment} runs now"
 
@@ -139,11 +143,11 @@ def status_text(rows: Sequence[Running]) -> str:
         return "no model has a release yet"
     table = [("MODEL", "ENVIRONMENT", "VERSION", "RELEASE", "SINCE", "BY", "CONTROLS")]
     for one in rows:
-        since = times.format_instant(one.since) if one.since else "-"
-        controls = ", ".join(one.controls) or "-"
-        table.append(
-            (one.model, one.environment, one.version or "-", short(one.release), since, one.action or "-", controls)
-        )
+        none = "?" if one.problem else "-"
+        since = times.format_instant(one.since) if one.since else none
+        release = short(one.release) if one.release else none
+        controls = ", ".join(one.controls) or none
+        table.append((one.model, one.environment, one.version or none, release, since, one.action or none, controls))
     problems = [f"{one.model} in {one.environment}: {inert(one.problem)}" for one in rows if one.problem]
     return "\n".join([*columns(table), *problems])
 
@@ -223,8 +227,8 @@ def differences_document(found: Sequence[Difference]) -> JSON:
 def verification_text(found: Verification) -> str:
     """What ``verify`` looked at, and every problem."""
     looked = (
-        f"{found.receipts} receipts, {found.evidence} pieces of evidence and {found.releases} releases "
-        f"in {found.commits} commits up to {short(found.tip)}"
+        f"{_many(found.receipts, 'receipt')}, {_many(found.evidence, 'piece')} of evidence and "
+        f"{_many(found.releases, 'release')} in {_many(found.commits, 'commit')} up to {short(found.tip)}"
     )
     if not found.problems:
         return f"✓ everything holds: {looked}"
@@ -235,6 +239,10 @@ def verification_text(found: Verification) -> str:
     ]
     count = len(found.problems)
     return "\n".join([*lines, f"{count} {'thing does' if count == 1 else 'things do'} not hold: {looked}"])
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def verification_document(found: Verification) -> JSON:
