@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -68,6 +69,7 @@ class Story:
         return (
             f"Everything happens in {self.folder.root}.\n"
             "Each line that begins with $ is what you could type yourself, with this in the environment:\n"
+            f"  $ export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH\n"
             f"{exports}"
         )
 
