@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
