@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+import estate
 from mlops_gitops.evidence.signing import PublicKey, open_signer
 from verbs import said
 
@@ -92,3 +95,96 @@ def test_workflows_call_the_two_actions(tmp_path: Path) -> None:
         assert workflow["permissions"] == {}
         action = yaml.safe_load((Path(__file__).parents[2] / f"actions/{verb}/action.yml").read_text())
         assert set(workflow["jobs"][verb]["steps"][-1].get("with", {})) <= set(action["inputs"])
+
+
+def jobs(workflow: str) -> dict[str, Any]:
+    """What a workflow does, without what only people read.  ``on`` is the boolean true to a YAML 1.1 reader."""
+    read: dict[Any, Any] = yaml.safe_load(workflow)
+    (job,) = read["jobs"].values()
+    triggers = read[True] if isinstance(read[True], dict) else dict.fromkeys(read[True])
+    return {
+        "on": triggers,
+        "keys": set(read) - {"name"},
+        "permissions": (read["permissions"], job["permissions"]),
+        "uses": [step["uses"] for step in job["steps"]],
+        "secrets": set(re.findall(r"secrets\.(\w+)", workflow)),
+    }
+
+
+def test_workflows_are_those_of_the_guide(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs/how-to/use-the-actions.md").read_text()
+    blocks = re.findall(r"```yaml\n(on:.*?)```", guide, re.DOTALL)
+    assert said(tmp_path, "init", "workflows")[0] == 0
+    written = [(tmp_path / f".github/workflows/{verb}.yml").read_text() for verb in ("validate", "promote")]
+    assert list(map(jobs, written)) == list(map(jobs, blocks))
+
+
+def test_private_keys_and_artifacts_are_not_committed(tmp_path: Path) -> None:
+    estate.git("init", "--quiet", cwd=tmp_path)
+    assert said(tmp_path, "init", "environments", ".")[0] == 0
+    assert said(tmp_path, "init", "key", "ada")[0] == 0
+    assert said(tmp_path, "init", "key", "ci", "--directory", "keys")[0] == 0
+    assert said(tmp_path, "init", "model", "delays")[0] == 0
+    (tmp_path / "models/delays/artifact").mkdir()
+    (tmp_path / "models/delays/artifact/model.pkl").write_bytes(b"")
+    estate.git("add", "--all", cwd=tmp_path)
+    added = estate.git("ls-files", cwd=tmp_path).splitlines()
+    assert {"ada.pub.yaml", "keys/ci.pub.yaml", "models/delays/model.yaml", ".gitignore"} <= set(added)
+    assert not [one for one in added if one.endswith((".pem", ".pkl"))]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_key_in_a_repository_that_would_take_it_is_warned_about(tmp_path: Path, form: str) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    for folder in (inside, outside):
+        folder.mkdir()
+    (outside / "link").symlink_to(inside / "keys")
+    estate.git("init", "--quiet", cwd=inside)
+    words = ("init", "key", "--format", form)
+    code, out, err = said(inside, *words, "ada", "--directory", "keys")
+    assert code == 0
+    assert err.splitlines()[0] == (
+        "warning: this folder is in a git repository, and ada.pem is not ignored there: "
+        "keep private keys outside, for example --directory ~/keys"
+    )
+    assert "warning" not in out
+    assert "warning" in said(outside, *words, "grace", "--directory", "link")[2]
+    assert "warning" not in said(inside, *words, "ada", "--directory", str(outside))[2]
+    (inside / ".gitignore").write_text("*.pem\n")
+    assert "warning" not in said(inside, *words, "ci", "--directory", "keys")[2]
+
+
+def test_the_next_steps_of_a_model_are_commands_in_order(tmp_path: Path) -> None:
+    _, out, _ = said(tmp_path, "init", "model", "delays", "--directory", "our models")
+    assert out.splitlines()[-5:] == [
+        "next, in order:",
+        "  (cd 'our models/delays' && python train.py)  # needs what requirements.lock lists",
+        "  mlops-gitops validate 'our models/delays'",
+        "  mlops-gitops test delays",
+        "  git add 'our models/delays' && git commit --message \"delays 0.1.0\"",
+    ]
+
+
+def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
+    assert said(tmp_path, "init", "key", "ada")[0] == 0
+    assert "already there: ada.pem, ada.pub.yaml" in said(tmp_path, "init", "key", "ada")[2]
+    (tmp_path / "ada.pem").unlink()
+    assert "already there: ada.pub.yaml" in said(tmp_path, "init", "key", "ada")[2]
+
+
+def test_the_signers_in_the_comment_are_signers(tmp_path: Path) -> None:
+    """The example, with keys in it and without its comment marks, passes: one signer tests, another one promotes."""
+    assert said(tmp_path, "init", "environments", ".")[0] == 0
+    trust = (tmp_path / "trust/signers.yaml").read_text()
+    example = "\n".join(line[1:] for line in trust.splitlines() if line.startswith("#  "))
+    signers = yaml.safe_load(example)
+    for one in signers:
+        _, out, _ = said(tmp_path, "init", "key", one["name"], "--directory", "keys", "--format", "json")
+        one["keys"] = [json.loads(out)["key"]]
+    document = {"apiVersion": "mlops-gitops/v1", "kind": "Trust", "spec": {"signers": signers}}
+    (tmp_path / "trust/signers.yaml").write_text(yaml.safe_dump(document))
+    assert said(tmp_path, "validate", "--strict", "trust", "environments/dev", "environments/staging")[0] == 0
+    tests, promotion = (one["signs"][0]["kinds"] for one in signers)
+    assert "model-tests" in tests
+    assert promotion == ["promotion"]
+    assert not {"promotion"} & set(tests)

@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             from mlops_gitops.manifests.starters import model
 
             written = _write(model.files(_name(arguments.name), folder=arguments.directory), world.cwd)
-            next_step = f"mlops-gitops validate {arguments.directory}/{arguments.name}"
+            next_step = "\n".join(model.steps(arguments.name, folder=arguments.directory))
         case "environments":
             from mlops_gitops.manifests.starters import environments
 
@@ -71,15 +71,19 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             from mlops_gitops.manifests.starters import workflows
 
             written = _write(workflows.files(), world.cwd)
-            next_step = "set the variable and the secrets that promote.yml names"
+            next_step = "set the variable and the secrets that .github/workflows/promote.yml names"
         case _:
             return _key(_name(arguments.name), world.cwd / arguments.directory, arguments.format, world)
     if arguments.format == "json":
         world.print(json.dumps(_document(written, next_step, world.cwd), indent=2))
     else:
         world.print("\n".join(f"wrote {_shown(one, world.cwd)}" for one in written))
-        world.print(f"next: {next_step}")
+        world.print(_next(next_step.splitlines()))
     return 0
+
+
+def _next(steps: list[str]) -> str:
+    return f"next: {steps[0]}" if len(steps) == 1 else "\n  ".join(["next, in order:", *steps])
 
 
 def _key(name: str, folder: Path, form: str, world: World) -> int:
@@ -102,6 +106,11 @@ def _key(name: str, folder: Path, form: str, world: World) -> int:
     private = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     _create(private_file, private, mode=0o600)
     _create(public_file, snippet.encode(), mode=0o644)
+    if _may_be_committed(private_file, world.environ):
+        world.note(
+            f"warning: this folder is in a git repository, and {private_file.name} is not ignored there: "
+            "keep private keys outside, for example --directory ~/keys"
+        )
     uri = f"file2:{_shown(private_file, world.cwd)}"
     if form == "json":
         next_step = f"add the key to a signer in trust/signers.yaml, and sign with --key {uri}"
@@ -112,6 +121,21 @@ def _key(name: str, folder: Path, form: str, world: World) -> int:
         world.note(f"wrote {_shown(private_file, world.cwd)} (private: keep it out of git) and {public_file.name}")
         world.note(f"next: paste the above into trust/signers.yaml, and sign with --key {uri}")
     return 0
+
+
+def _may_be_committed(file: Path, environ: Mapping[str, str]) -> bool:
+    """Whether ``git add`` would take the file: it lies in a work tree that does not ignore it."""
+    folder = file.parent.resolve()
+    if not any((one / ".git").exists() for one in (folder, *folder.parents)):
+        return False
+    from mlops_gitops.adapters.git_process import run_git
+
+    told = {name: value for name, value in environ.items() if name not in {"GIT_DIR", "GIT_WORK_TREE"}}
+    try:
+        asked = ["-C", str(folder), "check-ignore", "--quiet", "--", file.name]
+        return run_git(asked, environ=told, check=False).returncode != 0
+    except WorldFailed:  # no git here to ask; the folder may still be committed from elsewhere
+        return True
 
 
 def _document(written: list[Path], next_step: str, root: Path, *, uri: JSON = None, key: JSON = None) -> JSON:
@@ -143,7 +167,9 @@ def _free(files: list[Path], root: Path) -> None:
     if there:
         named = ", ".join(_shown(one, root) for one in there)
         raise Refused(
-            f"{named} exists already", hint="move it away or choose another name; nothing was written", code="exists"
+            f"already there: {named}",
+            hint="move away what is there or choose another name; nothing was written",
+            code="exists",
         )
 
 

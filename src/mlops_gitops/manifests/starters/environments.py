@@ -15,8 +15,9 @@ What runs where, and who may change it.  Nothing here is edited to promote a mod
 pointer and a receipt in one commit, when the signed evidence allows it.
 
 * `environments/<environment>/environment.yaml` says what an environment demands.
-* `trust/signers.yaml` says who may sign what.  Make keys with `mlops-gitops init key NAME --directory DIR`, keep the
-  private half out of git, and paste the public half there.
+* `trust/signers.yaml` says who may sign what.  Make each key outside every git repository, with
+  `mlops-gitops init key NAME --directory ~/keys`, and paste the public half there.  `NAME.pem` is the private half:
+  whoever reads it can sign as NAME, and what was pushed once stays in the history.  `.gitignore` keeps `*.pem` out.
 * `controls/`, `releases/`, `evidence/` and `receipts/` are written by `mlops-gitops`.
 
 Protect the branch: policies and signers change by review only.
@@ -30,20 +31,34 @@ Begin:
 _TRUST = """\
 # Who may sign which kind of evidence for which environment.  An empty list trusts nobody.
 #
-# A signer looks like this; `mlops-gitops init key NAME` prints it with a key of your own:
+# `mlops-gitops init key NAME --directory ~/keys` makes a key and prints the entry of `keys:`.  One signer tests and
+# another one promotes, each with a key of its own: who steals one key cannot both sign a test and act on it.
 #
-#   - name: ci
+#   - name: ci-tests
 #     type: machine                   # machine or person; only a person approves
 #     identities: []                  # for a person: e-mail addresses and github:login
 #     groups: []
 #     keys:
 #       - {keyid: …, keytype: ed25519, scheme: ed25519, keyval: {public: …}}
 #     signs:
-#       - {kinds: [provenance, scan, data-tests, model-tests, comparison, promotion], environments: ["*"]}
+#       - {kinds: [provenance, scan, data-tests, model-tests, comparison], environments: ["*"]}
+#   - name: promoter
+#     type: machine
+#     identities: []
+#     groups: []
+#     keys:
+#       - {keyid: …, keytype: ed25519, scheme: ed25519, keyval: {public: …}}
+#     signs:
+#       - {kinds: [promotion], environments: [ENVIRONMENTS]}
 apiVersion: mlops-gitops/v1
 kind: Trust
 spec:
   signers: []
+"""
+
+_IGNORED = """\
+# Private keys: they belong into no repository.
+*.pem
 """
 
 _HEAD = """\
@@ -79,7 +94,8 @@ _COLUMN = 38
 
 def files(names: Sequence[str]) -> dict[str, str]:
     """The files of an environment repository with these environments, from the first to the last."""
-    found = {"README.md": _README, "trust/signers.yaml": _TRUST}
+    trust = _TRUST.replace("ENVIRONMENTS", ", ".join(names))
+    found = {"README.md": _README, ".gitignore": _IGNORED, "trust/signers.yaml": trust}
     for index, name in enumerate(names):
         found[f"environments/{name}/environment.yaml"] = _policy(names, index, name)
     return found

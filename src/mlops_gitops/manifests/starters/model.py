@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterator
 
 _MANIFEST = """\
@@ -87,8 +88,14 @@ pandas==3.1.1
 scikit-learn==1.9.1
 """
 
+_IGNORED = """\
+# Training writes it; a release names it by its digest.
+/artifact/
+"""
+
 _TRAINING_ROWS = 200
-_TEST_ROWS = 100
+_TEST_ROWS = 1000
+"""Enough to tell within ``maxRegression``, where two models differ in one answer out of twenty."""
 
 
 def files(name: str, *, folder: str) -> dict[str, str]:
@@ -102,7 +109,19 @@ def files(name: str, *, folder: str) -> dict[str, str]:
         f"{place}/requirements.lock": _LOCK,
         f"{place}/data/train.csv": train,
         f"{place}/data/test.csv": test,
+        f"{place}/.gitignore": _IGNORED,
     }
+
+
+def steps(name: str, *, folder: str) -> list[str]:
+    """What to type after that, in order, in the root of the model repository."""
+    place = shlex.quote(f"{folder}/{name}")
+    return [
+        f"(cd {place} && python train.py)  # needs what requirements.lock lists",
+        f"mlops-gitops validate {place}",
+        f"mlops-gitops test {name}",
+        f'git add {place} && git commit --message "{name} 0.1.0"',
+    ]
 
 
 def _rows(count: int, *, seed: int) -> Iterator[str]:

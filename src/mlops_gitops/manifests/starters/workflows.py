@@ -4,14 +4,8 @@ from __future__ import annotations
 
 _VALIDATE = """\
 name: validate
-on:
-  pull_request:
-  push:
-    branches: [main]
+on: [pull_request, merge_group]
 permissions: {}
-concurrency:
-  group: validate-${{ github.ref }}
-  cancel-in-progress: true
 jobs:
   validate:
     name: validate manifests and policies
@@ -19,7 +13,7 @@ jobs:
     permissions:
       contents: read # to read the files that are checked
     steps:
-      - uses: actions/checkout@v4
+      - uses: actions/checkout@v5
         with:
           persist-credentials: false
       - uses: mlops-gitops/mlops-gitops/actions/validate@v1
@@ -28,16 +22,15 @@ jobs:
 _PROMOTE = """\
 # Moves every release that is eligible into the environments that take it automatically.
 # Needs: the variable ENVIRONMENTS_URL, the environment repository's https address; the secret ENVIRONMENTS_TOKEN,
-# which may push to it; and the secret SIGNING_KEY, a private key whose public half is in trust/signers.yaml.
+# which may push to it; and the secret PROMOTION_KEY, the PEM of a key whose public half has a grant for promotion in
+# trust/signers.yaml.
 name: promote
 on:
-  workflow_dispatch:
+  push:
+    branches: [main]
   schedule:
-    - cron: "17 * * * *"
+    - cron: "17 * * * *" # lets soak times and freezes end
 permissions: {}
-concurrency:
-  group: promote
-  cancel-in-progress: false
 jobs:
   promote:
     name: promote what the evidence allows
@@ -45,7 +38,7 @@ jobs:
     permissions:
       contents: read # to read the address of the environment repository
     steps:
-      - uses: actions/checkout@v4
+      - uses: actions/checkout@v5
         with:
           persist-credentials: false
       - uses: mlops-gitops/mlops-gitops/actions/promote@v1
@@ -54,7 +47,7 @@ jobs:
           allow-pending: "true"
           environments: ${{ vars.ENVIRONMENTS_URL }}
           token: ${{ secrets.ENVIRONMENTS_TOKEN }}
-          signing-key: ${{ secrets.SIGNING_KEY }}
+          signing-key: ${{ secrets.PROMOTION_KEY }}
 """
 
 
