@@ -33,7 +33,7 @@ class Shell:
     def __call__(self, *words: str, key: str = "ci") -> int:
         out, err = io.StringIO(), io.StringIO()
         environ = {**self.environ, "MG_KEY": f"env:KEY_{key.upper()}", f"KEY_{key.upper()}": estate.pem(key)}
-        code = main(words, World(environ=environ, now=self.now, cwd=self.folder, out=out, err=err))
+        code = main(words, World(environ=environ, now=self.now, folder=self.folder, out=out, err=err))
         self.out, self.err = out.getvalue(), err.getvalue()
         if outputs.asked_for(words):
             outputs.checked(words, code, self.out)

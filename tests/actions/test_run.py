@@ -74,7 +74,7 @@ def run(
         **environ,
     }
     log = io.StringIO()
-    code = running.run("promote", World(environ=whole, now=lambda: datetime.now(UTC), cwd=folder, out=log, err=log))
+    code = running.run("promote", World(environ=whole, now=lambda: datetime.now(UTC), folder=folder, out=log, err=log))
     text = (folder / "output").read_text()
     values = {name: value for name, _, value in re.findall(r"(\S+?)<<(\S+)\n(.*?)\n\2\n", text, flags=re.DOTALL)}
     return code, log.getvalue(), values, (folder / "summary.md").read_text()

@@ -110,7 +110,7 @@ def test_what_a_remote_says_begins_no_line(tmp_path: Path) -> None:
     fake.chmod(0o755)
     out, err = io.StringIO(), io.StringIO()
     environ = {"PATH": f"{tmp_path}:/bin:/usr/bin", "MG_CACHE": str(tmp_path / "cache")}
-    world = World(environ=environ, now=lambda: NOW, cwd=tmp_path, out=out, err=err)
+    world = World(environ=environ, now=lambda: NOW, folder=tmp_path, out=out, err=err)
     assert main(["status", "--environments", "https://git.example.com/x.git"], world) == 5
     assert "git said: fatal ::add-mask::x" in err.getvalue()
     assert "\x1b" not in err.getvalue()

@@ -25,7 +25,7 @@ EVERYTHING = {
 
 
 def world(cwd: Path, **environ: str) -> World:
-    return World(environ=environ, now=lambda: datetime.now(UTC), cwd=cwd, out=io.StringIO(), err=io.StringIO())
+    return World(environ=environ, now=lambda: datetime.now(UTC), folder=cwd, out=io.StringIO(), err=io.StringIO())
 
 
 def said(of: World) -> str:

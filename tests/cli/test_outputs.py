@@ -79,7 +79,7 @@ def test_every_verb_has_a_schema_and_every_schema_a_verb() -> None:
         for name in VERBS
         if any("--format" in one.option_strings and "json" in one.choices for one in actions(parser_of(name)))
     }
-    files = {one.name.removesuffix(".schema.json") for one in (folder() / "output").iterdir()}
+    files = {one.name.removesuffix(".schema.json") for one in Path(folder(), "output").iterdir()}
     assert files == verbs - {"schema"} | {"error"}
     assert set(schema.OUTPUTS) == {f"output/{name}" for name in files}
     assert {words.split()[0] for words, _ in STEPS} == verbs
@@ -171,7 +171,7 @@ def test_a_command_without_a_verb_prints_one_document(tmp_path: Path, words: tup
 def test_words_are_for_whom_they_were_asked(tmp_path: Path, words: tuple[str, ...]) -> None:
     """The last ``--format`` counts, and behind ``--`` there are no options: failures know that as the parser does."""
     out, err = io.StringIO(), io.StringIO()
-    code = main(words, World(environ={}, now=lambda: estate.NOW, cwd=tmp_path, out=out, err=err))
+    code = main(words, World(environ={}, now=lambda: estate.NOW, folder=tmp_path, out=out, err=err))
     assert (code, out.getvalue()) == (2, "")
     assert "what to do" in err.getvalue()
 

@@ -37,7 +37,7 @@ class Done(NamedTuple):
 
 def world(at: Path) -> World:
     printed = io.StringIO()
-    return World(environ=dict(os.environ), now=lambda: datetime.now(UTC), cwd=at, out=printed, err=printed)
+    return World(environ=dict(os.environ), now=lambda: datetime.now(UTC), folder=at, out=printed, err=printed)
 
 
 @pytest.fixture(scope="module")

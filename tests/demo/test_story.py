@@ -28,7 +28,7 @@ def story(tmp_path: Path) -> Story:
 
 def run(words: list[str], at: Path) -> tuple[int, str]:
     printed = io.StringIO()
-    world = World(environ=dict(os.environ), now=lambda: NOW, cwd=at, out=printed, err=printed)
+    world = World(environ=dict(os.environ), now=lambda: NOW, folder=at, out=printed, err=printed)
     return main(words, world), printed.getvalue()
 
 

@@ -48,7 +48,7 @@ def test_commands_are_found_where_they_stand() -> None:
 @pytest.mark.parametrize("name", VERBS)
 def test_every_verb_has_help_with_an_example_and_a_page(name: str) -> None:
     printed = io.StringIO()
-    world = World(environ={}, now=lambda: datetime.now(UTC), cwd=ROOT, out=printed, err=printed)
+    world = World(environ={}, now=lambda: datetime.now(UTC), folder=ROOT, out=printed, err=printed)
     page = (REFERENCE / f"{name}.md").read_text(encoding="utf-8")
     assert page.startswith(f"# `mlops-gitops {name}`\n")
     for line in verb(name).EXAMPLE.strip().splitlines():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -19,7 +20,9 @@ from mlops_gitops.manifests.rules.subject import Subject
 from mlops_gitops.manifests.wording import problems, validator
 
 NAMES = list(schema.KINDS.values())
-OUTPUTS = [f"output/{one.name.removesuffix('.schema.json')}" for one in sorted((schema.folder() / "output").iterdir())]
+OUTPUTS = [
+    f"output/{one.name.removesuffix('.schema.json')}" for one in sorted(Path(schema.folder(), "output").iterdir())
+]
 
 
 def subschemas(value: Any) -> Iterator[dict[str, Any]]:

@@ -52,7 +52,7 @@ def perform(call: Call) -> Outcome:
         extra.update(credentials.for_url(url, token, call.world.environ))
     if call.inputs.texts["signing-key"]:
         extra[_KEY] = call.inputs.texts["signing-key"] + "\n"
-    call = call._replace(world=call.world._replace(cwd=folder(call)))
+    call = call._replace(world=call.world._replace(folder=folder(call)))
     answer = ask(words(call.inputs), call, extra=extra)
     return _outcome(answer, call)
 

@@ -24,7 +24,7 @@ OUTPUTS = ("result", "findings", "errors", "warnings", "sarif-path", "report-pat
 def perform(call: Call) -> Outcome:
     """Check, and say what was found in every form that somebody reads."""
     here = folder(call)
-    inner = call._replace(world=call.world._replace(cwd=here))
+    inner = call._replace(world=call.world._replace(folder=here))
     answer = ask(["validate", *call.inputs.lines["paths"]], inner)
     report = kept("validate.json", json.dumps(answer.document, indent=2), call)
     listed = answer.document.get("findings")

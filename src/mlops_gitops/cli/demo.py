@@ -62,7 +62,7 @@ def _verb(world: World) -> Callable[[Sequence[str], Path, Mapping[str, str]], tu
 
     def verb(words: Sequence[str], at: Path, environ: Mapping[str, str]) -> tuple[int, str]:
         printed = io.StringIO()
-        code = main(words, world._replace(environ=environ, cwd=at, out=printed, err=printed))
+        code = main(words, world._replace(environ=environ, folder=at, out=printed, err=printed))
         return code, printed.getvalue()
 
     return verb

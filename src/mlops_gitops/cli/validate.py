@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Check the files, print the report; 1 where an error was found."""
-    cwd = str(world.cwd)
+    cwd = str(world.folder)
     paths = arguments.paths or [one for one in checking.DEFAULTS if os.path.exists(f"{cwd}/{one}")]  # noqa: PTH110
     try:
         files = checking.targets(paths, cwd=cwd)

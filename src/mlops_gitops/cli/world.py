@@ -5,8 +5,11 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from io import TextIOWrapper
-from pathlib import Path
-from typing import NamedTuple, Self, TextIO
+from os import PathLike
+from typing import TYPE_CHECKING, NamedTuple, Self, TextIO
+
+if TYPE_CHECKING:  # not at run time: importing it costs a third of a bare interpreter start, and `validate` needs none
+    from pathlib import Path
 
 
 def _now() -> datetime:
@@ -18,7 +21,7 @@ class World(NamedTuple):
 
     environ: Mapping[str, str]
     now: Callable[[], datetime]
-    cwd: Path
+    folder: "str | PathLike[str]"
     out: TextIO
     err: TextIO
 
@@ -31,7 +34,14 @@ class World(NamedTuple):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        return cls(environ=dict(os.environ), now=_now, cwd=Path.cwd(), out=sys.stdout, err=sys.stderr)
+        return cls(environ=dict(os.environ), now=_now, folder=os.getcwd(), out=sys.stdout, err=sys.stderr)  # noqa: PTH109
+
+    @property
+    def cwd(self) -> "Path":
+        """The working folder, as a path."""
+        from pathlib import Path
+
+        return Path(self.folder)
 
     def print(self, text: str = "") -> None:
         """A line of result, on standard output."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from importlib import import_module
 
 from mlops_gitops.manifests.rules.rule import Problem, Rule
 from mlops_gitops.manifests.rules.subject import Subject
@@ -50,4 +49,5 @@ def rules() -> dict[str, Rule]:
 
 
 def _module(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a family is a module with RULES and check
-    return import_module(f"mlops_gitops.manifests.rules.{name}")
+    # not importlib.import_module: see cli/main.py
+    return __import__(f"mlops_gitops.manifests.rules.{name}", fromlist=["_"])
