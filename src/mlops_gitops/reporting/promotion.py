@@ -95,7 +95,8 @@ def _remedy(one: Judgement, decision: Decision) -> str:
             waiver = f"`mlops-gitops control waive {model} --in {environment} --gate {one.gate}`"
             return f"a mended release, or one tested on more rows; or a signed {waiver}, with an end"
         case _:
-            return f"`mlops-gitops release {model}`, which judges it again, also against what {environment} runs now"
+            renewed = f"`mlops-gitops release {model} --renew`"
+            return f"{renewed}, which judges it anew, also against what {environment} runs now"
 
 
 def judgement_text(one: Judgement) -> str:
