@@ -83,7 +83,8 @@ def open_candidate(name: str, world: World, *, allow_dirty: bool) -> Candidate:
         )
     manifest = path.read_bytes()
     shown = f"models/{name}/{MANIFEST}"
-    model = reading.read("model", manifest, path=shown)
+    document = reading.opened("model", manifest, path=shown)
+    model: Model = reading.record("model", document)
     produced = [model.artifact.path, *(one.uri for one in model.data if "://" not in one.uri)]
     at = provenance.checkout(folder, environ=world.environ, repository=model.repository, produced=produced)
     if at.source.dirty and not allow_dirty:
@@ -105,7 +106,7 @@ def open_candidate(name: str, world: World, *, allow_dirty: bool) -> Candidate:
         )
     return Candidate(
         model=model,
-        document=reading.opened("model", manifest, path=shown),
+        document=document,
         manifest=manifest,
         folder=folder,
         root=at.root,

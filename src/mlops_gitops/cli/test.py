@@ -79,7 +79,8 @@ def _reports(folder: Path, kinds: Sequence[str], world: World) -> Iterator[Repor
 
     shown = f"models/{folder.name}/{MANIFEST}"
     data = (folder / MANIFEST).read_bytes()
-    model, document = reading.read("model", data, path=shown), reading.opened("model", data, path=shown)
+    document = reading.opened("model", data, path=shown)
+    model: Model = reading.record("model", document)
     with session.needing("data"):
         from mlops_gitops.testing import suite
     if "data" in kinds:

@@ -62,15 +62,11 @@ def read(kind: Literal["release"], data: bytes, *, path: str) -> Release: ...
 def read(kind: Literal["project"], data: bytes, *, path: str) -> Project: ...
 def read(kind: str, data: bytes, *, path: str) -> Any:
     """The record in ``data``.  ``path`` is how findings name the file.  Raises ``Invalid``."""
-    document = opened(kind, data, path=path)
-    try:
-        return record(kind, document)
-    except ValueError as error:  # a 31st of February fits the pattern of a date
-        raise Invalid((MALFORMED.at(Location(path), str(error)),)) from error
+    return record(kind, opened(kind, data, path=path))
 
 
 def record(kind: str, document: Document) -> Any:
-    """The record of a document that fits its schema; records are imported when they are needed."""
+    """The record of a document that ``opened`` gave; records are imported when they are needed.  Raises ``Invalid``."""
     match kind:
         case "model":
             from mlops_gitops.manifests.model import Model as Record
@@ -86,4 +82,7 @@ def record(kind: str, document: Document) -> Any:
             from mlops_gitops.manifests.project import Project as Record  # type: ignore[assignment]
         case _:
             raise AssertionError(f"there are no documents of kind {kind!r}")
-    return Record.from_value(document.value)
+    try:
+        return Record.from_value(document.value)
+    except ValueError as error:  # a 31st of February fits the pattern of a date
+        raise Invalid((MALFORMED.at(Location(document.path), str(error)),)) from error

@@ -131,6 +131,13 @@ class Release:
         """``rest``, ``batch`` or ``stream``."""
         return self.serving.pattern
 
+    def same_content(self, other: Release) -> bool:
+        """Whether the two differ in nothing but what they supersede: building the one again gives the other."""
+        return self._content() == other._content()
+
+    def _content(self) -> dict[str, JSON]:
+        return {**self.value, "spec": {**self.value["spec"], "supersedes": None}}
+
     def document(self) -> dict[str, JSON]:
         """The document, as JSON."""
         return dict(self.value)

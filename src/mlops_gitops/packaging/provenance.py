@@ -23,7 +23,6 @@ from mlops_gitops.manifests.model import Dataset, Model
 from mlops_gitops.manifests.release import Material, Release, Source
 from mlops_gitops.packaging import digests
 
-PREDICATE_TYPE: Final = "https://slsa.dev/provenance/v1"
 BUILD_TYPE: Final = "https://github.com/mlops-gitops/mlops-gitops/build-types/training/v1"
 
 _SECONDS = 60

@@ -1,7 +1,7 @@
 """From what was found to one frozen release.  Pure: everything comes in as an argument, and nothing is read.
 
-The same inputs give the same document, so building a release twice is recognised: ``same_content`` compares all but the
-place in the order.
+The same inputs give the same document, so building a release twice is recognised: ``Release.same_content`` compares all
+but the place in the order.
 """
 
 from __future__ import annotations
@@ -68,19 +68,6 @@ def assemble(
         "spec": spec,
     }
     return Release.from_value(document)
-
-
-def same_content(one: Release, other: Release) -> bool:
-    """Whether two releases are the same but for what they supersede: building it again would change nothing."""
-    return _content(one) == _content(other)
-
-
-def _content(release: Release) -> bytes:
-    document = release.document()
-    spec = document["spec"]
-    if not isinstance(spec, dict):
-        raise TypeError("a release has a spec")
-    return canonical.encode({**document, "spec": {key: value for key, value in spec.items() if key != "supersedes"}})
 
 
 def _source(source: Source) -> JSON:

@@ -18,7 +18,7 @@ from mlops_gitops.evidence.gates import wrote
 from mlops_gitops.evidence.personal import word
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Report, Verdict
-from mlops_gitops.manifests.environment import EvidenceGate
+from mlops_gitops.manifests.environment import Environment, EvidenceGate
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.promotion import controls, layout
 from mlops_gitops.promotion.apply import refuse_unless_trusted
@@ -116,13 +116,7 @@ def waive(
         moment = now()
         slot = snapshot.slot(environment, model)
         who = refuse_unless_trusted(snapshot.trust, signer.keyid, "waiver", environment)
-        waivable = [one.name for one in slot.environment.gates if isinstance(one, EvidenceGate)]
-        if gate not in waivable:
-            raise Misused(
-                f"{environment} has no gate {gate!r} that could be waived",
-                hint=f"its gates that can be are: {', '.join(waivable) or 'none'}",
-                code="no-gate",
-            )
+        _refuse_unless_waivable(gate, slot.environment)
         chosen = snapshot.find_release(model, release)
         dossier = snapshot.dossier(model, chosen)
         claim = word(
@@ -166,6 +160,16 @@ def waive(
         )
 
     return settle(store, propose, now=now)
+
+
+def _refuse_unless_waivable(gate: str, environment: Environment) -> None:
+    waivable = [one.name for one in environment.gates if isinstance(one, EvidenceGate)]
+    if gate not in waivable:
+        raise Misused(
+            f"{environment.name} has no gate {gate!r} that could be waived",
+            hint=f"its gates that can be are: {', '.join(waivable) or 'none'}",
+            code="no-gate",
+        )
 
 
 def _standing_waiver(evidence: Sequence[Evidence], *, gate: str, environment: str, keyid: str) -> str:
@@ -245,7 +249,7 @@ def _placed(build: Callable[[str | None], Release], snapshot: Snapshot) -> Relea
     made = build(None)
     line = snapshot.line(made.name)
     for one in line:
-        if build(one.supersedes).id == one.id:
+        if made.same_content(one):
             return one
     for one in line:
         if one.version == made.version:

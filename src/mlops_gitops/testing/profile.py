@@ -24,8 +24,6 @@ CATEGORIES = 128
 """How many categories of a text column are kept by name; the rows of all others are counted together."""
 
 NUMERIC = frozenset({"integer", "long", "float", "double"})
-TYPES = frozenset({"boolean", *NUMERIC, "string", "binary", "datetime"})
-"""The types of an MLflow signature; anything else in a file is ``other``."""
 
 
 def _decades() -> tuple[float, ...]:

@@ -9,9 +9,6 @@ from mlops_gitops.manifests.rules.paths import is_remote
 from mlops_gitops.manifests.rules.rule import ERROR, WARNING, Problem, Rule
 from mlops_gitops.manifests.rules.subject import Subject, entries, mapping, repeated, text
 
-_TRAIN = "    - {name: train, role: training, uri: data/train.parquet, digest: {sha256: %s}}\n"
-_TEST = "    - {name: test, role: test, uri: data/test.parquet, digest: {sha256: %s}}\n"
-TRAIN_SHA = "9b8cd1ac4e5f1fcad7ac2e8276ea0b7b6b6e0ee6e6d2ac7f8d1b6b4bb9e64d9a"
 TEST_SHA = "1d2c8f6c3a7e4b59a0c6d8e2f4b7a9c1d3e5f7082a4c6e8f0b1d3f5a7c9e0b2d"
 
 TRAINING_AS_TEST = Rule(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import Any
 
 from mlops_gitops.manifests.rules.rule import Problem, Rule
 from mlops_gitops.manifests.rules.subject import Subject
@@ -48,6 +49,7 @@ def rules() -> dict[str, Rule]:
     return {rule.id: rule for rule in sorted(found, key=lambda rule: rule.id)}
 
 
-def _module(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a family is a module with RULES and check
+def _module(name: str) -> Any:
+    """A family: a module with ``RULES`` and ``check``."""
     # not importlib.import_module: see cli/main.py
     return __import__(f"mlops_gitops.manifests.rules.{name}", fromlist=["_"])
