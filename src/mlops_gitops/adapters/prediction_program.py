@@ -108,14 +108,14 @@ def _load(path: Path, format_: str) -> Any:
 
 
 def _load_pickle(path: Path) -> Any:
-    import joblib  # type: ignore[import-untyped]
+    import joblib
 
     return joblib.load(path)
 
 
 def _load_skops(path: Path) -> Any:
     """The scan has judged every type in the file, against a longer list than skops has; so all of them are trusted."""
-    import skops.io  # type: ignore[import-untyped]
+    import skops.io
 
     return skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
 
