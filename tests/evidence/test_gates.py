@@ -310,3 +310,36 @@ def test_two_entries_of_one_person_are_one_voice() -> None:
     other = replace(again, identities=("hedy@example.com",))
     pieces = (pieces[0], Evidence("2" * 64, approval(), other))
     assert judge(two, case(*pieces, trust=Trust((*TRUST.signers, other)))).answer is Answer.PASS
+
+
+REPRODUCED = EvidenceGate("reproduction", level="canonical")
+
+
+@pytest.mark.parametrize(
+    ("observed", "answer"),
+    [
+        ("bitwise", Answer.PASS),
+        ("canonical", Answer.PASS),
+        ("numeric", Answer.FAIL),
+        ("statistical", Answer.FAIL),
+        ("identical", Answer.PENDING),
+        (7, Answer.PENDING),
+        (None, Answer.PENDING),
+    ],
+)
+def test_an_environment_demands_a_level_whatever_the_manifest_promises(observed: object, answer: Answer) -> None:
+    check = {"id": "reproduction.level", "subject": "cancer", "verdict": "pass", "observed": observed}
+    said = estate.claim("reproduction", RELEASE, details={"checks": [check]})
+    verdict = judge(REPRODUCED, case(piece(said)))
+    assert verdict.answer is answer
+    assert "prod demands" in verdict.reason or answer is Answer.PASS
+    assert judge(replace(REPRODUCED, level=None), case(piece(said))).answer is Answer.PASS
+
+
+def test_the_loosest_of_several_levels_counts() -> None:
+    checks = [
+        {"id": "reproduction.level", "subject": name, "verdict": "pass", "observed": level}
+        for name, level in (("a", "bitwise"), ("b", "numeric"))
+    ]
+    said = estate.claim("reproduction", RELEASE, details={"checks": checks})
+    assert judge(REPRODUCED, case(piece(said))).answer is Answer.FAIL

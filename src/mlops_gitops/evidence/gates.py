@@ -19,7 +19,7 @@ from enum import Enum
 
 from mlops_gitops import times
 from mlops_gitops.evidence.admission import Evidence, may_sign
-from mlops_gitops.evidence.statements import measured
+from mlops_gitops.evidence.statements import LEVELS, agreed, measured
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.environment import ApprovalsGate, EvidenceGate
 from mlops_gitops.manifests.model import Threshold
@@ -137,6 +137,12 @@ def _short_of(gate: EvidenceGate, valid: Sequence[Evidence], case: Case) -> Judg
     Thresholds of the manifest are the team's; these are the environment's, and every piece of evidence must meet them.
     """
     digests = tuple(one.digest for one in valid)
+    if gate.level is not None:
+        for one in valid:
+            short = _looser(gate.level, agreed(one.claim))
+            if short is not None:
+                answer, words = short
+                return Judgement(gate.evidence, answer, words.format(case.environment), digests)
     for demand in gate.metrics:
         for one in valid:
             found = measured(one.claim, demand.metric)
@@ -147,6 +153,16 @@ def _short_of(gate: EvidenceGate, valid: Sequence[Evidence], case: Case) -> Judg
                 if not demand.threshold.allows(value):
                     words = f"{demand.metric} is {value:.3f}; {case.environment} demands {_bounds(demand.threshold)}"
                     return Judgement(gate.evidence, Answer.FAIL, words, digests)
+    return None
+
+
+def _looser(demanded: str, reached: Sequence[str]) -> tuple[Answer, str] | None:
+    """Why trainings that agree at these levels are not as alike as was demanded, or ``None``; ``{}`` names who asks."""
+    if not reached:
+        return Answer.PENDING, f"{{}} demands agreement at the level {demanded}, and no level is on record"
+    loosest = max(reached, key=LEVELS.index)
+    if LEVELS.index(loosest) > LEVELS.index(demanded):
+        return Answer.FAIL, f"the trainings agree at the level {loosest}; {{}} demands {demanded}"
     return None
 
 

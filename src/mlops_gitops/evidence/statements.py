@@ -38,6 +38,10 @@ KINDS = ("provenance", *TEST_KINDS, "approval", "waiver")
 
 METRIC_CHECK = "model.metric"
 """The id of the checks that hold a metric of the whole model against its threshold."""
+LEVEL_CHECK = "reproduction.level"
+"""The id of the check that says at which of ``LEVELS`` two trainings agree."""
+LEVELS = ("bitwise", "canonical", "numeric", "statistical")
+"""The levels of agreement, strictest first."""
 _TOLD = 3
 _RESULTS = {Verdict.PASS: "PASSED", Verdict.FAIL: "FAILED", Verdict.INCONCLUSIVE: "WARNED"}
 
@@ -150,13 +154,20 @@ def claim_of(document: Any) -> Claim:
 
 def measured(claim: Claim, metric: str) -> tuple[float, ...]:
     """The values of a metric in the checks of a claim; one that is no number counts as not a number."""
+    seen = [check.get("observed") for check in _checks(claim, METRIC_CHECK) if check.get("subject") == metric]
+    return tuple(float(value) if isinstance(value, int | float) else math.nan for value in seen)
+
+
+def agreed(claim: Claim) -> tuple[str, ...]:
+    """The levels at which the checks of a claim say that two trainings agree; what is no level is left out."""
+    return tuple(level for check in _checks(claim, LEVEL_CHECK) for level in LEVELS if check.get("observed") == level)
+
+
+def _checks(claim: Claim, name: str) -> list[Mapping[str, JSON]]:
+    """The checks of one id in the details of a claim, which may hold anything."""
     checks = claim.details.get("checks") if isinstance(claim.details, Mapping) else None
-    found = []
-    for check in checks if isinstance(checks, list) else ():
-        if isinstance(check, Mapping) and (check.get("id"), check.get("subject")) == (METRIC_CHECK, metric):
-            value = check.get("observed")
-            found.append(float(value) if isinstance(value, int | float) else math.nan)
-    return tuple(found)
+    some = checks if isinstance(checks, list) else []
+    return [check for check in some if isinstance(check, Mapping) and check.get("id") == name]
 
 
 def _predicate_type(kind: str) -> str:

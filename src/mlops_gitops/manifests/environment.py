@@ -22,11 +22,15 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceGate:
-    """Signed evidence of one kind must pass, with numbers that meet ``metrics``; older than ``max_age`` it is void."""
+    """Signed evidence of one kind must pass, with numbers that meet ``metrics``; older than ``max_age`` it is void.
+
+    ``level`` is the loosest level of agreement that a reproduction may have reached.
+    """
 
     evidence: str
     max_age: timedelta | None = None
     metrics: tuple[Demand, ...] = ()
+    level: str | None = None
 
     @property
     def name(self) -> str:
@@ -132,7 +136,7 @@ def _gate(value: Mapping[str, Any]) -> Gate:
         demands = tuple(
             Demand(one["name"], Threshold(one.get("min"), one.get("max"))) for one in value.get("metrics", ())
         )
-        return EvidenceGate(value["evidence"], _duration(value.get("maxAge")), demands)
+        return EvidenceGate(value["evidence"], _duration(value.get("maxAge")), demands, value.get("level"))
     approvals = value["approvals"]
     groups = tuple(Group(one["name"], int(one["min"])) for one in approvals.get("groups", ()))
     return ApprovalsGate(int(approvals["quorum"]), groups, _duration(approvals.get("maxAge")))

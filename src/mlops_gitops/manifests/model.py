@@ -98,6 +98,8 @@ class Training:
     environment: Mapping[str, str]
     timeout: timedelta | None = None
     network: bool = False
+    image: str | None = None
+    outputs: tuple[str, ...] = ()
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Training:
@@ -107,6 +109,8 @@ class Training:
             dict(value.get("environment", {})),
             _duration(value.get("timeout")),
             value.get("network", False),
+            value.get("image"),
+            tuple(value.get("outputs", ())),
         )
 
 
@@ -287,6 +291,48 @@ class Tests:
 
 
 @dataclass(frozen=True, slots=True)
+class Reproducibility:
+    """How closely a second training must agree with the first.
+
+    ``level`` is the class that is promised.  ``relative`` and ``absolute`` are the tolerances of class numeric, where
+    they are written.  ``churn`` is the largest share of changed decisions, ``margins`` the largest difference of each
+    metric that does not matter, ``seeds`` how many trainings class statistical takes; the seed goes to the option
+    ``seed_argument`` or the variable ``seed_variable``.  ``probe`` is the data set whose decisions are compared,
+    ``predictions`` a file in which training itself leaves them.
+    """
+
+    level: str = "canonical"
+    relative: float | None = None
+    absolute: float | None = None
+    churn: float | None = None
+    margins: tuple[tuple[str, float], ...] = ()
+    seeds: int = 5
+    seed_argument: str | None = None
+    seed_variable: str | None = None
+    probe: str | None = None
+    predictions: str | None = None
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Reproducibility:
+        """From ``spec.reproducibility``."""
+        stated = value.get("tolerance", {})
+        tolerance = stated if isinstance(stated, Mapping) else {"relative": 0.0, "absolute": stated}
+        seed = value.get("seed", {})
+        return cls(
+            value.get("class", "canonical"),
+            tolerance.get("relative"),
+            tolerance.get("absolute"),
+            value.get("churn"),
+            tuple((one["name"], one["margin"]) for one in value.get("metrics", ())),
+            int(value.get("seeds", 5)),
+            seed.get("argument"),
+            seed.get("variable"),
+            value.get("probe"),
+            value.get("predictions"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Serving:
     """How the model is served.  ``latency_p95`` is in seconds, ``throughput`` in requests per second."""
 
@@ -344,7 +390,7 @@ class Model:
     task: str
     metrics: tuple[Metric, ...]
     tests: Tests
-    reproducibility: str
+    reproducibility: Reproducibility
     serving: Serving
     monitoring: Monitoring
     keep: int
@@ -373,7 +419,7 @@ class Model:
             task=spec["task"],
             metrics=tuple(map(Metric.from_value, spec["metrics"])),
             tests=Tests.from_value(spec.get("tests", {})),
-            reproducibility=spec.get("reproducibility", {}).get("class", "statistical"),
+            reproducibility=Reproducibility.from_value(spec.get("reproducibility", {})),
             serving=Serving.from_value(spec.get("serving", {})),
             monitoring=Monitoring(_duration(monitoring.get("maxAge")), drift.get("metric"), drift.get("max")),
             keep=int(spec.get("rollback", {}).get("keep", 1)),

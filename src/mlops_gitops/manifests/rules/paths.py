@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from mlops_gitops.manifests.rules.rule import ERROR, WARNING, Pointer, Problem, Rule
-from mlops_gitops.manifests.rules.subject import Subject, entries, mapping, text, texts
+from mlops_gitops.manifests.rules.subject import Subject, entries, items, mapping, text, texts
 
 LEAVES_REPOSITORY = Rule(
     "MG401",
@@ -136,9 +136,15 @@ def check(subject: Subject) -> Iterator[Problem]:
     if path is not None and (why := escape(path, subject)):
         yield LEAVES_REPOSITORY.on(("spec", "artifact", "path"), why)
     yield from _placeholder(text(mapping(artifact, "digest"), "sha256"), ("spec", "artifact", "digest", "sha256"))
+    training = mapping(spec, "training")
+    written = [(("spec", "training", "outputs", index), one) for index, one in enumerate(items(training, "outputs"))]
+    predictions = text(mapping(spec, "reproducibility"), "predictions")
+    for at, output in (*written, (("spec", "reproducibility", "predictions"), predictions)):
+        if output.__class__ is str and (why := escape(output, subject)):
+            yield LEAVES_REPOSITORY.on(at, why)
     for index, one in entries(spec, "data"):
         yield from _data(one, subject, ("spec", "data", index))
-    for index, word in enumerate(texts(mapping(spec, "training"), "entrypoint")):
+    for index, word in enumerate(texts(training, "entrypoint")):
         if word.endswith((".py", ".sh", ".R")) and " " not in word:
             yield from _file(word, subject, ("spec", "training", "entrypoint", index), missing=MISSING_SCRIPT)
 

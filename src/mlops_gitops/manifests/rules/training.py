@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlops_gitops.manifests.rules.paths import escape
 from mlops_gitops.manifests.rules.rule import ERROR, WARNING, Problem, Rule
-from mlops_gitops.manifests.rules.subject import Subject, items, mapping, text
+from mlops_gitops.manifests.rules.subject import Subject, entries, items, mapping, text
 
 SHELL_LINE = Rule(
     "MG701",
@@ -82,7 +82,31 @@ NO_SEED = Rule(
     'spec:\n  training:\n    environment: {PYTHONHASHSEED: "0"}\n  reproducibility: {class: bitwise}\n',
 )
 
-RULES = (SHELL_LINE, SECRET, NETWORK, ZERO_TIMEOUT, NOT_A_LOCK, UNPINNED, NO_SEED)
+METRIC_ALONE = Rule(
+    "MG708",
+    "metric-alone",
+    ERROR,
+    "Statistical agreement is promised without both a share of decisions and a margin of a metric.",
+    "write both: `churn`, the largest share of decisions that may change, and `metrics` with a margin each",
+    "Another seed or another order of rows changes one to five decisions in a hundred while the metric hardly moves.",
+    "spec:\n  reproducibility: {class: statistical, metrics: [{name: roc_auc, margin: 0.01}]}\n",
+    "spec:\n  reproducibility: {class: statistical, churn: 0.02, metrics: [{name: roc_auc, margin: 0.01}]}\n",
+)
+UNKNOWN_NAME = Rule(
+    "MG709",
+    "unknown-probe",
+    ERROR,
+    "A promise names a metric or a data set that the manifest does not have.",
+    "name one of spec.metrics, or one of spec.data",
+    "What cannot be measured cannot be promised.",
+    "spec:\n  reproducibility: {class: numeric, probe: tets}\n",
+    "spec:\n  reproducibility: {class: numeric, probe: test}\n",
+)
+
+RULES = (
+    *(SHELL_LINE, SECRET, NETWORK, ZERO_TIMEOUT, NOT_A_LOCK, UNPINNED, NO_SEED),
+    *(METRIC_ALONE, UNKNOWN_NAME),
+)
 
 _AT = ("spec", "training")
 _SHELLS = {"sh", "bash", "zsh", "dash", "/bin/sh", "/bin/bash", "cmd", "powershell"}
@@ -133,6 +157,25 @@ def check(subject: Subject) -> Iterator[Problem]:
     if timeout is not None and not any(digit in timeout for digit in "123456789"):
         yield ZERO_TIMEOUT.on((*_AT, "timeout"), f"{timeout} is no time at all")
     yield from _lock(text(mapping(spec, "dependencies"), "lock"), subject)
+    yield from _promise(spec, mapping(spec, "reproducibility"))
+
+
+def _promise(spec: Mapping[str, Any], promised: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is promised about a second training must be something that can be found out."""
+    at = ("spec", "reproducibility")
+    margins = items(promised, "metrics")
+    if (promised.get("class") == "statistical" or margins) and "churn" not in promised:
+        yield METRIC_ALONE.on(at, "`churn` is missing: a metric can stay while its decisions change")
+    elif promised.get("class") == "statistical" and not margins:
+        yield METRIC_ALONE.on(at, "no metric has a margin: two metrics are never equal")
+    known = [text(one, "name") for _, one in entries(spec, "metrics")]
+    for index, one in entries(promised, "metrics"):
+        name = text(one, "name")
+        if name is not None and name not in known:
+            yield UNKNOWN_NAME.on((*at, "metrics", index, "name"), f"there is no metric {name!r}")
+    probe = text(promised, "probe")
+    if probe is not None and probe not in [text(one, "name") for _, one in entries(spec, "data")]:
+        yield UNKNOWN_NAME.on((*at, "probe"), f"there is no data set {probe!r}")
 
 
 def _command(words: list[Any]) -> Iterator[Problem]:
