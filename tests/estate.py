@@ -56,7 +56,7 @@ def public(name: str) -> dict[str, object]:
 
 def trust(extra: tuple[dict[str, object], ...] = ()) -> dict[str, object]:
     """A trust document."""
-    kinds = ["provenance", "scan", "data-tests", "model-tests", "comparison"]
+    kinds = ["provenance", "scan", "data-tests", "model-tests", "comparison", "reproduction"]
     people = [
         {
             "name": name,
