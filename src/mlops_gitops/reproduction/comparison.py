@@ -1,0 +1,88 @@
+"""Two artifacts of one model, held against each other from the strictest level down.
+
+What costs little is asked first, and what is looser only where the stricter is broken: files of the same bytes are not
+opened, and no model is run whose tensors already tell.  Models are asked for decisions through ``ask`` and only by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_gitops.manifests.model import Reproducibility
+from mlops_gitops.packaging import digests
+from mlops_gitops.reproduction import ladder
+from mlops_gitops.reproduction.levels import Agreement, Answer, Level, PredictionComparison, Rung
+from mlops_gitops.testing.predictions import Failed, Predictions
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What one training made: the artifact, its files by digest, and the declared file of predictions, if any."""
+
+    path: Path
+    files: digests.Artifact
+    predictions: Path | None = None
+
+
+Ask = Callable[[Sequence[Made]], Sequence[Predictions | Failed]]
+"""What each of several models says about the probe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The rows on which decisions are compared.  ``tolerance`` is how far numbers of a regression may lie apart."""
+
+    dataset: str
+    task: str
+    ask: Ask
+    tolerance: float = 1e-6
+
+
+def agree(left: Made, right: Made, *, promised: Reproducibility, probe: Probe | str, deep: bool = True) -> Agreement:
+    """How far two artifacts agree, but for the statistical level, which needs more trainings.
+
+    ``probe`` is a text where no decisions can be compared: why not.  Without ``deep``, nothing looser than canonical is
+    asked.
+    """
+    rungs = [ladder.bitwise(left.files, right.files)]
+    if rungs[0].answer is Answer.HOLDS:
+        return ladder.climb(left.files.digest, right.files.digest, rungs)
+    from mlops_gitops.reproduction import canonical, numbers
+
+    files = canonical.compare(left.path, right.path, left_files=left.files, right_files=right.files)
+    rungs.append(ladder.canonical(files))
+    if rungs[1].answer is Answer.HOLDS or not deep:
+        return ladder.climb(left.files.digest, right.files.digest, rungs, files=files)
+    names = [one.name for one in files if not one.same and one.left is not None and one.right is not None]
+    tensors = numbers.compare(
+        left.path, right.path, names=names, relative=promised.relative, absolute=promised.absolute
+    )
+    compared, unasked = _decisions(left, right, probe)
+    missing = [one.name for one in files if one.left is None or one.right is None]
+    numeric = ladder.numeric(tensors, compared, unasked=unasked)
+    if missing:
+        numeric = Rung(Level.NUMERIC, Answer.BROKEN, f"{missing[0]} is there on one side only")
+    rungs.append(numeric)
+    return ladder.climb(
+        left.files.digest, right.files.digest, rungs, files=files, tensors=tensors, predictions=compared
+    )
+
+
+def _decisions(left: Made, right: Made, probe: Probe | str) -> tuple[tuple[PredictionComparison, ...], str]:
+    if isinstance(probe, str):
+        return (), probe
+    from mlops_gitops.reproduction import probes
+
+    first, second = probe.ask((left, right))
+    for one in (first, second):
+        if isinstance(one, Failed):
+            return (), one.reason
+    if isinstance(first, Failed) or isinstance(second, Failed):
+        return (), "no decision is known"
+    try:
+        compared = probes.compare(first, second, dataset=probe.dataset, task=probe.task, tolerance=probe.tolerance)
+    except ValueError as error:
+        return (), str(error)
+    return (compared,), ""
