@@ -45,12 +45,14 @@ class Order:
     """One training to run.
 
     ``name`` names the run and its folder (``first``, ``second``, ``threads-1``).  ``traced`` asks for the digests of
-    its stages and for the calls that a difference may come from; it costs time.
+    its stages and for the calls that a difference may come from; it costs time.  ``arguments`` are added to the
+    manifest's command.
     """
 
     name: str
     conditions: Conditions = Conditions()
     traced: bool = False
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

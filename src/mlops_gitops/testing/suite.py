@@ -7,18 +7,21 @@ that failed.  Models are asked through ``predict``, and only by it; its artifact
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
+from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Metric, Model
 from mlops_gitops.testing import comparison, data, health, wording
 from mlops_gitops.testing import model as model_tests
 from mlops_gitops.testing.data import Locate
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.files import DataFile, data_files, identity, unreadable
+from mlops_gitops.testing.metrics import METRICS
 from mlops_gitops.testing.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.rows import leaks, overlaps
 from mlops_gitops.testing.samples import Evaluation, Truth
@@ -65,6 +68,38 @@ def run_model_tests(
             evaluations[file.dataset.name] = evaluation
     found.extend(model_tests.checks(model, evaluations, locate=locate))
     return _report("model-tests", model, found, _materials(files, artifact=artifact, answers=(usable, answers)))
+
+
+def job_on(model: Model, dataset: str, artifact: Artifact, *, folder: Path, root: Path) -> Job | str:
+    """What to ask ``artifact`` about one data set of the manifest, or why it cannot be asked."""
+    file = _named(model, dataset, folder=folder, root=root)
+    if file is None or file.source is None:
+        return f"{dataset} cannot be read: {file.problem if file else 'its role is not one that is tested'}"
+    return _job(model, file, artifact, _inputs(model))
+
+
+def measured(
+    model: Model, dataset: str, answer: Predictions, names: Sequence[str], *, folder: Path, root: Path
+) -> dict[str, float]:
+    """The values of the named metrics of predictions on one data set; those that cannot be measured are left out."""
+    file = _named(model, dataset, folder=folder, root=root)
+    if file is None or file.source is None:
+        return {}
+    _, evaluation = _evaluate(model, file, answer, lambda _: Location(""))
+    found: dict[str, float] = {}
+    if evaluation is None:
+        return found
+    for name in names:
+        metric = METRICS.get(name)
+        if metric is None or model.task not in metric.tasks:
+            continue
+        with contextlib.suppress(Unmeasurable):
+            found[name] = metric.measure(evaluation.sample).value
+    return found
+
+
+def _named(model: Model, dataset: str, *, folder: Path, root: Path) -> DataFile | None:
+    return next((one for one in data_files(model, folder=folder, root=root) if one.dataset.name == dataset), None)
 
 
 def compare(
