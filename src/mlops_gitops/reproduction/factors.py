@@ -73,3 +73,61 @@ FACTORS = {
         ),
     )
 }
+
+TRIALS = {
+    "control": "nothing: the same training twice",
+    "settled": "nothing, with chance taken away",
+    "settled-moving": "nothing, with chance taken away and the clock running",
+    "settled-alone": "nothing, with chance taken away and one thread on one processor",
+}
+"""What an experiment that varies no factor is called."""
+
+_EXACT = {
+    "generators": (
+        ("default_rng", "numpy.random.default_rng(0)"),
+        ("RandomState", "numpy.random.RandomState(0)"),
+        ("SeedSequence", "numpy.random.SeedSequence(0)"),
+        ("torch", "torch.manual_seed(0) before anything is drawn or initialised"),
+        ("numpy.random", "numpy.random.seed(0) at the start; better, numpy.random.default_rng(0) handed on"),
+        ("np.random", "numpy.random.seed(0) at the start; better, numpy.random.default_rng(0) handed on"),
+        ("random_state", "random_state=0"),
+        ("train_test_split", "train_test_split(..., random_state=0)"),
+        ("sample", "sample(..., random_state=0)"),
+        ("random.", "random.seed(0) at the start; better, random.Random(0) handed on"),
+    ),
+    "entropy": (
+        ("uuid", "uuid.uuid5(NAMESPACE, content) in place of uuid4() and uuid1()"),
+        ("urandom", "a constant seed in place of os.urandom()"),
+        ("secrets", "a constant seed in place of secrets"),
+        ("SystemRandom", "random.Random(0) in place of random.SystemRandom()"),
+    ),
+    "hash-seed": (
+        ("hash(", 'zlib.crc32(text.encode()) or hashlib in place of hash(), or PYTHONHASHSEED: "0"'),
+        ("set", 'sorted(...) around the set; or spec.training.environment: {PYTHONHASHSEED: "0"}'),
+    ),
+    "file-order": (
+        ("listdir", "sorted(os.listdir(...))"),
+        ("scandir", "sorted(os.scandir(...), key=lambda entry: entry.name)"),
+        ("iglob", "sorted(glob.glob(...))"),
+        ("rglob", "sorted(path.rglob(...))"),
+        ("Path.glob", "sorted(path.glob(...))"),
+        ("glob", "sorted(glob.glob(...))"),
+        ("iterdir", "sorted(path.iterdir())"),
+        ("walk", "sort the names of folders and files that os.walk gives: dirs.sort()"),
+    ),
+    "race": (
+        ("as_completed", "executor.map(...), or keep the futures in a list and ask each in turn"),
+        ("imap_unordered", "pool.imap(...) in place of pool.imap_unordered(...)"),
+    ),
+}
+
+
+def fix(factor: str, what: str = "") -> str:
+    """The exact setting against a factor that came in through the call ``what``, or the general one."""
+    exact = next((text for part, text in _EXACT.get(factor, ()) if part in what), None)
+    return exact or FACTORS[factor].fix
+
+
+def title(name: str) -> str:
+    """What a factor, or a trial that varies none, is called in a sentence."""
+    return FACTORS[name].title if name in FACTORS else TRIALS.get(name, name)
