@@ -1,10 +1,10 @@
 from collections.abc import Sequence
 
 import pytest
-import reproduction_simulation as simulation
 from hypothesis import given
 from hypothesis import strategies as st
 
+import reproduction_simulation as simulation
 from mlops_gitops.reproduction import causes, variations
 from mlops_gitops.reproduction.explanation import explain
 from mlops_gitops.reproduction.factors import FACTORS
@@ -94,6 +94,11 @@ def test_a_declared_variable_is_not_varied() -> None:
     assert explained(training, declared=["DEPTH"]).causes == ()
 
 
+def test_what_a_declared_variable_pins_is_not_varied() -> None:
+    training = simulation.Simulated({"hash-seed": "features#1", "threads": "fitted#1"})
+    assert explained(training, declared=["PYTHONHASHSEED", "OMP_NUM_THREADS"]).causes == ()
+
+
 def test_a_crash_under_a_variation_is_told_and_blamed_on_nothing() -> None:
     found = explained(simulation.Simulated(crashes=frozenset({"user"})))
     assert found.causes == ()
@@ -144,7 +149,7 @@ def test_a_difference_below_the_demanded_level_is_none() -> None:
 
 @pytest.mark.parametrize("factor", sorted(variations.VARIATIONS))
 def test_every_variation_leaves_the_control(factor: str) -> None:
-    control = variations.control(variations.VARIATIONS)
+    control = variations.control(variations.VARIATIONS, Conditions())
     for which in (1, 2):
         assert variations.vary(control, [factor], which=which) != control
     assert variations.vary(control, [factor], which=0) == control

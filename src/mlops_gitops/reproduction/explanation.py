@@ -22,6 +22,9 @@ from mlops_gitops.reproduction.levels import Agreement, Level
 from mlops_gitops.reproduction.reproductions import Cause, Explanation
 from mlops_gitops.reproduction.trainings import Call, Conditions, Run, Trainer
 
+NATURAL = Conditions()
+"""A training as it runs when nothing is asked of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Base:
@@ -47,15 +50,17 @@ def explain(
     can: frozenset[str],
     progress: Callable[[str], None],
     declared: Collection[str] = (),
+    base: Conditions = NATURAL,
 ) -> Explanation:
     """Order more runs until it is known what makes ``first`` and ``second`` differ.
 
-    ``can`` are the factors that ``trainer`` can control and that the manifest does not pin.  ``declared`` are the names
-    of the declared environment variables.  ``suspects`` are lines that a static look finds; they only give places.
-    Raises what ``trainer`` raises.
+    ``can`` are the factors that ``trainer`` can control.  ``declared`` are the names of the declared environment
+    variables; what they pin is not varied.  ``suspects`` are lines that a static look finds; they only give places.
+    ``base`` are the conditions that all runs share.  Raises what ``trainer`` raises.
     """
+    can = variations.free(can, declared)
     bench = Bench(trainer, compare, demanded, progress)
-    control = variations.control(can)
+    control = variations.control(can, base)
     one, other = bench.train("control", control), bench.train("control", control)
     same = bench.hold(one, other)
     bench.note(["control"], lambda _: ("control", "the same again"), same)
@@ -66,11 +71,11 @@ def explain(
     if same.same and not plan.anything(control, one):
         found = causes.from_facts(first, second) if bench.hold(first, second).differs else []
         return _told(bench, found, suspects)
-    base = _base(bench, control, can)
-    if base.run is None:
-        return _told(bench, causes.unexplained(base.left or same, suspects), suspects)
-    evidence = [] if same.same else plan.chance(base, same)
-    return _told(bench, plan.varied(base, evidence), suspects)
+    calm = _base(bench, control, can)
+    if calm.run is None:
+        return _told(bench, causes.unexplained(calm.left or same, suspects), suspects)
+    evidence = [] if same.same else plan.chance(calm, same)
+    return _told(bench, plan.varied(calm, evidence), suspects)
 
 
 def _base(bench: Bench, control: Conditions, can: Collection[str]) -> _Base:

@@ -71,9 +71,33 @@ _OURS = re.compile(
 _QUOTED = re.compile(r"""['"]([A-Za-z_][A-Za-z0-9_]{0,99})['"]""")
 
 
-def control(can: Collection[str]) -> Conditions:
+_PINNING = {
+    "PYTHONHASHSEED": "hash-seed",
+    "TZ": "time-zone",
+    "LC_ALL": "locale",
+    "LANG": "locale",
+    "LC_CTYPE": "locale",
+    "PYTHONUTF8": "locale",
+    "OMP_NUM_THREADS": "threads",
+    "OPENBLAS_NUM_THREADS": "threads",
+    "MKL_NUM_THREADS": "threads",
+    "OPENBLAS_CORETYPE": "cpu-features",
+    "NPY_DISABLE_CPU_FEATURES": "cpu-features",
+    "ATEN_CPU_CAPABILITY": "cpu-features",
+    "MKL_CBWR": "cpu-features",
+    "HOME": "user",
+    "USER": "user",
+}
+
+
+def free(can: Collection[str], declared: Collection[str]) -> frozenset[str]:
+    """Those of the factors ``can`` that no declared environment variable pins."""
+    return frozenset(can) - {_PINNING[name] for name in declared if name in _PINNING}
+
+
+def control(can: Collection[str], base: Conditions) -> Conditions:
     """The conditions that everything is held against: every factor of ``can`` pinned, nothing seeded."""
-    return vary(Conditions(), can, which=0)
+    return vary(base, can, which=0)
 
 
 def vary(conditions: Conditions, factors: Iterable[str], *, which: int, variables: Iterable[str] = ()) -> Conditions:
