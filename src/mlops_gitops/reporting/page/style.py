@@ -1,0 +1,112 @@
+"""How the page looks: one style sheet, two colour schemes, down to the width of a phone."""
+
+COLOURS = """
+:root{--paper:#fdfdfb;--card:#fff;--ink:#1b1f24;--soft:#5b6570;--line:#e2e4e1;--wash:#f3f4f1;--holds:#14784a;
+  --holds-wash:#e4f4ea;--broken:#bd2c26;--broken-wash:#fdeae8;--open:#86610a;--open-wash:#fbf1d9;--blue:#2660a4}
+@media (prefers-color-scheme:dark){
+:root{--paper:#14171a;--card:#1b1f23;--ink:#e8eaed;--soft:#9ba5af;--line:#30363c;--wash:#22272c;--holds:#4cc38a;
+  --holds-wash:#16311f;--broken:#ff7b72;--broken-wash:#3d1a1a;--open:#e3b341;--open-wash:#352a10;--blue:#79b3f5}
+}
+"""
+"""The names of the colours, in light and in dark."""
+
+PICTURES = """
+.rail{fill:var(--soft)}
+.bar{fill:var(--holds)}
+.snapped{fill:var(--broken)}
+.gap{fill:none;stroke:var(--open);stroke-width:3;stroke-dasharray:5 5}
+.count{fill:var(--blue)}
+.axis{stroke:var(--soft);stroke-width:1}
+.limit{stroke:var(--broken);stroke-width:1.5;stroke-dasharray:4 3}
+.zone{fill:var(--holds-wash);stroke:var(--holds);stroke-dasharray:3 3}
+.reach{stroke:var(--blue);stroke-width:5;stroke-linecap:round}
+.mean{fill:var(--paper);stroke:var(--blue);stroke-width:2.5}
+.seed{fill:var(--soft);opacity:.75}
+svg text{font:12px system-ui,sans-serif;fill:var(--soft)}
+svg text.strong{fill:var(--ink);font-weight:600;font-size:15px}
+svg text.holds{fill:var(--holds)}
+svg text.broken{fill:var(--broken)}
+svg text.open{fill:var(--open)}
+"""
+"""What a picture needs, in the page or alone."""
+
+_PAGE = """
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);
+  font:16px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif;-webkit-text-size-adjust:100%}
+main{max-width:62rem;margin:0 auto;padding:1.5rem 1.25rem 4rem}
+h1{font-size:1.6rem;line-height:1.25;margin:.2rem 0 .6rem;overflow-wrap:anywhere}
+h2{font-size:1.15rem;margin:2.4rem 0 .6rem}
+h3{font-size:1rem;margin:1.2rem 0 .3rem;overflow-wrap:anywhere}
+p{margin:.4rem 0;overflow-wrap:anywhere}
+code,pre{font:.86em/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
+pre{background:var(--wash);border:1px solid var(--line);border-radius:.4rem;padding:.6rem .8rem;
+  white-space:pre-wrap;margin:.5rem 0}
+.note,.kicker{color:var(--soft);font-size:.92rem}
+.kicker{margin:0;letter-spacing:.02em}
+header{border-left:.4rem solid var(--open);background:var(--open-wash);padding:1rem 1.25rem;border-radius:.6rem}
+header.holds{border-color:var(--holds);background:var(--holds-wash)}
+header.broken{border-color:var(--broken);background:var(--broken-wash)}
+header .mark{color:var(--open);margin-right:.45rem}
+header.holds .mark{color:var(--holds)}
+header.broken .mark{color:var(--broken)}
+.tip{margin:1rem 0;padding:.7rem 1rem;border:1px solid var(--line);border-left:.3rem solid var(--blue);
+  border-radius:.4rem;background:var(--card)}
+.ladder{list-style:none;margin:0;padding:0;background:var(--card);border:1px solid var(--line);
+  border-radius:.6rem;padding:.4rem 1.25rem}
+.ladder li{display:grid;grid-template-columns:6rem 1fr;gap:1.25rem}
+.rung{position:relative;border:solid var(--soft);border-width:0 .4rem;min-height:4.6rem}
+.rung svg{position:absolute;left:0;top:50%;width:100%;height:2.5rem;margin-top:-1.25rem;overflow:visible}
+.ladder .words{align-self:center;padding:.6rem 0;min-width:0}
+.words b{font-size:1.05rem;margin-right:.5rem}
+.words p{margin:.1rem 0;font-size:.95rem}
+.badge{display:inline-block;border-radius:1rem;padding:.05rem .6rem;font-size:.8rem;font-weight:600;
+  white-space:nowrap}
+.badge.holds{color:var(--holds);background:var(--holds-wash)}
+.badge.broken{color:var(--broken);background:var(--broken-wash)}
+.badge.open{color:var(--open);background:var(--open-wash)}
+.badge.plain{color:var(--soft);background:var(--wash)}
+.badge.promise{color:var(--blue);border:1px solid currentColor;background:none}
+.card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.8rem 1.1rem;
+  margin:.7rem 0}
+.card h3{margin-top:0}
+.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:.6rem;background:var(--card)}
+table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
+th,td{text-align:left;vertical-align:top;padding:.45rem .8rem;border-top:1px solid var(--line);
+  overflow-wrap:break-word}
+thead th{border-top:0;color:var(--soft);font-weight:600;font-size:.82rem;background:var(--wash);
+  overflow-wrap:normal}
+tr.differs td{background:var(--open-wash)}
+tr.differs td:first-child{box-shadow:inset .25rem 0 var(--open)}
+tr.outside td{background:var(--broken-wash)}
+tr.outside td:first-child{box-shadow:inset .25rem 0 var(--broken)}
+figure{margin:.6rem 0}
+figure svg{display:block;width:100%;max-width:36rem;height:auto}
+figcaption{color:var(--soft);font-size:.9rem}
+details{margin:.6rem 0}
+summary{cursor:pointer;color:var(--blue);padding:.3rem 0}
+footer{margin-top:3rem;color:var(--soft);font-size:.85rem;border-top:1px solid var(--line);padding-top:.8rem}
+@media (max-width:40rem){
+main{padding:1rem .8rem 3rem}
+h1{font-size:1.3rem}
+header{padding:.8rem 1rem}
+.ladder{padding:.3rem .8rem}
+.ladder li{grid-template-columns:3.6rem 1fr;gap:.9rem}
+thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+tr{display:block;border-top:1px solid var(--line);padding:.4rem 0}
+tbody tr:first-child{border-top:0}
+td{display:grid;grid-template-columns:6.2rem minmax(0,1fr);gap:.6rem;border:0;padding:.15rem .8rem}
+td::before{content:attr(data-label);color:var(--soft);font-size:.82rem}
+tr.differs{box-shadow:inset .25rem 0 var(--open)}
+tr.outside{box-shadow:inset .25rem 0 var(--broken)}
+tr.differs td:first-child,tr.outside td:first-child{box-shadow:none}
+tr.differs,tr.outside{background:var(--wash)}
+tr.differs td,tr.outside td{background:none}
+}
+@media print{body{background:none}
+details>*{display:block}
+}
+"""
+
+SHEET = f"{COLOURS}{PICTURES}{_PAGE}"
+"""The whole of it."""
