@@ -77,7 +77,7 @@ def again(found: Reproduction, *extra: str) -> str:
     """The command that does it again."""
     words = ["mlops-gitops", "reproduce", shlex.quote(said(found.model, 80))]
     words += ["--twice"] if found.mode == "twice" else []
-    words += ["--release", shlex.quote(said(found.release, 80))] if found.release else []
+    words += ["--release", shlex.quote(said(short(found.release)))] if found.release else []
     return " ".join([*words, *extra])
 
 

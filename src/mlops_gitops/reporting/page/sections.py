@@ -47,7 +47,8 @@ def problems(found: Reproduction) -> str:
     """What was wrong with a run."""
     blocks = []
     for one in found.problems[:100]:
-        kind = badge("broken", "nothing to compare") if one.fatal else badge("open", "compared all the same")
+        kind = badge("broken", "nothing to compare") if one.fatal else ""
+        kind = kind or (badge("open", "compared all the same") if found.agreement else "")
         where = f"<p>{code(words.place(one.place), 200)}</p>" if one.place else ""
         blocks.append(
             f'<div class="card"><h3>{one.trouble.value} {kind}</h3><p>{shown(one.message, 1000)}</p>{where}'
