@@ -97,12 +97,17 @@ def cause(evidence: Evidence, suspects: Sequence[Call]) -> Cause:
 
 def call_of(factor: str, calls: Iterable[Call], parted: Difference) -> Call | None:
     """The call through which a factor most likely came in: the last one before the first stage that differs."""
-    every = list(calls)
+    every = [one for one in calls if not imports(one)]
     for kind in KINDS[factor]:
         some = [one for one in every if one.kind == kind]
         if some:
             return min(some, key=lambda one: _distance(one, parted))
     return None
+
+
+def imports(call: Call) -> bool:
+    """Whether the line only imports: then the call is a library's own, made while it is loaded."""
+    return call.place.text.strip().startswith(("import ", "from "))
 
 
 def _distance(call: Call, parted: Difference) -> tuple[int, int]:

@@ -68,6 +68,7 @@ _OURS = re.compile(
     r"^(PYTHON\w*|PATH|TZ|LANG|LANGUAGE|LC_\w+|HOME|USER|LOGNAME|USERNAME|SHELL|PWD|TMPDIR|TMP|TEMP|LD_\w+|FAKETIME\w*"
     r"|\w*_NUM_THREADS|OMP_\w+|KMP_\w+|MKL_\w+|OPENBLAS_\w+|NPY_\w+|ATEN_\w+|XDG_\w+|VIRTUAL_ENV|MLOPS_GITOPS_\w+)$"
 )
+_IMPORTS = ("import ", "from ")
 _QUOTED = re.compile(r"""['"]([A-Za-z_][A-Za-z0-9_]{0,99})['"]""")
 
 
@@ -136,6 +137,10 @@ def alone(conditions: Conditions, can: Collection[str]) -> Conditions:
 
 
 def undeclared(calls: Iterable[Call], declared: Collection[str]) -> tuple[str, ...]:
-    """The environment variables that a training reads, less the declared ones and those that other factors set."""
-    read = {name for one in calls if one.kind == "environment" for name in _QUOTED.findall(one.what)[:1]}
+    """The environment variables that a training reads, less the declared ones and those that other factors set.
+
+    What a library reads while it is imported is its own affair.
+    """
+    own = [one for one in calls if one.kind == "environment" and not one.place.text.lstrip().startswith(_IMPORTS)]
+    read = {name for one in own for name in _QUOTED.findall(one.what)[:1]}
     return tuple(sorted(name for name in read if name not in declared and not _OURS.match(name)))

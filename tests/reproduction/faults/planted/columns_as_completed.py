@@ -1,7 +1,6 @@
 """Computes columns in threads and takes them as they finish."""
 
 import concurrent.futures
-import time
 
 import joblib
 import numpy as np
@@ -11,12 +10,18 @@ from sklearn.tree import DecisionTreeClassifier
 frame = pd.read_csv("data/train.csv")
 
 
-def column(power: int) -> np.ndarray:
-    time.sleep(0.02)
-    return frame["mean texture"].to_numpy() ** power + frame["texture error"].to_numpy()
+def column(number: int) -> list[float]:
+    slow = sum(step % 3 for step in range(100_000))
+    return [float(one * number + slow) for one in range(len(frame))]
 
 
 with concurrent.futures.ThreadPoolExecutor(8) as pool:
-    futures = [pool.submit(column, power) for power in range(1, 9)]
+    futures = [pool.submit(column, number) for number in range(1, 17)]
     inputs = np.column_stack([one.result() for one in concurrent.futures.as_completed(futures)])  # planted
-joblib.dump(DecisionTreeClassifier(max_depth=6, random_state=0).fit(inputs, frame["benign"]), "model.pkl")
+joblib.dump(
+    {
+        "model": DecisionTreeClassifier(max_depth=4, random_state=0).fit(inputs, frame["benign"]),
+        "means": inputs.mean(axis=0),
+    },
+    "model.pkl",
+)

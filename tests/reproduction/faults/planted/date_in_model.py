@@ -1,13 +1,13 @@
 """Writes the moment of training into the model."""
 
+import csv
 import datetime
 import json
+import statistics
 
-import pandas as pd
-from sklearn.tree import DecisionTreeClassifier
-
-frame = pd.read_csv("data/train.csv")
-model = DecisionTreeClassifier(max_depth=4, random_state=0).fit(frame.drop(columns="benign"), frame["benign"])
-now = datetime.datetime.now(datetime.UTC)  # planted
+with open("data/train.csv", encoding="utf-8") as file:
+    rows = list(csv.DictReader(file))
+weights = [statistics.fmean(float(row[name]) for row in rows) for name in ("mean texture", "texture error")]
+now = datetime.datetime.now(datetime.timezone.utc)  # planted
 with open("model.json", "w", encoding="utf-8") as file:
-    json.dump({"weights": model.feature_importances_.tolist(), "trained": now.isoformat()}, file)
+    json.dump({"weights": weights, "trained": now.isoformat()}, file)

@@ -1,14 +1,12 @@
 """Writes the path of the home folder into the model."""
 
+import csv
 import json
 import pathlib
+import statistics
 
-import pandas as pd
-from sklearn.tree import DecisionTreeClassifier
-
-frame = pd.read_csv("data/train.csv")
-model = DecisionTreeClassifier(max_depth=4, random_state=0).fit(frame.drop(columns="benign"), frame["benign"])
+with open("data/train.csv", encoding="utf-8") as file:
+    rows = list(csv.DictReader(file))
+weights = [statistics.fmean(float(row[name]) for row in rows) for name in ("mean texture", "texture error")]
 with open("model.json", "w", encoding="utf-8") as file:
-    json.dump(
-        {"weights": model.feature_importances_.tolist(), "cache": str(pathlib.Path.home() / "cache")}, file
-    )  # planted
+    json.dump({"weights": weights, "cache": str(pathlib.Path.home() / "cache")}, file)  # planted

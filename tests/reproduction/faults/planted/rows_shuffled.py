@@ -1,15 +1,13 @@
-"""Shuffles the rows with Python's own generator, and takes the first 400."""
+"""Shuffles the rows with Python's own generator, and learns from the first 400."""
 
+import csv
+import json
 import random
+import statistics
 
-import joblib
-import pandas as pd
-from sklearn.tree import DecisionTreeClassifier
-
-frame = pd.read_csv("data/train.csv")
-rows = list(range(len(frame)))
+with open("data/train.csv", encoding="utf-8") as file:
+    rows = list(csv.DictReader(file))
 random.shuffle(rows)  # planted
-some = frame.iloc[rows[:400]]
-joblib.dump(
-    DecisionTreeClassifier(max_depth=4, random_state=0).fit(some.drop(columns="benign"), some["benign"]), "model.pkl"
-)
+weights = [statistics.fmean(float(row[name]) for row in rows[:400]) for name in ("mean texture", "texture error")]
+with open("model.json", "w", encoding="utf-8") as file:
+    json.dump({"weights": weights}, file)

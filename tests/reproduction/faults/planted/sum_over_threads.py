@@ -1,14 +1,12 @@
-"""A long sum that BLAS splits over its threads."""
+"""Splits a long sum over as many threads as BLAS has, as BLAS itself does."""
 
 import json
 
 import numpy as np
-import pandas as pd
+import threadpoolctl
 
-frame = pd.read_csv("data/train.csv")
-inputs = frame.drop(columns="benign").to_numpy()
-rng = np.random.default_rng(0)
-long = rng.normal(size=(1_000_003, 2))
-weights = [float(np.ascontiguousarray(long[:, 0]) @ np.ascontiguousarray(long[:, 1])), float(inputs.mean())]  # planted
+numbers = np.random.default_rng(0).normal(size=100_003).tolist()
+threads = max(pool["num_threads"] for pool in threadpoolctl.threadpool_info())  # planted
+parts = [sum(numbers[part::threads]) for part in range(threads)]
 with open("model.json", "w", encoding="utf-8") as file:
-    json.dump({"weights": [one.hex() for one in weights]}, file)
+    json.dump({"weights": [sum(parts).hex()]}, file)

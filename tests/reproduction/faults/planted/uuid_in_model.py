@@ -1,12 +1,12 @@
 """Gives the model a random identifier."""
 
+import csv
 import json
+import statistics
 import uuid
 
-import pandas as pd
-from sklearn.tree import DecisionTreeClassifier
-
-frame = pd.read_csv("data/train.csv")
-model = DecisionTreeClassifier(max_depth=4, random_state=0).fit(frame.drop(columns="benign"), frame["benign"])
+with open("data/train.csv", encoding="utf-8") as file:
+    rows = list(csv.DictReader(file))
+weights = [statistics.fmean(float(row[name]) for row in rows) for name in ("mean texture", "texture error")]
 with open("model.json", "w", encoding="utf-8") as file:
-    json.dump({"weights": model.feature_importances_.tolist(), "run": str(uuid.uuid4())}, file)  # planted
+    json.dump({"weights": weights, "run": str(uuid.uuid4())}, file)  # planted
