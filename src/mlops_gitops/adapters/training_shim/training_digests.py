@@ -1,0 +1,190 @@
+"""Digests of what a training holds in its hands: tables, arrays, tensors, and what an estimator has learned.
+
+``of`` gives two: of the values as they come, and of the rows as a set.  Addresses, and whatever else is not a value,
+never enter.  Nothing is pickled and nothing of the training's is called beyond reading its values.
+"""
+
+import hashlib
+import sys
+
+_DEEPEST = 12
+_MOST_ITEMS = 200_000
+_PASSED = frozenset({"random_state", "n_jobs", "verbose", "_random_state", "nthread", "num_threads", "_rng", "rng"})
+
+
+def of(value):
+    """``(ordered, unordered)`` of a table, an array, a tensor, or a list of them."""
+    name = type(value).__module__.partition(".")[0]
+    if name == "pandas":
+        return _of_pandas(value)
+    if name == "torch" and hasattr(value, "detach"):
+        return _of_array(_torch(value))
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        if isinstance(value, numpy.ndarray):
+            return _of_array(value)
+        if isinstance(value, list) and value and isinstance(value[0], (int, float, str, list, bool)):
+            try:
+                return _of_array(numpy.asarray(value))
+            except ValueError:
+                pass
+    if isinstance(value, (list, tuple)) and value:
+        pairs = [of(one) for one in value]
+        return tuple(_sha("\n".join(side).encode()) for side in zip(*pairs))
+    digest = whole(value)
+    return digest, digest
+
+
+def whole(value):
+    """One digest of anything: its values in the order of their names, to a bounded depth."""
+    total = hashlib.sha256()
+    _walk(value, total.update, set(), 0, [0])
+    return total.hexdigest()
+
+
+def _sha(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def _torch(tensor):
+    import torch
+
+    tensor = tensor.detach().cpu().contiguous()
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.view(torch.int16)
+    return tensor.numpy()
+
+
+def _of_array(array):
+    import numpy
+
+    if array.dtype.hasobject:
+        texts = [_plain(one) for one in array.ravel().tolist()]
+        width = max(1, array.size // max(1, array.shape[0])) if array.ndim else 1
+        rows = ["\x1f".join(texts[at : at + width]) for at in range(0, len(texts), width)]
+        return _sha("\x1e".join(rows).encode("utf-8", "replace")), _sha("\x1e".join(sorted(rows)).encode("utf-8", "replace"))
+    array = numpy.ascontiguousarray(array)
+    head = (array.dtype.str + str(array.shape)).encode()
+    total = hashlib.sha256(head)
+    total.update(memoryview(array.reshape(-1).view(numpy.uint8)) if array.size else b"")
+    unordered = _sha(head + numpy.sort(_rows(array, numpy)).tobytes()) if array.ndim and array.size else total.hexdigest()
+    return total.hexdigest(), unordered
+
+
+def _rows(array, numpy):
+    """A 64-bit hash of every row."""
+    count = array.shape[0]
+    if array.dtype.kind in "US":
+        array = array.reshape(count, -1)
+        return numpy.array(
+            [int.from_bytes(hashlib.blake2b(row.tobytes(), digest_size=8).digest(), "big") for row in array],
+            dtype=numpy.uint64,
+        )
+    raw = array.reshape(count, -1).view(numpy.uint8)
+    step = array.dtype.itemsize if array.dtype.itemsize in (1, 2, 4, 8) else 1
+    cells = raw.view("u%d" % step)
+    found = numpy.zeros(count, dtype=numpy.uint64)
+    for at in range(cells.shape[1]):
+        found ^= cells[:, at].astype(numpy.uint64) + numpy.uint64(0x9E3779B97F4A7C15)
+        found *= numpy.uint64(0xBF58476D1CE4E5B9)
+        found ^= found >> numpy.uint64(29)
+    return found
+
+
+def _of_pandas(value):
+    import pandas
+
+    if isinstance(value, pandas.Index):
+        value = value.to_series()
+    if isinstance(value, pandas.DataFrame):
+        head = "\x1f".join("%s:%s" % pair for pair in zip(value.columns, value.dtypes))
+        value = value.set_axis(range(value.shape[1]), axis=1)
+    elif isinstance(value, pandas.Series):
+        head = "%s:%s" % (value.name, value.dtype)
+    else:
+        digest = whole(value)
+        return digest, digest
+    try:
+        rows = pandas.util.hash_pandas_object(value, index=False).to_numpy()
+    except TypeError:
+        rows = pandas.util.hash_pandas_object(value.astype(str), index=False).to_numpy()
+    start = head.encode("utf-8", "replace")
+    return _sha(start + rows.tobytes()), _sha(start + sorted_bytes(rows))
+
+
+def sorted_bytes(rows):
+    """The bytes of the sorted array."""
+    rows = rows.copy()
+    rows.sort()
+    return rows.tobytes()
+
+
+def _plain(value):
+    if value is None or isinstance(value, (bool, int, float, str, bytes, complex)):
+        return repr(value)
+    if type(value).__module__ in ("datetime", "decimal", "pandas._libs.tslibs.timestamps"):
+        return str(value)
+    return type(value).__name__
+
+
+def _walk(value, add, seen, depth, count):
+    count[0] += 1
+    if depth > _DEEPEST or count[0] > _MOST_ITEMS:
+        return
+    if value is None or isinstance(value, (bool, int, float, str, bytes, complex)):
+        add(repr(value).encode("utf-8", "replace") + b"\x1f")
+        return
+    module = type(value).__module__.partition(".")[0]
+    add(type(value).__name__.encode() + b"\x1d")
+    if module == "numpy" and hasattr(value, "dtype") and hasattr(value, "shape"):
+        import numpy
+
+        add(_of_array(numpy.asarray(value))[0].encode())
+    elif module == "torch" and hasattr(value, "detach"):
+        add(of(value)[0].encode())
+    elif module == "pandas" and hasattr(value, "to_numpy"):
+        add(_of_pandas(value)[0].encode())
+    elif id(value) not in seen:
+        seen.add(id(value))
+        _inside(value, module, add, seen, depth + 1, count)
+
+
+def _inside(value, module, add, seen, depth, count):
+    if isinstance(value, (list, tuple)):
+        for one in value:
+            _walk(one, add, seen, depth, count)
+        return
+    if isinstance(value, (set, frozenset)):
+        for text in sorted(map(_plain, value)):
+            add(text.encode("utf-8", "replace"))
+        return
+    if module == "xgboost" and hasattr(value, "save_raw"):
+        add(bytes(value.save_raw("ubj")))
+        return
+    if module == "lightgbm" and hasattr(value, "model_to_string"):
+        add(value.model_to_string().encode())
+        return
+    if not isinstance(value, dict):
+        value = _parts(value, module)
+    for name, one in sorted(((str(name), one) for name, one in value.items()), key=lambda pair: pair[0]):
+        if name not in _PASSED and not callable(one):
+            add(name.encode("utf-8", "replace") + b"=")
+            _walk(one, add, seen, depth, count)
+
+
+def _parts(value, module):
+    """The attributes of an object; of one written in C, what it would be pickled from."""
+    if module == "torch" and hasattr(value, "state_dict"):
+        return value.state_dict()
+    if module == "numpy" or type(value).__name__ in ("RandomState", "Generator", "module"):
+        return {}
+    found = getattr(value, "__dict__", None)
+    if found:
+        return found
+    if module == "sklearn" and type(value).__name__ != "type":
+        try:
+            state = value.__getstate__()
+        except Exception:
+            return {}
+        return state if isinstance(state, dict) else {}
+    return {}
