@@ -7,6 +7,7 @@ that it still can be compared.  A file that says what it is and cannot be read s
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def read(path: Path, name: str, *, depth: int = 0) -> tuple[str, Iterator[Leaf]]
     """
     source = sources.at(path)
     head = source.read(0, min(_HEAD, source.size))
-    if head.startswith(archives.MAGIC) and archives.kind(source) == "torch":
+    if head.startswith(archives.MAGIC) and _there("torch") and archives.kind(source) == "torch":
         return "torch", _module("torch").read(path)
     if (kind := _known(head, name)) is not None:
         return kind, _module(kind).read(path)
@@ -113,8 +114,12 @@ def _then_gone(leaves: Iterator[Leaf], folder: Path) -> Iterator[Leaf]:
 
 
 def _known(head: bytes, name: str) -> str | None:
-    return next((kind for kind in _KNOWN if _module(kind).recognises(head, name)), None)
+    return next((kind for kind in _KNOWN if _there(kind) and _module(kind).recognises(head, name)), None)
+
+
+def _there(kind: str) -> bool:
+    return importlib.util.find_spec(f"{__package__}.{kind}") is not None
 
 
 def _module(kind: str) -> _Reader:
-    return cast("_Reader", importlib.import_module(f"mlops_gitops.reproduction.contents.{kind}"))
+    return cast("_Reader", importlib.import_module(f"{__package__}.{kind}"))

@@ -20,7 +20,9 @@ Value = Any
 """A scalar, a ``tuple`` of values, ``Global``, ``Listed``, ``Keyed``, ``Made``, ``Blob``, or what a hook answered."""
 
 MOST_OPCODES = 50_000_000
+_OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
 _LONG = 4096
+_LAST_PROTOCOL = 5
 _LENGTHS = {
     "BINBYTES": "<I", "BINBYTES8": "<Q", "BYTEARRAY8": "<Q", "BINUNICODE": "<I", "BINUNICODE8": "<Q",
     "BINSTRING": "<i", "LONG4": "<i", "FRAME": "<Q",
@@ -108,7 +110,7 @@ class _Machine:
     def run(self, start: int) -> tuple[Value, int]:
         self.stream.seek(start)
         for _ in range(MOST_OPCODES):
-            opcode = pickletools.code2op.get(self.stream.read(1).decode("latin-1"))
+            opcode = _OPCODES.get(self.stream.read(1).decode("latin-1"))
             if opcode is None:
                 raise Unreadable(f"there is no opcode at byte {self.stream.tell() - 1}")
             if opcode.name == "STOP":
@@ -128,7 +130,7 @@ class _Machine:
             return None
         form = _LENGTHS.get(opcode.name)
         if form is None:
-            return opcode.arg.reader(self.stream)  # type: ignore[arg-type]  # any stream of bytes does
+            return opcode.arg.reader(self.stream)
         at = self.stream.tell()
         (length,) = struct.unpack(form, self.stream.read(struct.calcsize(form)))
         here = self.stream.tell()
@@ -138,7 +140,7 @@ class _Machine:
             self.stream.seek(here + length)
             return Blob(self.source, here, length, "bytearray" if opcode.name == "BYTEARRAY8" else "bytes")
         self.stream.seek(at)
-        return opcode.arg.reader(self.stream)  # type: ignore[arg-type]
+        return opcode.arg.reader(self.stream)
 
     def marked(self) -> list[Value]:
         items = self.stack
@@ -238,6 +240,10 @@ class _Machine:
         value = self.stack.pop()
         self.extend([value])
 
+    def protocol(self, number: int) -> None:
+        if number > _LAST_PROTOCOL:
+            raise Unreadable(f"its protocol {number} is not known")
+
     def outside(self) -> None:
         raise Unreadable("it takes an object from outside the file")
 
@@ -252,11 +258,12 @@ def _remember(machine: _Machine, index: int) -> None:
 
 
 _STEPS: dict[str, Callable[[_Machine, Value], object]] = {
-    **dict.fromkeys(("PROTO", "FRAME", "READONLY_BUFFER"), lambda *_: None),
+    **dict.fromkeys(("FRAME", "READONLY_BUFFER"), lambda *_: None),
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _remember),
     **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda m, arg: m.stack.append(m.memo[arg])),
     **dict.fromkeys(("EXT1", "EXT2", "EXT4", "NEXT_BUFFER"), lambda m, _: m.outside()),
     **dict.fromkeys(("REDUCE", "NEWOBJ"), lambda m, _: m.reduce()),
+    "PROTO": lambda m, arg: m.protocol(arg),
     "MEMOIZE": lambda m, _: _remember(m, len(m.memo)),
     "NEWTRUE": lambda m, _: m.stack.append(True),
     "NEWFALSE": lambda m, _: m.stack.append(False),

@@ -16,6 +16,7 @@ from mlops_gitops.reproduction.contents.sources import Source, Stored
 
 MAGIC = b"\x93NUMPY"
 _CORE = ("numpy._core", "numpy.core")
+_BYTES = ("__builtin__.bytes", "builtins.bytes", "__builtin__.bytearray", "builtins.bytearray")
 _LONGEST_HEADER = 65_536
 _DEEPEST = 8
 _PLAIN = re.compile(r"[<>=|]?[?biufcmMSUVO]\d{0,9}(\[\d{0,6}\w{1,3}\])?")
@@ -38,6 +39,8 @@ def fold(made: Made) -> Value:
         text, coding = made.args
         if isinstance(text, str) and coding in ("latin1", "latin-1"):
             return _latin(text)
+    if name in _BYTES and made.args == ():
+        return b""  # as protocol 2 writes no bytes
     return made
 
 
@@ -60,7 +63,7 @@ def _reconstructed(made: Made) -> Value:
 
 def _filled(data: Value, kind: np.dtype[np.generic], shape: Value, *, fortran: bool) -> Value:
     folded = fold(data) if isinstance(data, Made) else data
-    if isinstance(folded, Made) and str(folded.maker) in ("builtins.bytearray", "builtins.bytes"):
+    if isinstance(folded, Made) and str(folded.maker) in _BYTES:
         folded = folded.args[0] if isinstance(folded.args, tuple) and folded.args else b""
     if not isinstance(shape, tuple):
         raise Unreadable("an array has a shape that cannot be resolved")
@@ -127,7 +130,8 @@ def _described(text: str, state: tuple[Value, ...], depth: int) -> np.dtype[np.g
     found = np.dtype(text)
     if found.kind in "mM" and len(state) > 8 and isinstance(state[8], tuple):  # noqa: PLR2004 - its unit comes last
         unit = state[8][-1] if isinstance(state[8][-1], tuple) else state[8]
-        name = unit[0].decode() if isinstance(unit[0], bytes) else str(unit[0])
+        first = fold(unit[0]) if isinstance(unit[0], Made) else unit[0]
+        name = first.decode() if isinstance(first, bytes) else str(first)
         found = np.dtype(f"{found.kind}8[{unit[1]}{name}]")
     return found.newbyteorder(order) if order in ("<", ">") else found
 

@@ -2,8 +2,8 @@
 
 Neither protocol, framing nor the order of the memo shows.  Attributes come sorted by name, as the order in which they
 were set means nothing; the members of a set come sorted; lists, tuples and dictionaries keep their order, which code
-can see.  An object that was met before is told by the path where it was met first, so that cycles end and shared objects
-cost nothing.  Sets of objects other than numbers, texts and tuples of these keep the order of the file.
+can see.  An object that was met before is told by the path where it was met first, so that cycles end and shared
+objects cost nothing.  Sets of objects other than numbers, texts and tuples of these keep the order of the file.
 """
 
 from __future__ import annotations

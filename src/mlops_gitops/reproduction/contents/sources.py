@@ -13,9 +13,9 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -54,9 +54,7 @@ class Source:
 
 def at(path: Path) -> Source:
     """The file at ``path``, which must be a regular file."""
-    import io
-
-    return Source(cast("BinaryIO", io.BufferedReader(digests.open_regular(path))))
+    return Source(cast("BinaryIO", BufferedReader(digests.open_regular(path))))
 
 
 def of_bytes(data: bytes) -> Source:
@@ -128,10 +126,10 @@ class Stored:
         return flat.reshape(self.sides, order="F")
 
     def _picked(self, records: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        found = records
+        found: Any = records
         for name in self.fields:
             found = found[name]
-        flat = found.reshape(-1)
+        flat: npt.NDArray[np.generic] = found.reshape(-1)
         return flat if flat.dtype.isnative else flat.astype(flat.dtype.newbyteorder("="))
 
 
