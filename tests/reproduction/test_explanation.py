@@ -164,3 +164,18 @@ def test_variables_that_other_factors_set_are_not_varied_as_environment() -> Non
     calls = [Call("environment", f"os.environ[{name!r}]", Place("t.py", 1)) for name in ("TZ", "HOME", "DEPTH")]
     assert variations.undeclared(calls, ()) == ("DEPTH",)
     assert variations.vary(Conditions(), ["environment"], which=1, variables=("DEPTH",)).environment == {"DEPTH": "1"}
+
+
+class Threaded(simulation.Simulated):
+    """As BLAS does: never more threads than there are processors."""
+
+    def _value(self, factor: str, conditions: Conditions) -> object:
+        if factor == "threads":
+            return min(conditions.threads or 2, conditions.cpus or 2)
+        return super()._value(factor, conditions)
+
+
+def test_processors_that_matter_only_as_threads_are_not_named_beside_them() -> None:
+    assert {one.factor for one in explained(Threaded({"threads": "fitted#1"})).causes} == {"threads"}
+    both = Threaded({"threads": "fitted#1", "cpus": "features#1"})
+    assert {one.factor for one in explained(both).causes} == {"threads", "cpus"}

@@ -143,7 +143,14 @@ class _Plan:
         for which in (1, 2):
             known = {one.factor for one in found}
             found += self._search(base, [one for one in factors if one not in known], which)
-        return found
+        return [one for one in found if one.factor != "cpus" or not self._through_threads(base, found)]
+
+    def _through_threads(self, base: _Base, found: list[Evidence]) -> bool:
+        """Whether the number of processors matters only as the number of threads: not where there is one anyway."""
+        if all(one.factor != "threads" for one in found):
+            return False
+        single = replace(base.conditions, threads=1)
+        return bool(self._try(single, self.bench.train("threads", single), ["cpus"], 1).same)
 
     def _search(self, base: _Base, factors: list[str], which: int) -> list[Evidence]:
         if not factors or base.run is None:
