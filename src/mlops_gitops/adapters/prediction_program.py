@@ -97,14 +97,67 @@ def _frame(path: str, format_: str, columns: list[str]) -> Any:
 def _load(path: Path, format_: str) -> Any:
     if format_ == "mlflow":
         return _load_mlflow(path)
-    if format_ not in {"sklearn-pickle", "skops"}:
-        raise Unusable(f"models of the format {format_} cannot be run here; use mlflow, skops or sklearn-pickle")
+    loaders: dict[str, Callable[[Path], Any]] = {
+        "sklearn-pickle": _load_pickle,
+        "skops": _load_skops,
+        "xgboost-json": _Xgboost,
+        "lightgbm-text": _Lightgbm,
+        "onnx": _Onnx,
+    }
+    if format_ not in loaders:
+        raise Unusable(f"models of the format {format_} hold numbers and no program, so they cannot be run")
     if path.is_dir():
         files = [file for file in sorted(path.rglob("*")) if file.is_file()]
         if len(files) != 1:
             raise Unusable(f"the artifact is a folder of {len(files)} files, and a {format_} model is one file")
         path = files[0]
-    return _load_skops(path) if format_ == "skops" else _load_pickle(path)
+    return loaders[format_](path)
+
+
+class _Xgboost:
+    """A booster, asked as its own documentation says; it answers what its objective answers."""
+
+    def __init__(self, path: Path) -> None:
+        import xgboost
+
+        self.matrix = xgboost.DMatrix
+        self.booster = xgboost.Booster(model_file=str(path))
+
+    def predict(self, frame: Any) -> Any:
+        return self.booster.predict(self.matrix(frame))
+
+
+class _Lightgbm:
+    """A booster from its text."""
+
+    def __init__(self, path: Path) -> None:
+        import lightgbm
+
+        self.booster = lightgbm.Booster(model_file=str(path))
+
+    def predict(self, frame: Any) -> Any:
+        return self.booster.predict(frame)
+
+
+class _Onnx:
+    """A graph with one input of shape (rows, columns); the last output is taken, which holds probabilities."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    def predict(self, frame: Any) -> Any:
+        import numpy as np
+
+        inputs = self.session.get_inputs()
+        if len(inputs) != 1:
+            raise Unusable(f"the graph has {len(inputs)} inputs, and one table is all there is to give")
+        kind = np.float64 if "double" in inputs[0].type else np.float32
+        answer = self.session.run(None, {inputs[0].name: frame.to_numpy(dtype=kind)})[-1]
+        if isinstance(answer, list) and answer and isinstance(answer[0], dict):
+            return np.array([list(row.values()) for row in answer])
+        return answer
 
 
 def _load_pickle(path: Path) -> Any:

@@ -36,22 +36,31 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OP
 """The environment variables a model may see, beside the fixed ones."""
 LIBRARIES = (
     *("numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "joblib", "cloudpickle", "skops"),
-    *("mlflow", "mlflow-skinny", "xgboost", "lightgbm", "torch"),
+    *("mlflow", "mlflow-skinny", "xgboost", "xgboost-cpu", "lightgbm", "torch", "onnxruntime"),
 )
 """Libraries whose version can change what a model answers."""
 MEMORY = 16 * 2**30
 """Bytes of address space a model may use, unless told otherwise; libraries reserve more than they touch."""
+PROGRAM = Path(__file__).with_name("prediction_program.py")
 UNREADABLE = "the process of the model left no readable answer"
 _KINDS = ("probability", "score", "label", "value")
 
 
 def predictor(
-    *, environ: Mapping[str, str], cache: Path | None, seconds: float = 600.0, memory: int = MEMORY
+    *,
+    environ: Mapping[str, str],
+    cache: Path | None,
+    seconds: float = 600.0,
+    memory: int = MEMORY,
+    python: Path | None = None,
 ) -> Predict:
-    """A ``Predict`` with its limits: ``seconds`` of wall time a call, ``memory`` bytes of address space."""
+    """A ``Predict`` with its limits: ``seconds`` of wall time a call, ``memory`` bytes of address space.
+
+    ``python`` is another interpreter than this one, such as that of the environment in which the model was trained.
+    """
 
     def predict(jobs: Sequence[Job], /) -> list[Predictions | Failed]:
-        keys = [_key(job) for job in jobs]
+        keys = [_key(job, python) for job in jobs]
         known: dict[str, Predictions | Failed] = {}
         for key in keys if cache is not None else ():
             found = _recall(cast("Path", cache), key)
@@ -59,7 +68,7 @@ def predictor(
                 known[key] = found
         missing = {key: job for key, job in zip(keys, jobs, strict=True) if key not in known}
         if missing:
-            answers = _run(list(missing.values()), environ=environ, seconds=seconds, memory=memory)
+            answers = _run(list(missing.values()), environ=environ, seconds=seconds, memory=memory, python=python)
             known.update(zip(missing, answers, strict=True))
         for key in missing if cache is not None else ():
             _keep(cast("Path", cache), key, known[key])
@@ -81,7 +90,7 @@ def load_problem(
     return None if problem is None else printable(str(problem))
 
 
-def _key(job: Job) -> str:
+def _key(job: Job, python: Path | None) -> str:
     return canonical.digest(
         {
             "scheme": SCHEME,
@@ -91,38 +100,50 @@ def _key(job: Job) -> str:
             "columns": [*job.columns],
             "task": job.task,
             "positive": job.positive,
-            "python": sys.version,
-            "libraries": {name: version for name in LIBRARIES if (version := _version(name))},
+            "python": sys.version if python is None else str(python.resolve()),
+            "libraries": {name: version for name in LIBRARIES if (version := _version(name, python))},
         }
     )
 
 
-def _version(name: str) -> str | None:
+def _version(name: str, python: Path | None) -> str | None:
+    if python is not None:
+        folders = [str(path) for path in python.parents[1].glob("lib*/python3*/site-packages")]
+        found = next(iter(importlib.metadata.distributions(name=name, path=folders)), None)
+        return found.version if found is not None else None
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
-def _run(jobs: Sequence[Job], *, environ: Mapping[str, str], seconds: float, memory: int) -> list[Predictions | Failed]:
+def _run(
+    jobs: Sequence[Job], *, environ: Mapping[str, str], seconds: float, memory: int, python: Path | None
+) -> list[Predictions | Failed]:
     with tempfile.TemporaryDirectory(prefix="mlops-gitops-") as name:
         folder = Path(name)
         orders = [_order(job, folder / f"{index}.npy") for index, job in enumerate(jobs)]
-        answers = _exchange(folder, orders, environ=environ, seconds=seconds, memory=memory)
+        answers = _exchange(folder, orders, environ=environ, seconds=seconds, memory=memory, python=python)
         if isinstance(answers, str):
             return [Failed(answers)] * len(jobs)
         return [_read(answer, folder / f"{index}.npy") for index, answer in enumerate(answers)]
 
 
 def _exchange(
-    folder: Path, jobs: Sequence[Mapping[str, object]], *, environ: Mapping[str, str], seconds: float, memory: int
+    folder: Path,
+    jobs: Sequence[Mapping[str, object]],
+    *,
+    environ: Mapping[str, str],
+    seconds: float,
+    memory: int,
+    python: Path | None = None,
 ) -> list[Any] | str:
     """Run the program on these jobs: one answer for each, which may be anything, or why there are none."""
     results, home = folder / "results.json", folder / "home"
     home.mkdir()
     order = {"memory": memory, "results": str(results), "jobs": [*jobs]}
     (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
-    problem = _execute(folder, home, environ=environ, seconds=seconds)
+    problem = _execute(folder, home, environ=environ, seconds=seconds, python=python)
     if problem:
         return problem
     try:
@@ -145,13 +166,15 @@ def _order(job: Job, output: Path) -> dict[str, object]:
     }
 
 
-def _execute(folder: Path, home: Path, *, environ: Mapping[str, str], seconds: float) -> str:
+def _execute(folder: Path, home: Path, *, environ: Mapping[str, str], seconds: float, python: Path | None) -> str:
     """Run the program; what went wrong, or nothing."""
     # threads that spin while they wait take the core from whoever has work: several times slower on a busy machine
     threads = {"OMP_WAIT_POLICY": "PASSIVE"}
     fixed = {"HOME": str(home), "TMPDIR": str(home), "TZ": "UTC", "MPLCONFIGDIR": str(home), **threads}
     clean = {name: environ[name] for name in PASSED_ON if name in environ} | fixed
-    argv = [sys.executable, "-I", "-m", "mlops_gitops.adapters.prediction_program", str(folder / "order.json")]
+    # the program needs nothing of this package, so that another environment can run it as it lies here
+    program = ["-m", "mlops_gitops.adapters.prediction_program"] if python is None else [str(PROGRAM)]
+    argv = [str(python or sys.executable), "-I", *program, str(folder / "order.json")]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             argv, cwd=home, env=clean, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

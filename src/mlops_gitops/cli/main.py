@@ -23,6 +23,7 @@ VERBS = {
     "init": "write the first files of a model, an environment repository or a key",
     "validate": "check manifests, environments and policies: every problem with its line and its fix",
     "test": "run the declared tests of data and models",
+    "reproduce": "train again, say how far it agrees, and find what makes it differ",
     "release": "assemble, sign and publish a release and its evidence",
     "approve": "sign an approval of a release for an environment, or withdraw one",
     "promote": "move a release into an environment, if the evidence allows it",

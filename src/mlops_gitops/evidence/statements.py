@@ -72,7 +72,7 @@ class Claim:
 
 def of_report(report: Report, *, release: str, issued_at: datetime, expires_at: datetime | None = None) -> Claim:
     """The claim that a report makes about a release."""
-    details: dict[str, JSON] = {"checks": [check.document() for check in report.checks]}
+    details: dict[str, JSON] = {**report.details, "checks": [check.document() for check in report.checks]}
     if report.materials:
         details["materials"] = [{"name": name, "digest": {"sha256": sha}} for name, sha in report.materials]
     return Claim(

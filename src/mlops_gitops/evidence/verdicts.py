@@ -7,8 +7,8 @@ inconclusive, and a person has to look.  A report without checks is inconclusive
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from mlops_gitops.canonical import JSON
@@ -72,7 +72,8 @@ class Report:
     """All checks of one kind on one subject.
 
     ``kind`` is the evidence kind (``data-tests``); ``materials`` maps the name of each input to its SHA-256;
-    ``champion`` is the release id that a comparison was made against.
+    ``champion`` is the release id that a comparison was made against.  ``details`` goes into evidence as it is, for
+    people to read.
     """
 
     kind: str
@@ -80,6 +81,7 @@ class Report:
     summary: str
     materials: tuple[tuple[str, str], ...] = ()
     champion: str | None = None
+    details: Mapping[str, JSON] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:

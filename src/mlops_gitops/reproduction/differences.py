@@ -1,0 +1,189 @@
+"""How far two arrays lie apart: every statistic in one pass over pieces that stay in the cache of a core.
+
+``Tally.add`` takes two pieces of the same type and length.  Pieces that are equal cost one comparison.  For numbers with
+a fraction it counts what differs and keeps the largest absolute and relative difference, where the first of them is, the
+largest distance in units in the last place, and whether anything lies beyond the tolerance.  Nothing here warns about a
+number that is none: NaN and infinity on one side only are told, and left out of the statistics.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_Numbers = npt.NDArray[Any]
+_SIGNED = {2: np.dtype(np.int16), 4: np.dtype(np.int32), 8: np.dtype(np.int64)}
+_FRACTION = {2: 10, 4: 23, 8: 52}
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """``|left - right| <= absolute + relative * |right|``."""
+
+    relative: float
+    absolute: float
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was seen so far.  ``where`` is the flat index of the largest absolute difference."""
+
+    tolerance: Tolerance
+    bfloat16: bool = False
+    unit: bool = True
+    differing: int = 0
+    absolute: float = 0.0
+    relative: float = 0.0
+    ulp: int = 0
+    where: int | None = None
+    beyond: bool = False
+    nan: bool = False
+    infinite: bool = False
+    _room: dict[np.dtype[Any], _Numbers] = field(default_factory=dict)
+
+    def add(self, left: _Numbers, right: _Numbers, start: int) -> None:
+        """Take two pieces that begin at flat index ``start``.  Call it within ``quiet()``."""
+        if left.dtype.kind == "f" and left.dtype.itemsize in _SIGNED:
+            self._floats(left, right, start)
+        elif left.dtype.kind in "fc":
+            unequal = left != right
+            if unequal.any():
+                self._careful(left, right, start)
+        else:
+            self._exact(left, right, start)
+
+    def merge(self, other: Tally) -> None:
+        """Take what another tally saw of the same two arrays."""
+        self.differing += other.differing
+        if other.where is not None:
+            self._largest(other.absolute, other.where)
+        self.relative, self.ulp = max(self.relative, other.relative), max(self.ulp, other.ulp)
+        self.beyond, self.nan = self.beyond or other.beyond, self.nan or other.nan
+        self.infinite = self.infinite or other.infinite
+
+    def _largest(self, absolute: float, where: int) -> None:
+        absolute = min(absolute, sys.float_info.max)
+        if self.where is None or (absolute, -where) > (self.absolute, -self.where):
+            self.absolute, self.where = absolute, where
+
+    def _buffer(self, kind: np.dtype[Any], count: int) -> _Numbers:
+        room = self._room.get(kind)
+        if room is None or len(room) < count:
+            room = self._room[kind] = np.empty(count, kind)
+        return room[:count]
+
+    def _floats(self, left: _Numbers, right: _Numbers, start: int) -> None:
+        stored_left, stored_right = left, right
+        if left.dtype.itemsize == 2:  # noqa: PLR2004 - half floats are slow to reckon with
+            left, right = left.astype(np.float32), right.astype(np.float32)
+        unequal = np.not_equal(left, right, out=self._buffer(np.dtype(np.bool_), len(left)))
+        differing = int(np.count_nonzero(unequal))
+        if not differing:
+            return
+        apart = np.subtract(left, right, out=self._buffer(left.dtype, len(left)))
+        top, bottom = float(apart.max()), float(apart.min())
+        if not math.isfinite(top - bottom):
+            self._careful(stored_left, stored_right, start)
+            return
+        self.differing += differing
+        largest = max(top, -bottom)
+        if largest > self.absolute or self.where is None:
+            self._largest(largest, start + int(np.argmax(apart == top if top >= -bottom else apart == bottom)))
+            if top == -bottom:
+                self._largest(largest, start + int(np.argmax(apart == bottom)))
+        shares = np.divide(apart, right, out=apart)
+        relative = max(float(np.fmax.reduce(shares)), -float(np.fmin.reduce(shares)))
+        certain = math.isfinite(relative)
+        if not certain:  # something differs from 0, or from less than what can be divided by
+            usual = np.abs(shares[np.isfinite(shares)])
+            relative = max(1.0, float(usual.max(initial=0.0)))
+        self.relative = max(self.relative, relative)
+        if not self.beyond and largest > self.tolerance.absolute and (
+            not certain or relative > self.tolerance.relative
+        ):
+            limit = np.abs(right)
+            limit *= self.tolerance.relative
+            limit += self.tolerance.absolute
+            self.beyond = bool((np.abs(left - right) > limit).any())
+        self._units(stored_left, stored_right)
+
+    def _units(self, left: _Numbers, right: _Numbers) -> None:
+        """Of one sign, the integers that share the bits of floats lie as far apart as the floats do in units."""
+        if not self.unit:
+            return
+        width = left.dtype.itemsize
+        kind = _SIGNED[width]
+        apart = np.subtract(left.view(kind), right.view(kind), out=self._buffer(kind, len(left)))
+        largest = max(int(apart.max()), -int(apart.min()))
+        if largest >= 1 << _FRACTION[width]:  # perhaps two signs, which wrap to no less than this
+            largest = _distance(left, right)
+        self.ulp = max(self.ulp, largest >> 16 if self.bfloat16 else largest)
+
+    def _careful(self, left: _Numbers, right: _Numbers, start: int) -> None:
+        """The same for a piece with NaN, infinity or a difference that overflows, and for types that are rare."""
+        left_nan, right_nan = np.isnan(left), np.isnan(right)
+        unequal = (left != right) & ~(left_nan & right_nan)
+        self.differing += int(np.count_nonzero(unequal))
+        self.nan = self.nan or bool((left_nan != right_nan).any())
+        finite = np.isfinite(left) & np.isfinite(right)
+        self.infinite = self.infinite or bool((unequal & ~finite & ~left_nan & ~right_nan).any())
+        places = np.flatnonzero(unequal & finite)
+        if not len(places):
+            return
+        wide = np.clongdouble if left.dtype.kind == "c" else np.longdouble
+        one, other = left[places].astype(wide), right[places].astype(wide)
+        apart, size = np.abs(one - other), np.abs(other)
+        first = int(np.argmax(apart))
+        self._largest(float(apart[first]), start + int(places[first]))
+        shares = np.divide(apart, size, out=np.ones_like(apart), where=size != 0)
+        self.relative = max(self.relative, min(float(shares.max()), sys.float_info.max))
+        limit = self.tolerance.absolute + self.tolerance.relative * size
+        self.beyond = self.beyond or bool((apart > limit).any())
+        if self.unit and left.dtype.kind == "f" and left.dtype.itemsize in _SIGNED:
+            units = _distance(left[places], right[places])
+            self.ulp = max(self.ulp, units >> 16 if self.bfloat16 else units)
+
+    def _exact(self, left: _Numbers, right: _Numbers, start: int) -> None:
+        """Whole numbers, truth values, times, texts: what differs is beyond any tolerance."""
+        if left.dtype.kind in "mM":
+            left, right = left.view(np.int64), right.view(np.int64)
+        elif left.dtype.kind == "V" and left.dtype.itemsize:
+            left, right = left.view(f"S{left.dtype.itemsize}"), right.view(f"S{right.dtype.itemsize}")
+        places = np.flatnonzero(left != right)
+        if not len(places):
+            return
+        self.differing += len(places)
+        self.beyond = True
+        if left.dtype.kind not in "iub":
+            self._largest(0.0, start + int(places[0]))
+            return
+        one, other = left[places].astype(np.float64), right[places].astype(np.float64)
+        apart = np.abs(one - other)
+        first = int(np.argmax(apart))
+        self._largest(float(apart[first]), start + int(places[first]))
+        shares = np.divide(apart, np.abs(other), out=np.ones_like(apart), where=other != 0)
+        self.relative = max(self.relative, float(shares.max()))
+
+
+def quiet() -> np.errstate:
+    """Within it, a division by zero or an overflow is an answer and no warning."""
+    return np.errstate(all="ignore")
+
+
+def _distance(left: _Numbers, right: _Numbers) -> int:
+    """The largest distance in units in the last place, between any two finite numbers.
+
+    Zeros of both signs are one number; every other float is as far from zero as its bits without the sign say.
+    """
+    kind = np.dtype(f"u{left.dtype.itemsize}")
+    sign = np.uint64(1 << (8 * left.dtype.itemsize - 1))
+    one, other = left.view(kind).astype(np.uint64), right.view(kind).astype(np.uint64)
+    far, near = one & ~sign, other & ~sign
+    same = (one & sign) == (other & sign)
+    apart = np.where(same, np.maximum(far, near) - np.minimum(far, near), far + near)
+    return int(apart.max(initial=np.uint64(0)))
