@@ -1,9 +1,10 @@
 """How far two arrays lie apart: every statistic in one pass over pieces that stay in the cache of a core.
 
-``Tally.add`` takes two pieces of the same type and length.  Pieces that are equal cost one comparison.  For numbers with
-a fraction it counts what differs and keeps the largest absolute and relative difference, where the first of them is, the
-largest distance in units in the last place, and whether anything lies beyond the tolerance.  Nothing here warns about a
-number that is none: NaN and infinity on one side only are told, and left out of the statistics.
+``Tally.add`` takes two pieces of the same type and length.  Pieces that are equal cost one comparison.  For numbers
+with a fraction it counts what differs and keeps the largest absolute and relative difference, where the first of them
+is, the largest distance in units in the last place, and whether anything lies beyond the tolerance.  Nothing here warns
+about a number that is none: NaN and infinity on one side only are told, and left out of the statistics.  A difference
+from zero counts as a relative difference of 1.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 _Numbers = npt.NDArray[Any]
-_SIGNED = {2: np.dtype(np.int16), 4: np.dtype(np.int32), 8: np.dtype(np.int64)}
+_SIGNED: dict[int, np.dtype[Any]] = {2: np.dtype(np.int16), 4: np.dtype(np.int32), 8: np.dtype(np.int64)}
 _FRACTION = {2: 10, 4: 23, 8: 52}
 
 
@@ -103,8 +104,10 @@ class Tally:
             usual = np.abs(shares[np.isfinite(shares)])
             relative = max(1.0, float(usual.max(initial=0.0)))
         self.relative = max(self.relative, relative)
-        if not self.beyond and largest > self.tolerance.absolute and (
-            not certain or relative > self.tolerance.relative
+        if (
+            not self.beyond
+            and largest > self.tolerance.absolute
+            and (not certain or relative > self.tolerance.relative)
         ):
             limit = np.abs(right)
             limit *= self.tolerance.relative

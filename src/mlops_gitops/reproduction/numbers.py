@@ -1,8 +1,8 @@
 """Every tensor, and every number of the trees, of two artifacts side by side, within a tolerance of its own type.
 
-Files are read as leaves (``contents``) and never held: two pieces are in memory at a time, for each of a few threads, so
-memory stays the same however large a model is.  Numbers that may differ are told with their statistics; a text, a truth
-value or a shape that differs is a ``problem``, and never within a tolerance.
+Files are read as leaves (``contents``) and never held: two pieces are in memory at a time, for each of a few threads,
+so memory stays the same however large a model is.  Numbers that may differ are told with their statistics; a text, a
+truth value or a shape that differs is a ``problem``, and never within a tolerance.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeGuard, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from mlops_gitops.packaging import digests
 from mlops_gitops.reproduction.contents.leaves import Array, Leaf, Scalar, Unreadable
@@ -23,6 +25,7 @@ from mlops_gitops.reproduction.levels import TensorComparison
 PIECE = 32_768
 """Elements at a time: two pieces and what is reckoned from them fit the second-level cache of a core."""
 
+_Numbers = npt.NDArray[Any]
 _TYPICAL = {
     "float64": Tolerance(1e-9, 1e-12),
     "float32": Tolerance(1e-5, 1e-7),
@@ -87,7 +90,7 @@ def of_leaves(
                 continue
             scalars += row.problem != "" or row.dtype in ("text", "int", "float", "complex", "bool")
             if scalars > _MOST_SCALARS:
-                yield _row("", file, problem=f"differs in more than {_MOST_SCALARS} values, of which the first are told")
+                yield _row("", file, problem=f"differs in more than {_MOST_SCALARS} values: the first are told")
                 return
             yield row
 
@@ -139,8 +142,8 @@ def _of_pair(
         return _row(there.path, file, there.value, problem=f"is missing on the {'left' if left is None else 'right'}")
     one, other = left.value, right.value
     if not _is_array(one) and not _is_array(other):
-        return _of_scalars(there.path, file, one, other, chosen=chosen)
-    if not (_is_array(one) and _is_array(other)):
+        return _of_scalars(there.path, file, cast("Scalar", one), cast("Scalar", other), chosen=chosen)
+    if not _is_array(one) or not _is_array(other):
         return _row(there.path, file, one, problem="is an array on one side only")
     if one.dtype != other.dtype:
         return _row(there.path, file, one, problem=f"has type {one.dtype} on the left and {other.dtype} on the right")
@@ -183,11 +186,11 @@ def _tallied(left: Array, right: Array, *, pool: ThreadPoolExecutor, workers: in
     return first
 
 
-def _together(left: Array, right: Array) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+def _together(left: Array, right: Array) -> Iterator[tuple[_Numbers, _Numbers, int]]:
     """Pieces of equal length with the flat index of their first element, however each side is cut."""
     start = 0
     rights = right.chunks(PIECE)
-    rest = np.empty(0)
+    rest: _Numbers = np.empty(0)
     for piece in left.chunks(PIECE):
         one = piece
         while len(one):
@@ -228,7 +231,7 @@ def _tolerance(dtype: str, chosen: tuple[float | None, float | None]) -> Toleran
     )
 
 
-def _is_array(value: object) -> bool:
+def _is_array(value: Scalar | Array) -> TypeGuard[Array]:
     return hasattr(value, "chunks")
 
 

@@ -106,7 +106,7 @@ _ONE_READ = 1 << 20
 
 
 def _fill(file: FileIO, offset: int, piece: _Numbers) -> None:
-    rest = memoryview(piece.view(np.uint8)).cast("B")
+    rest = piece.view(np.uint8).data
     while len(rest):
         got = os.preadv(file.fileno(), [rest], offset)
         if got == 0:
@@ -136,10 +136,10 @@ def _eighths(dtype: str) -> npt.NDArray[np.float32]:
 
 
 _EIGHTHS = ("float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu")
-_PLAIN = frozenset(
-    ("float64", "float32", "float16", "complex64", "complex128", "int8", "int16", "int32", "int64")
-    + ("uint8", "uint16", "uint32", "uint64")
-)
+_PLAIN = frozenset({
+    *("float64", "float32", "float16", "complex64", "complex128"),
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+})  # fmt: skip
 
 
 @cache
