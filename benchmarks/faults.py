@@ -77,7 +77,7 @@ def table(rows: list[Row]) -> str:
     lines = sum(one.line in {"seen", "read"} for one in planted)
     named, blameless = sum(one.right for one in planted), sum(one.right for one in controls)
     told = (
-        f"{named} of {len(planted)} causes are named rightly, with no other beside them; the first stage for {stages},\n"
+        f"{named} of {len(planted)} causes are named rightly, with no other beside; the first stage for {stages},\n"
         f"the line for {lines}. {blameless} of {len(controls)} deterministic trainings are blamed for nothing."
     )
     words = [
