@@ -14,16 +14,55 @@ from mlops_gitops.reproduction.trainings import Call, Place
 _LARGEST = 2 * 2**20
 _LONGEST = 160
 _LEGACY = frozenset(
-    "rand randn randint random random_sample choice permutation shuffle normal uniform binomial poisson exponential "
-    "beta gamma multinomial standard_normal bytes sample".split()
+    [
+        "rand",
+        "randn",
+        "randint",
+        "random",
+        "random_sample",
+        "choice",
+        "permutation",
+        "shuffle",
+        "normal",
+        "uniform",
+        "binomial",
+        "poisson",
+        "exponential",
+        "beta",
+        "gamma",
+        "multinomial",
+        "standard_normal",
+        "bytes",
+        "sample",
+    ]
 )
 _DRAWS = frozenset(
-    "random randint randrange choice choices sample shuffle uniform gauss normalvariate getrandbits randbytes".split()
+    [
+        "random",
+        "randint",
+        "randrange",
+        "choice",
+        "choices",
+        "sample",
+        "shuffle",
+        "uniform",
+        "gauss",
+        "normalvariate",
+        "getrandbits",
+        "randbytes",
+    ]
 )
-_TORCH = frozenset("rand randn randint randperm normal bernoulli multinomial".split())
+_TORCH = frozenset(["rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial"])
 _MAKERS = frozenset(
-    "numpy.random.default_rng numpy.random.RandomState numpy.random.SeedSequence numpy.random.PCG64 random.Random "
-    "numpy.random.MT19937 numpy.random.Philox".split()
+    [
+        "numpy.random.default_rng",
+        "numpy.random.RandomState",
+        "numpy.random.SeedSequence",
+        "numpy.random.PCG64",
+        "random.Random",
+        "numpy.random.MT19937",
+        "numpy.random.Philox",
+    ]
 )
 _FIXED = {
     "os.urandom": "entropy",
@@ -84,11 +123,35 @@ _METHODS = {
     "astimezone": ("time-zone", "astimezone()"),
 }
 _CHANCE = frozenset(
-    "train_test_split KFold StratifiedKFold ShuffleSplit StratifiedShuffleSplit GroupShuffleSplit "
-    "RandomForestClassifier RandomForestRegressor ExtraTreesClassifier ExtraTreesRegressor DecisionTreeClassifier "
-    "DecisionTreeRegressor GradientBoostingClassifier GradientBoostingRegressor HistGradientBoostingClassifier "
-    "HistGradientBoostingRegressor BaggingClassifier BaggingRegressor MLPClassifier MLPRegressor SGDClassifier "
-    "SGDRegressor KMeans MiniBatchKMeans IsolationForest RandomizedSearchCV TruncatedSVD".split()
+    [
+        "train_test_split",
+        "KFold",
+        "StratifiedKFold",
+        "ShuffleSplit",
+        "StratifiedShuffleSplit",
+        "GroupShuffleSplit",
+        "RandomForestClassifier",
+        "RandomForestRegressor",
+        "ExtraTreesClassifier",
+        "ExtraTreesRegressor",
+        "DecisionTreeClassifier",
+        "DecisionTreeRegressor",
+        "GradientBoostingClassifier",
+        "GradientBoostingRegressor",
+        "HistGradientBoostingClassifier",
+        "HistGradientBoostingRegressor",
+        "BaggingClassifier",
+        "BaggingRegressor",
+        "MLPClassifier",
+        "MLPRegressor",
+        "SGDClassifier",
+        "SGDRegressor",
+        "KMeans",
+        "MiniBatchKMeans",
+        "IsolationForest",
+        "RandomizedSearchCV",
+        "TruncatedSVD",
+    ]
 )
 _ORDERING = frozenset({"list", "tuple", "enumerate", "iter", "next", "zip", "map"})
 
@@ -223,7 +286,19 @@ class _Look:
 _UNORDERED = frozenset({"sorted", "len", "sum", "min", "max", "any", "all", "set", "frozenset"})
 """Functions whose answer does not depend on the order of what they are given."""
 _LAYERS = frozenset(
-    "Linear Conv1d Conv2d Conv3d Embedding LSTM GRU RNN Bilinear MultiheadAttention TransformerEncoderLayer".split()
+    [
+        "Linear",
+        "Conv1d",
+        "Conv2d",
+        "Conv3d",
+        "Embedding",
+        "LSTM",
+        "GRU",
+        "RNN",
+        "Bilinear",
+        "MultiheadAttention",
+        "TransformerEncoderLayer",
+    ]
 )
 
 

@@ -4,10 +4,13 @@ Generators and listings count also when a library made them for the training; cl
 users only when the training itself asked, for libraries ask those all the time and mean nothing by it.
 """
 
+import contextlib
 import functools
 import os
 import random
+import re
 import sys
+import threading
 import time
 
 import training_imports
@@ -16,17 +19,69 @@ import training_places
 SEEDED = {"random": False, "numpy": False, "torch": False}
 """Which global generators the training has seeded itself."""
 
-_DRAWS = (
-    "random randint randrange choice choices sample shuffle uniform gauss normalvariate betavariate expovariate "
-    "triangular getrandbits randbytes"
-).split()
-_LEGACY = (
-    "beta binomial bytes chisquare choice dirichlet exponential gamma geometric gumbel laplace logistic lognormal "
-    "multinomial multivariate_normal normal permutation poisson rand randint randn random random_integers "
-    "random_sample ranf sample shuffle standard_normal triangular uniform weibull"
-).split()
-_TORCH = "rand randn randint randperm normal bernoulli multinomial rand_like randn_like randint_like".split()
-_TENSOR = "uniform_ normal_ random_ bernoulli_ exponential_ cauchy_ log_normal_ geometric_".split()
+_DRAWS = [
+    "random",
+    "randint",
+    "randrange",
+    "choice",
+    "choices",
+    "sample",
+    "shuffle",
+    "uniform",
+    "gauss",
+    "normalvariate",
+    "betavariate",
+    "expovariate",
+    "triangular",
+    "getrandbits",
+    "randbytes",
+]
+_LEGACY = [
+    "beta",
+    "binomial",
+    "bytes",
+    "chisquare",
+    "choice",
+    "dirichlet",
+    "exponential",
+    "gamma",
+    "geometric",
+    "gumbel",
+    "laplace",
+    "logistic",
+    "lognormal",
+    "multinomial",
+    "multivariate_normal",
+    "normal",
+    "permutation",
+    "poisson",
+    "rand",
+    "randint",
+    "randn",
+    "random",
+    "random_integers",
+    "random_sample",
+    "ranf",
+    "sample",
+    "shuffle",
+    "standard_normal",
+    "triangular",
+    "uniform",
+    "weibull",
+]
+_TORCH = [
+    "rand",
+    "randn",
+    "randint",
+    "randperm",
+    "normal",
+    "bernoulli",
+    "multinomial",
+    "rand_like",
+    "randn_like",
+    "randint_like",
+]
+_TENSOR = ["uniform_", "normal_", "random_", "bernoulli_", "exponential_", "cauchy_", "log_normal_", "geometric_"]
 _USERS = frozenset({"HOME", "USER", "LOGNAME", "USERNAME", "LNAME"})
 
 
@@ -34,28 +89,43 @@ class _Notes:
     """Notes calls, each line and kind once."""
 
     def __init__(self, root, note):
-        self.root, self.note, self.seen, self.busy = root, note, set(), False
+        self.root, self.note, self.seen, self.around = root, note, set(), threading.local()
+
+    @property
+    def busy(self):
+        return getattr(self.around, "busy", False)
+
+    @contextlib.contextmanager
+    def silent(self):
+        """Note nothing that this thread does meanwhile."""
+        before, self.around.busy = self.busy, True
+        try:
+            yield
+        finally:
+            self.around.busy = before
 
     def __call__(self, kind, what, *, direct=False, instead=None):
         if self.busy:
             return
-        self.busy = True
+        self.around.busy = True
         try:
             found = (training_places.direct if direct else training_places.innermost)(self.root)
             if found is None or (kind, *found[:2]) in self.seen:
                 return
-            self.seen.add((kind, *found[:2]))
             file, line, through = found
             text = training_places.text(file, line)
             if kind == "listing" and "sorted(" in text:
                 return
             if instead is not None:
                 what = instead(what, through, text)
+            if not what:
+                return
+            self.seen.add((kind, *found[:2]))
             self.note(event="call", kind=kind, what=what, file=file, line=line)
         except Exception:
             pass
         finally:
-            self.busy = False
+            self.around.busy = False
 
 
 def install(root, note, declared):
@@ -70,7 +140,9 @@ def install(root, note, declared):
     training_imports.when("torch", lambda module: _torch(module, notes))
     training_imports.when("uuid", lambda module: _uuid(module, notes))
     training_imports.when("secrets", lambda module: _secrets(module, notes))
-    training_imports.when("socket", lambda module: _before(module, "gethostname", notes, "user", "socket.gethostname()"))
+    training_imports.when(
+        "socket", lambda module: _before(module, "gethostname", notes, "user", "socket.gethostname()")
+    )
 
 
 def _hook(module, name, before, *, qualified=None):
@@ -97,7 +169,7 @@ def _before(module, name, notes, kind, what, *, direct=True, instead=None):
     _hook(module, name, lambda _args, _kwargs: notes(kind, what, direct=direct, instead=instead))
 
 
-def _seeds(name, owner="seed"):
+def _seeds(name):
     def before(args, kwargs):
         if (args and args[0] is not None) or any(one is not None for one in kwargs.values()):
             SEEDED[name] = True
@@ -130,13 +202,8 @@ def _system(notes):
     random._urandom = os.urandom
     for name in ("time", "time_ns"):
         _before(time, name, notes, "clock", "time.%s()" % name)
-    for name in ("localtime", "gmtime", "ctime", "strftime"):
-        before = lambda args, _kwargs, name=name: (  # noqa: E731 - bound to this name
-            None if len(args) > (name == "strftime") else notes("clock", "time.%s()" % name, direct=True)
-        )
-        _hook(time, name, before) if name != "localtime" else None
     for name in ("listdir", "scandir"):
-        _before(os, name, notes, "listing", "os.%s()" % name, direct=False, instead=_listing)
+        _before(os, name, notes, "listing", "os.%s()" % name, instead=_listing)
     for name in ("cpu_count", "sched_getaffinity", "process_cpu_count"):
         _before(os, name, notes, "cpus", "os.%s()" % name)
     for name in ("getcwd", "uname"):
@@ -199,19 +266,25 @@ def _numpy(module, notes):
     _hook(module, "set_state", _seeds("numpy"))
     seeding = sys.modules.get("numpy.random.bit_generator")
     if seeding is not None:
-        _hook(
-            seeding,
-            "randbits",
-            lambda _args, _kwargs: notes("generator", "numpy.random.default_rng()", instead=_maker),
-            qualified="secrets",
-        )
+        original = seeding.randbits
+
+        def randbits(count):
+            notes("generator", "", direct=True, instead=_maker)
+            with notes.silent():
+                return original(count)
+
+        seeding.randbits = randbits
 
 
-def _maker(what, _through, text):
-    for name in ("RandomState", "SeedSequence", "PCG64", "MT19937", "Philox", "SFC64"):
-        if name in text:
-            return "numpy.random.%s()" % name
-    return what
+_MAKER = re.compile(
+    r"(default_rng|SeedSequence|PCG64|MT19937|Philox|SFC64|RandomState(?=\(\s*(?:None|seed=None)?\s*\)))"
+)
+
+
+def _maker(_what, _through, text):
+    """Which generator was made; nothing where it was seeded after all (``RandomState(0)`` asks the system first)."""
+    found = _MAKER.search(text)
+    return "numpy.random.%s()" % found.group() if found else ""
 
 
 def _pandas(module, notes):
@@ -227,13 +300,9 @@ def _sklearn(module, notes):
 
     def before(args, _kwargs):
         if args and (args[0] is None or args[0] is numpy.random) and not SEEDED["numpy"]:
-            notes("generator", "random_state=None", instead=_asker)
+            notes("generator", "random_state=None")
 
     _hook(module, "check_random_state", before)
-
-
-def _asker(what, through, _text):
-    return "%s of %s()" % (what, through[1]) if through else what
 
 
 def _torch(module, notes):
@@ -250,8 +319,7 @@ def _torch(module, notes):
         _hook(module.Tensor, name, before("torch.Tensor.%s()" % name), qualified="torch")
     for owner in (module, module.random):
         _hook(owner, "manual_seed", _seeds("torch"))
-    for name in ("set_rng_state",):
-        _hook(module, name, _seeds("torch"))
+    _hook(module, "set_rng_state", _seeds("torch"))
 
 
 def _through_torch(what, through, _text):
@@ -264,5 +332,5 @@ def _uuid(module, notes):
 
 
 def _secrets(module, notes):
-    for name in ("token_bytes", "token_hex", "token_urlsafe", "randbits", "randbelow", "choice"):
+    for name in ("token_bytes", "token_hex", "token_urlsafe", "randbelow", "choice"):
         _before(module, name, notes, "entropy", "secrets.%s()" % name)

@@ -30,7 +30,7 @@ def of(value):
                 pass
     if isinstance(value, (list, tuple)) and value:
         pairs = [of(one) for one in value]
-        return tuple(_sha("\n".join(side).encode()) for side in zip(*pairs))
+        return tuple(_sha("\n".join(side).encode()) for side in zip(*pairs))  # noqa: B905 - Python 3.9 has no strict
     digest = whole(value)
     return digest, digest
 
@@ -56,58 +56,62 @@ def _torch(tensor):
 
 
 def _of_array(array):
-    import numpy
+    import numpy as np
 
     if array.dtype.hasobject:
         texts = [_plain(one) for one in array.ravel().tolist()]
         width = max(1, array.size // max(1, array.shape[0])) if array.ndim else 1
         rows = ["\x1f".join(texts[at : at + width]) for at in range(0, len(texts), width)]
-        return _sha("\x1e".join(rows).encode("utf-8", "replace")), _sha("\x1e".join(sorted(rows)).encode("utf-8", "replace"))
-    array = numpy.ascontiguousarray(array)
+        return _sha("\x1e".join(rows).encode("utf-8", "replace")), _sha(
+            "\x1e".join(sorted(rows)).encode("utf-8", "replace")
+        )
+    array = np.ascontiguousarray(array)
     head = (array.dtype.str + str(array.shape)).encode()
     total = hashlib.sha256(head)
-    total.update(memoryview(array.reshape(-1).view(numpy.uint8)) if array.size else b"")
-    unordered = _sha(head + numpy.sort(_rows(array, numpy)).tobytes()) if array.ndim and array.size else total.hexdigest()
+    total.update(memoryview(array.reshape(-1).view(np.uint8)) if array.size else b"")
+    unordered = _sha(head + np.sort(_rows(array)).tobytes()) if array.ndim and array.size else total.hexdigest()
     return total.hexdigest(), unordered
 
 
-def _rows(array, numpy):
+def _rows(array):
     """A 64-bit hash of every row."""
+    import numpy as np
+
     count = array.shape[0]
     if array.dtype.kind in "US":
         array = array.reshape(count, -1)
-        return numpy.array(
+        return np.array(
             [int.from_bytes(hashlib.blake2b(row.tobytes(), digest_size=8).digest(), "big") for row in array],
-            dtype=numpy.uint64,
+            dtype=np.uint64,
         )
-    raw = array.reshape(count, -1).view(numpy.uint8)
+    raw = array.reshape(count, -1).view(np.uint8)
     step = array.dtype.itemsize if array.dtype.itemsize in (1, 2, 4, 8) else 1
     cells = raw.view("u%d" % step)
-    found = numpy.zeros(count, dtype=numpy.uint64)
+    found = np.zeros(count, dtype=np.uint64)
     for at in range(cells.shape[1]):
-        found ^= cells[:, at].astype(numpy.uint64) + numpy.uint64(0x9E3779B97F4A7C15)
-        found *= numpy.uint64(0xBF58476D1CE4E5B9)
-        found ^= found >> numpy.uint64(29)
+        found ^= cells[:, at].astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        found *= np.uint64(0xBF58476D1CE4E5B9)
+        found ^= found >> np.uint64(29)
     return found
 
 
 def _of_pandas(value):
-    import pandas
+    import pandas as pd
 
-    if isinstance(value, pandas.Index):
+    if isinstance(value, pd.Index):
         value = value.to_series()
-    if isinstance(value, pandas.DataFrame):
-        head = "\x1f".join("%s:%s" % pair for pair in zip(value.columns, value.dtypes))
+    if isinstance(value, pd.DataFrame):
+        head = "\x1f".join("%s:%s" % pair for pair in zip(value.columns, value.dtypes))  # noqa: B905 - Python 3.9 has no strict
         value = value.set_axis(range(value.shape[1]), axis=1)
-    elif isinstance(value, pandas.Series):
+    elif isinstance(value, pd.Series):
         head = "%s:%s" % (value.name, value.dtype)
     else:
         digest = whole(value)
         return digest, digest
     try:
-        rows = pandas.util.hash_pandas_object(value, index=False).to_numpy()
+        rows = pd.util.hash_pandas_object(value, index=False).to_numpy()
     except TypeError:
-        rows = pandas.util.hash_pandas_object(value.astype(str), index=False).to_numpy()
+        rows = pd.util.hash_pandas_object(value.astype(str), index=False).to_numpy()
     start = head.encode("utf-8", "replace")
     return _sha(start + rows.tobytes()), _sha(start + sorted_bytes(rows))
 
@@ -137,9 +141,9 @@ def _walk(value, add, seen, depth, count):
     module = type(value).__module__.partition(".")[0]
     add(type(value).__name__.encode() + b"\x1d")
     if module == "numpy" and hasattr(value, "dtype") and hasattr(value, "shape"):
-        import numpy
+        import numpy as np
 
-        add(_of_array(numpy.asarray(value))[0].encode())
+        add(_of_array(np.asarray(value))[0].encode())
     elif module == "torch" and hasattr(value, "detach"):
         add(of(value)[0].encode())
     elif module == "pandas" and hasattr(value, "to_numpy"):

@@ -54,8 +54,23 @@ def direct(root):
 
 
 _THIN = frozenset(
-    "uuid secrets random glob pathlib _local getpass posixpath genericpath os context platform socket _collections_abc "
-    "fnmatch".split()
+    [
+        "uuid",
+        "secrets",
+        "random",
+        "glob",
+        "pathlib",
+        "_local",
+        "getpass",
+        "posixpath",
+        "genericpath",
+        "os",
+        "context",
+        "platform",
+        "socket",
+        "_collections_abc",
+        "fnmatch",
+    ]
 )
 """Modules of the standard library that only pass a question on."""
 

@@ -13,11 +13,12 @@ import threading
 import training_digests
 import training_imports
 import training_places
+import training_watch
 
 _LARGEST = 256 * 2**20
 _CODE = (".py", ".pyc", ".so", ".pth", ".toml", ".cfg", ".ini", ".lock")
 _OFTEN = 256
-_READERS = "read_csv read_table read_parquet read_json read_excel read_feather read_orc read_fwf".split()
+_READERS = ["read_csv", "read_table", "read_parquet", "read_json", "read_excel", "read_feather", "read_orc", "read_fwf"]
 
 
 class _Stages:
@@ -51,7 +52,7 @@ class _Stages:
 
 def _shape(value):
     shape = getattr(value, "shape", None)
-    return " %s" % "×".join(map(str, shape)) if isinstance(shape, tuple) and shape else ""
+    return " %s" % "x".join(map(str, shape)) if isinstance(shape, tuple) and shape else ""
 
 
 def install(root, note):
@@ -77,10 +78,8 @@ def _files(stages):
             return
         try:
             path, _, flags = arguments
-            if not isinstance(path, (str, bytes)):
-                return
-            name = os.path.abspath(os.fsdecode(path))
-            if not name.startswith(stages.root) or name in seen or name.endswith(_CODE) or "/." in name:
+            name = training_watch.whole_path(path)
+            if name is None or not name.startswith(stages.root) or name in seen or name.endswith(_CODE) or "/." in name:
                 return
             seen.add(name)
             if "site-packages" not in name and not (flags or 0) & (os.O_WRONLY | os.O_RDWR) and os.path.isfile(name):
@@ -304,7 +303,7 @@ def _torch(module, stages):
         found = original(self, *args, **kwargs)
         if self.numel() == 1:
             losses[0] += 1
-            losses[1].update(float(self).hex().encode())
+            losses[1].update(float(self.detach()).hex().encode())
             if not losses[0] & (losses[0] - 1) or losses[0] % _OFTEN == 0:
                 digest = losses[1].hexdigest()
                 stages("progress", None, "loss of step %d" % losses[0], digest=(digest, digest))
