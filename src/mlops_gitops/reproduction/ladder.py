@@ -37,8 +37,8 @@ class Statistics:
 def bitwise(left: digests.Artifact, right: digests.Artifact) -> Rung:
     """Whether every file is there on both sides with the same bytes."""
     if left == right:
-        files = "the one file" if len(left.files) == 1 else f"all {len(left.files)} files"
-        return Rung(Level.BITWISE, Answer.HOLDS, f"{files} have the same bytes")
+        files = "the one file has" if len(left.files) == 1 else f"all {len(left.files)} files have"
+        return Rung(Level.BITWISE, Answer.HOLDS, f"{files} the same bytes")
     names = [one.name for one in left.files if one not in right.files]
     names += [one.name for one in right.files if one.name not in {other.name for other in left.files}]
     return Rung(Level.BITWISE, Answer.BROKEN, f"{_some(names)} differ{'s' if len(names) == 1 else ''}")
