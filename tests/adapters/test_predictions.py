@@ -246,11 +246,11 @@ def test_one_broken_model_does_not_spoil_the_others(
         job(tmp_path / "bad", data, ("mean radius",)),
         good,
         job(tmp_path / "good", data, ("no such column",)),
-        job(tmp_path / "bad", data, ("mean radius",), format_="onnx"),
+        job(tmp_path / "bad", data, ("mean radius",), format_="safetensors"),
         job(tmp_path / "bad", data, ("mean radius",), format_="mlflow"),
     )
     assert [type(answer) for answer in answers] == [Failed, Predictions, Failed, Failed, Failed]
-    assert "models of the format onnx cannot be run here" in answers[3].reason  # type: ignore[union-attr]
+    assert "models of the format safetensors cannot be run here" in answers[3].reason  # type: ignore[union-attr]
 
 
 def test_answers_are_kept_by_content_and_a_damaged_one_is_asked_for_again(
@@ -289,4 +289,4 @@ def test_whether_a_model_still_loads(tmp_path: Path) -> None:
     problem = predictions.load_problem(tmp_path / "bad", "sklearn-pickle", environ=ENVIRON)
     assert problem is not None
     assert problem.startswith("the model raised ")
-    assert "cannot be run here" in str(predictions.load_problem(tmp_path / "bad", "onnx", environ=ENVIRON))
+    assert "cannot be run here" in str(predictions.load_problem(tmp_path / "bad", "safetensors", environ=ENVIRON))

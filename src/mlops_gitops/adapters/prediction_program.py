@@ -17,6 +17,9 @@ from typing import Any
 REPEATED = 256
 """So many rows are predicted twice more, to see whether the model answers the same question in the same way."""
 
+SLACK = 1e-6
+"""How far rounding in single precision may take a probability beyond 0 and 1."""
+
 
 class Unusable(Exception):
     """The model or its answer cannot be used; the text says why."""
@@ -100,12 +103,12 @@ def _load(path: Path, format_: str) -> Any:
     loaders: dict[str, Callable[[Path], Any]] = {
         "sklearn-pickle": _load_pickle,
         "skops": _load_skops,
-        "xgboost-json": _Xgboost,
-        "lightgbm-text": _Lightgbm,
-        "onnx": _Onnx,
+        "xgboost-json": _load_xgboost,
+        "lightgbm-text": _load_lightgbm,
+        "onnx": _load_onnx,
     }
     if format_ not in loaders:
-        raise Unusable(f"models of the format {format_} hold numbers and no program, so they cannot be run")
+        raise Unusable(f"models of the format {format_} cannot be run here: they hold numbers and no program")
     if path.is_dir():
         files = [file for file in sorted(path.rglob("*")) if file.is_file()]
         if len(files) != 1:
@@ -114,50 +117,94 @@ def _load(path: Path, format_: str) -> Any:
     return loaders[format_](path)
 
 
-class _Xgboost:
-    """A booster, asked as its own documentation says; it answers what its objective answers."""
+class _Booster:
+    """A regression, or anything else whose answer is taken as it comes."""
 
-    def __init__(self, path: Path) -> None:
-        import xgboost
-
-        self.matrix = xgboost.DMatrix
-        self.booster = xgboost.Booster(model_file=str(path))
-
-    def predict(self, frame: Any) -> Any:
-        return self.booster.predict(self.matrix(frame))
+    def __init__(self, predict: Callable[[Any], Any]) -> None:
+        self.predict = predict
 
 
-class _Lightgbm:
-    """A booster from its text."""
+class _Classifier(_Booster):
+    """A model whose answer is a column for each class, or the chance of the second of two.
 
-    def __init__(self, path: Path) -> None:
-        import lightgbm
+    Its file knows classes as numbers from 0, unless the answer itself names them.
+    """
 
-        self.booster = lightgbm.Booster(model_file=str(path))
+    def __init__(self, predict: Callable[[Any], Any]) -> None:
+        super().__init__(predict)
+        self.classes_: list[Any] = []
 
-    def predict(self, frame: Any) -> Any:
-        return self.booster.predict(frame)
-
-
-class _Onnx:
-    """A graph with one input of shape (rows, columns); the last output is taken, which holds probabilities."""
-
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-
-    def predict(self, frame: Any) -> Any:
+    def predict_proba(self, frame: Any) -> Any:
         import numpy as np
 
-        inputs = self.session.get_inputs()
-        if len(inputs) != 1:
-            raise Unusable(f"the graph has {len(inputs)} inputs, and one table is all there is to give")
-        kind = np.float64 if "double" in inputs[0].type else np.float32
-        answer = self.session.run(None, {inputs[0].name: frame.to_numpy(dtype=kind)})[-1]
+        answer = self.predict(frame)
+        names: list[Any] = []
         if isinstance(answer, list) and answer and isinstance(answer[0], dict):
-            return np.array([list(row.values()) for row in answer])
-        return answer
+            names, answer = list(answer[0]), [list(row.values()) for row in answer]
+        chances = _numbers(answer, dimensions=np.ndim(answer))
+        if chances.ndim == 2 and chances.shape[1] == 1:  # noqa: PLR2004 - one column
+            chances = chances[:, 0]
+        if chances.ndim == 1:
+            chances = np.column_stack([1 - chances, chances])
+        if ((chances < -SLACK) | (chances > 1 + SLACK)).any():
+            raise Unusable("the model answers numbers outside 0 and 1, which are no probabilities")
+        self.classes_ = names or [str(index) for index in range(chances.shape[1])]
+        return chances
+
+
+def _load_xgboost(path: Path) -> _Booster:
+    """A booster, asked as its own documentation says; what it answers depends on its objective."""
+    import numpy as np
+    import xgboost
+
+    booster = xgboost.Booster(model_file=str(path))
+    objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
+
+    def predict(frame: Any) -> Any:
+        named = frame if booster.feature_names is not None else frame.to_numpy()
+        matrix = xgboost.DMatrix(named)
+        if objective == "multi:softmax":  # it would answer with the class alone
+            margins = booster.predict(matrix, output_margin=True).astype(np.float64)
+            weights = np.exp(margins - margins.max(axis=1, keepdims=True))
+            return weights / weights.sum(axis=1, keepdims=True)
+        if objective == "binary:logitraw":
+            return 1 / (1 + np.exp(-booster.predict(matrix).astype(np.float64)))
+        return booster.predict(matrix)
+
+    chances = objective.startswith("multi:") or objective in {"binary:logistic", "binary:logitraw"}
+    return _Classifier(predict) if chances else _Booster(predict)
+
+
+def _load_lightgbm(path: Path) -> _Booster:
+    """A booster from its text, which states the objective in a line of its own."""
+    import lightgbm
+
+    booster = lightgbm.Booster(model_file=str(path))
+    lines = booster.model_to_string(num_iteration=1).splitlines()
+    objective = next((line.split("=", 1)[1] for line in lines if line.startswith("objective=")), "").split(" ")[0]
+    return (_Classifier if objective in {"binary", "multiclass", "multiclassova"} else _Booster)(booster.predict)
+
+
+def _load_onnx(path: Path) -> _Booster:
+    """A graph with one input of shape (rows, columns); a classifier's first output is the class, then come chances."""
+    import numpy as np
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1:
+        raise Unusable(f"the graph has {len(inputs)} inputs, and one table is all there is to give")
+    if len(outputs) > 2:  # noqa: PLR2004 - the class and its chances
+        raise Unusable(f"the graph has {len(outputs)} outputs, and which of them is the answer is not known")
+
+    def predict(frame: Any) -> Any:
+        kind = np.float64 if "double" in inputs[0].type else np.float32
+        return session.run(None, {inputs[0].name: frame.to_numpy(dtype=kind)})[-1]
+
+    last = outputs[-1]
+    several = isinstance(last.shape, list) and len(last.shape) == 2 and last.shape[1] not in {0, 1}  # noqa: PLR2004
+    chances = len(outputs) > 1 or last.type.startswith("seq(map") or (several and last.type != "tensor(int64)")
+    return _Classifier(predict) if chances else _Booster(predict)
 
 
 def _load_pickle(path: Path) -> Any:
@@ -204,14 +251,14 @@ def _ask(model: Any, frame: Any, job: dict[str, Any]) -> tuple[Any, str, list[st
 
 
 def _ask_binary(model: Any, frame: Any, positive: str) -> tuple[Any, str]:
-    classes = _class_names(model)
     if hasattr(model, "predict_proba"):
         chances = _numbers(model.predict_proba(frame), dimensions=2)
         if chances.shape[1:] != (2,):
             raise Unusable(f"predict_proba gave the shape {chances.shape}, and two classes need ({len(frame)}, 2)")
+        classes = _class_names(model)  # a graph names them with its answer and not before
         return chances[:, classes.index(positive) if positive in classes else 1].copy(), "probability"
     if hasattr(model, "decision_function"):
-        scores = _numbers(model.decision_function(frame), dimensions=1)
+        scores, classes = _numbers(model.decision_function(frame), dimensions=1), _class_names(model)
         return (-scores if classes and classes[0] == positive else scores), "score"
     return _binary_answer(model.predict(frame), positive)
 
@@ -222,7 +269,7 @@ def _binary_answer(answer: Any, positive: str) -> tuple[Any, str]:
 
     raw = np.asarray(answer)
     if raw.ndim == 2 and raw.shape[1] == 2:  # noqa: PLR2004 - a column for each class
-        return _numbers(raw, dimensions=2)[:, 1].copy(), "probability"
+        return _numbers(raw, dimensions=2)[:, 0 if positive == "0" else 1].copy(), "probability"
     raw = raw.reshape(len(raw), -1)[:, 0] if raw.ndim == 2 and raw.shape[1] == 1 else raw  # noqa: PLR2004
     if raw.dtype.kind == "f" and not np.isin(raw[np.isfinite(raw)], (0.0, 1.0)).all():
         return _numbers(raw, dimensions=1), "probability"
@@ -232,13 +279,17 @@ def _binary_answer(answer: Any, positive: str) -> tuple[Any, str]:
 def _ask_classes(model: Any, frame: Any) -> tuple[Any, str, list[str]]:
     import numpy as np
 
-    classes = _class_names(model)
     if hasattr(model, "predict_proba"):
         chances = _numbers(model.predict_proba(frame), dimensions=2)
+        classes = _class_names(model)
         if chances.shape[1] != len(classes):
             raise Unusable(f"predict_proba gave {chances.shape[1]} columns for {len(classes)} classes")
         return chances, "probability", classes
-    named = [_class_name(value) for value in np.asarray(model.predict(frame)).reshape(-1).tolist()]
+    raw, classes = np.asarray(model.predict(frame)), _class_names(model)
+    if raw.ndim == 2 and raw.shape[1] > 1:  # noqa: PLR2004 - a column for each class
+        classes = classes if len(classes) == raw.shape[1] else [str(index) for index in range(raw.shape[1])]
+        return _numbers(raw, dimensions=2), "probability", classes
+    named = [_class_name(value) for value in raw.reshape(-1).tolist()]
     classes = classes or sorted(set(named))
     return np.array([[float(name == one) for one in classes] for name in named]), "label", classes
 

@@ -16,6 +16,7 @@ import importlib.metadata
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,6 +59,8 @@ def predictor(
 
     ``python`` is another interpreter than this one, such as that of the environment in which the model was trained.
     """
+    if python is not None:
+        python = _interpreter(python, environ)
 
     def predict(jobs: Sequence[Job], /) -> list[Predictions | Failed]:
         keys = [_key(job, python) for job in jobs]
@@ -100,15 +103,30 @@ def _key(job: Job, python: Path | None) -> str:
             "columns": [*job.columns],
             "task": job.task,
             "positive": job.positive,
-            "python": sys.version if python is None else str(python.resolve()),
+            "python": sys.version if python is None else _identity(python),
             "libraries": {name: version for name in LIBRARIES if (version := _version(name, python))},
         }
     )
 
 
+def _interpreter(python: Path, environ: Mapping[str, str]) -> Path:
+    """Where it is, seen from any folder.  Links stay: two virtual environments may link to one interpreter."""
+    found = shutil.which(str(python), path=environ.get("PATH")) if len(python.parts) == 1 else None
+    return Path(found or python).absolute()
+
+
+def _identity(python: Path) -> str:
+    """What tells two interpreters apart: the path, and what the environment says about itself."""
+    try:
+        described = canonical.sha256((python.parent.parent / "pyvenv.cfg").read_bytes())
+    except OSError:
+        described = "no virtual environment"
+    return f"{python} {described}"
+
+
 def _version(name: str, python: Path | None) -> str | None:
     if python is not None:
-        folders = [str(path) for path in python.parents[1].glob("lib*/python3*/site-packages")]
+        folders = [str(path) for path in python.parent.parent.glob("lib*/python3*/*-packages")]
         found = next(iter(importlib.metadata.distributions(name=name, path=folders)), None)
         return found.version if found is not None else None
     try:
@@ -176,9 +194,12 @@ def _execute(folder: Path, home: Path, *, environ: Mapping[str, str], seconds: f
     program = ["-m", "mlops_gitops.adapters.prediction_program"] if python is None else [str(PROGRAM)]
     argv = [str(python or sys.executable), "-I", *program, str(folder / "order.json")]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            argv, cwd=home, env=clean, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
+        try:
+            process = subprocess.Popen(
+                argv, cwd=home, env=clean, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        except OSError as error:
+            return f"{argv[0]} cannot be started: {error.strerror}"
         try:
             code = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:

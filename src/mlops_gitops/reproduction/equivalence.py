@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 from mlops_gitops.reproduction.levels import Answer, Equivalence, PredictionComparison
 from mlops_gitops.testing.statistics import wilson
@@ -19,28 +20,35 @@ ALPHA = 0.05
 POWER = 0.8
 _MOST_SEEDS = 1000
 _TINY = 1e-300
+_PANELS = 400
 
 
 def tost(metric: str, *, record: float, values: Sequence[float], margin: float, alpha: float = ALPHA) -> Equivalence:
     """Whether trainings with other seeds have the record's metric, within ``margin``.
 
-    ``values`` are the metric of N ≥ 2 trainings.  Raises ``ValueError`` for fewer, or where a number is not finite.
+    ``values`` are the metric of N ≥ 2 trainings.  Raises ``ValueError`` for fewer, where a number is not finite or too
+    large to square, and for a margin that is negative or no number.
     """
     count = len(values)
     if count < 2 or not all(map(math.isfinite, (record, *values))):  # noqa: PLR2004 - a spread needs two
         raise ValueError(f"{metric} needs at least two finite values")
-    mean = math.fsum(values) / count
-    spread = math.sqrt(math.fsum((one - mean) ** 2 for one in values) / (count - 1))
+    if not (math.isfinite(margin) and margin >= 0):
+        raise ValueError(f"the margin of {metric} is {margin}, and it has to be a number that is not negative")
+    try:
+        mean, spread = _moments(values)
+    except OverflowError:
+        raise ValueError(f"the values of {metric} are too large") from None
     difference, error = mean - record, spread * math.sqrt(1 + 1 / count)
     half = student_quantile(1 - alpha, count - 1) * error
     interval = (difference - half, difference + half)
-    if -margin <= interval[0] and interval[1] <= margin:
+    # 0.91 - 0.90 is not 0.01 in binary: what rounding alone can have done decides nothing
+    slack = 4 * math.ulp(max(abs(record), abs(mean), margin))
+    if -margin - slack <= interval[0] and interval[1] <= margin + slack:
         answer = Answer.HOLDS
-    elif interval[0] > margin or interval[1] < -margin:
+    elif interval[0] > margin + slack or interval[1] < -margin - slack:
         answer = Answer.BROKEN
     else:
         answer = Answer.OPEN
-    needed = next((n for n in range(2, _MOST_SEEDS + 1) if _power(spread, n, margin, alpha) >= POWER), None)
     return Equivalence(
         metric=metric,
         record=record,
@@ -48,17 +56,28 @@ def tost(metric: str, *, record: float, values: Sequence[float], margin: float, 
         difference=difference,
         interval=interval,
         margin=margin,
-        power=_power(spread, count, margin, alpha),
-        needed=needed,
+        power=power(spread, count, margin=margin, alpha=alpha),
+        needed=_needed(spread, margin, alpha),
         answer=answer,
     )
+
+
+def _moments(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and spread; equal values have no spread, whatever rounding makes of their mean."""
+    if all(one == values[0] for one in values):
+        return values[0], 0.0
+    mean = math.fsum(values) / len(values)
+    return mean, math.sqrt(math.fsum((one - mean) ** 2 for one in values) / (len(values) - 1))
 
 
 def churn(compared: Sequence[PredictionComparison], *, budget: float) -> tuple[Answer, str]:
     """Whether the share of changed decisions is within ``budget``, by its 90 % interval, and that in words.
 
     Decisions on the same rows in several trainings are not independent, so the largest share counts, with its own rows.
+    Raises ``ValueError`` for a budget that is negative or no number.
     """
+    if not budget >= 0:
+        raise ValueError(f"the budget is {budget}, and it has to be a share")
     if not compared:
         return Answer.OPEN, "no decision was compared"
     worst = max(compared, key=lambda one: one.churn)
@@ -70,16 +89,56 @@ def churn(compared: Sequence[PredictionComparison], *, budget: float) -> tuple[A
         return Answer.HOLDS, words
     if found.lower > budget:
         return Answer.BROKEN, f"{worst.churn:.2%} of decisions changed, budget {budget:.2%}"
-    return Answer.OPEN, f"{words}: {worst.rows:,} rows cannot tell"
+    return Answer.OPEN, f"{words}: {worst.rows:,} rows cannot tell; {_rows_that_tell(worst.churn, budget)}"
 
 
-def _power(spread: float, count: int, margin: float, alpha: float) -> float:
-    """The chance to pass if in truth there is no difference (a normal approximation of the noncentral t)."""
-    error = spread * math.sqrt(1 + 1 / count)
-    if error <= _TINY:
+def _rows_that_tell(share: float, budget: float) -> str:
+    """From how many rows on the interval of ``share`` leaves ``budget`` out: where the score test turns."""
+    apart = abs(share - budget)
+    if apart <= _TINY:
+        return "no number of rows can, as long as the share is the budget"
+    z = NormalDist().inv_cdf(1 - ALPHA)
+    rows = math.ceil(z * z * budget * (1 - budget) / apart**2)
+    return f"about {rows:,} would, if the share stays as it is"
+
+
+def power(spread: float, count: int, *, margin: float, alpha: float = ALPHA) -> float:
+    """The chance that ``count`` trainings pass if in truth there is no difference, and ``spread`` is the true one.
+
+    Exact but for the quadrature: given a sample spread, the mean difference is normal and has to lie within what that
+    spread leaves of the margin; the sample spread follows a chi distribution, over which Simpson's rule integrates.
+    """
+    degrees, factor = count - 1, math.sqrt(1 + 1 / count)
+    if spread * factor <= _TINY:
         return 1.0
-    room = margin / error - student_quantile(1 - alpha, count - 1)
-    return max(0.0, 2 * student_cdf(room, count - 1) - 1) if room > 0 else 0.0
+    room, critical = margin / (spread * factor), student_quantile(1 - alpha, degrees)
+    width = 10 / math.sqrt(2 * degrees)  # beyond, the chi distribution has nothing left to add
+    low, high = max(0.0, 1 - width), min(room / critical, 1 + width)
+    if high <= low:
+        return 0.0
+    constant = math.log(2) + degrees / 2 * math.log(degrees / 2) - math.lgamma(degrees / 2)
+
+    def density(ratio: float) -> float:
+        if ratio == 0:
+            return math.exp(constant) if degrees == 1 else 0.0
+        return math.exp(constant + (degrees - 1) * math.log(ratio) - degrees * ratio * ratio / 2)
+
+    step = (high - low) / _PANELS
+    points = (low + index * step for index in range(_PANELS + 1))
+    heights = [density(at) * math.erf(max(0.0, room - critical * at) / math.sqrt(2)) for at in points]
+    total = heights[0] + heights[-1] + 4 * math.fsum(heights[1:-1:2]) + 2 * math.fsum(heights[2:-1:2])
+    return min(1.0, total * step / 3)
+
+
+def _needed(spread: float, margin: float, alpha: float) -> int | None:
+    """The fewest trainings with enough power, by bisection: more trainings never have less of it."""
+    if power(spread, _MOST_SEEDS, margin=margin, alpha=alpha) < POWER:
+        return None
+    low, high = 1, _MOST_SEEDS
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(spread, middle, margin=margin, alpha=alpha) >= POWER else (middle, high)
+    return high
 
 
 def student_cdf(x: float, degrees: int) -> float:
@@ -101,6 +160,8 @@ def student_quantile(share: float, degrees: int) -> float:
         high *= 2
     for _ in range(200):
         middle = (low + high) / 2
+        if middle in (low, high):
+            break
         low, high = (middle, high) if student_cdf(middle, degrees) < share else (low, middle)
     return (low + high) / 2
 
