@@ -7,7 +7,6 @@ that it still can be compared.  A file that says what it is and cannot be read s
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -39,7 +38,7 @@ def read(path: Path, name: str, *, depth: int = 0) -> tuple[str, Iterator[Leaf]]
     """
     source = sources.at(path)
     head = source.read(0, min(_HEAD, source.size))
-    if head.startswith(archives.MAGIC) and _there("torch") and archives.kind(source) == "torch":
+    if head.startswith(archives.MAGIC) and archives.kind(source) == "torch":
         return "torch", _module("torch").read(path)
     if (kind := _known(head, name)) is not None:
         return kind, _module(kind).read(path)
@@ -54,7 +53,7 @@ def of_source(source: Source, name: str, *, depth: int = 0) -> tuple[str, Iterat
     if (method := compressed.kind(head)) is not None:
         return _compressed(source, name, method, depth=depth)
     if head.startswith(archives.MAGIC):
-        return _zip(source, depth=depth)
+        return _zip(source, name, depth=depth)
     if head[257:262] == b"ustar":
         return "tar", archives.of_tar(source, of_source, depth=depth)
     if head.startswith(ndarrays.MAGIC):
@@ -68,8 +67,10 @@ def of_source(source: Source, name: str, *, depth: int = 0) -> tuple[str, Iterat
     return "raw", documents.raw(source)
 
 
-def _zip(source: Source, *, depth: int) -> tuple[str, Iterator[Leaf]]:
+def _zip(source: Source, name: str, *, depth: int) -> tuple[str, Iterator[Leaf]]:
     kind = archives.kind(source)
+    if kind == "torch":
+        return _beside(source, name, depth=depth)
     if kind == "skops":
         return kind, skops.leaves(source, of_source, depth=depth)
     return kind or "zip", archives.of_zip(source, of_source, depth=depth)
@@ -114,11 +115,7 @@ def _then_gone(leaves: Iterator[Leaf], folder: Path) -> Iterator[Leaf]:
 
 
 def _known(head: bytes, name: str) -> str | None:
-    return next((kind for kind in _KNOWN if _there(kind) and _module(kind).recognises(head, name)), None)
-
-
-def _there(kind: str) -> bool:
-    return importlib.util.find_spec(f"{__package__}.{kind}") is not None
+    return next((kind for kind in _KNOWN if _module(kind).recognises(head, name)), None)
 
 
 def _module(kind: str) -> _Reader:

@@ -12,60 +12,65 @@ from pathlib import Path
 
 import numpy as np
 
+from mlops_gitops.reproduction.contents import flats, sources
 from mlops_gitops.reproduction.contents.leaves import Leaf, Unreadable
-from mlops_gitops.reproduction.contents.xgboost import Numbers
 
-_MOST_BYTES = 4 << 30
+_MOST_BYTES = 1 << 30
 _PLACES = frozenset({
     *("num_threads", "device_type", "gpu_platform_id", "gpu_device_id", "num_gpu", "data", "valid", "output_model"),
-    *("input_model", "output_result", "machines", "local_listen_port", "machine_list_filename", "verbosity"),
+    *("gpu_device_id_list", "input_model", "output_result", "machines", "local_listen_port"),
+    *("machine_list_filename", "verbosity"),
 })  # fmt: skip
-_LISTS = re.compile(r"-?(\d|inf|nan)", re.IGNORECASE)
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?([eE][-+]?\d+)?|inf|nan)")
+_WHOLE = re.compile(r"-?\d{1,18}")
+_ENDS = ("end of trees", "parameters:", "end of parameters")
 
 
 def recognises(head: bytes, name: str) -> bool:
-    """Whether a file that starts so is a model of LightGBM."""
+    """Whether bytes that start so are a model of LightGBM."""
     del name
     return head.startswith(b"tree\n") and b"version=" in head[:32]
 
 
 def read(path: Path) -> Iterator[Leaf]:
     """The leaves of the model at ``path``, which is read whole.  Raises ``Unreadable``."""
-    if path.stat().st_size > _MOST_BYTES:
+    source = sources.at(path)
+    if source.size > _MOST_BYTES:
         raise Unreadable("it is larger than a model in text can be read")
-    section, parameters = "", False
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = source.read(0, source.size).decode()
     except UnicodeDecodeError as error:
         raise Unreadable("it is no UTF-8") from error
-    for number, line in enumerate(lines):
+    return of_text(text)
+
+
+def of_text(text: str) -> Iterator[Leaf]:
+    """The leaves of a model in memory.  Raises ``Unreadable`` for one that ends before its trees do."""
+    section = ""
+    ended = False
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.startswith("Tree="):
             section = f"tree[{line[5:]}]."
-        elif line == "end of trees":
-            section = ""
-        elif line in ("parameters:", "end of parameters"):
-            parameters = line == "parameters:"
-        elif parameters and line.startswith("[") and ":" in line:
+        elif line in _ENDS:
+            section, ended = ("parameters." if line == "parameters:" else ""), True
+        elif section == "parameters." and line.startswith("[") and ":" in line:
             key, _, value = line.strip("[]").partition(":")
-            reason = f"serialised {key}" if key in _PLACES else ""
-            yield Leaf(f"parameters.{key}", value.strip(), reason)
+            yield Leaf(section + key, value.strip(), f"serialised {key}" if key in _PLACES else "")
         elif "=" in line:
             key, _, value = line.partition("=")
-            yield from _entry(section + key, value)
+            yield _entry(section + key, value)
         elif line.strip():
-            yield Leaf(f"line[{number}]", line)
+            yield Leaf(f"line {number}", line)
+    if not ended:
+        raise Unreadable("it ends before its trees do")
 
 
-def _entry(path: str, value: str) -> Iterator[Leaf]:
+def _entry(path: str, value: str) -> Leaf:
     parts = value.split()
     if path == "tree_sizes":
-        yield Leaf(path, value, "lengths of the text of trees")
-    elif path == "version":
-        yield Leaf(path, value, "version of the format")
-    elif parts and all(_LISTS.match(one) for one in parts):
-        try:
-            yield Leaf(path, Numbers(np.array([float(one) for one in parts])))
-        except ValueError:
-            yield Leaf(path, value)
-    else:
-        yield Leaf(path, value)
+        return Leaf(path, value, "lengths of the text of trees")
+    if parts and all(_WHOLE.fullmatch(one) for one in parts):
+        return Leaf(path, flats.Held(np.array([int(one) for one in parts], np.int64)))
+    if parts and all(_NUMBER.fullmatch(one) for one in parts):
+        return Leaf(path, flats.Held(np.array([float(one) for one in parts])))
+    return Leaf(path, value)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mlops_gitops.packaging.scan.values import Global
-from mlops_gitops.reproduction.contents import ndarrays, noise, sources
+from mlops_gitops.reproduction.contents import lightgbm, ndarrays, noise, sources, xgboost
 from mlops_gitops.reproduction.contents.graphs import Blob, Keyed, Listed, Made, Persistent, Value, build
 from mlops_gitops.reproduction.contents.leaves import Leaf, Unreadable
 from mlops_gitops.reproduction.contents.sources import Source, Stored
@@ -29,6 +29,8 @@ _DEEPEST = 500
 _LONGEST_KEY = 120
 _NUMBERS = 8
 _FLAT = 64
+_HEAD = 4096
+_LONGEST_BOOSTER = 1 << 30
 _BYTE = np.dtype("u1")
 
 
@@ -92,7 +94,10 @@ def _flat(value: Value) -> bool:
 
 
 def _leaf(path: str, name: object, value: Value) -> Iterator[Leaf]:
-    if isinstance(value, Stored):
+    if (booster := _booster(value)) is not None:
+        for leaf in booster:
+            yield Leaf(f"{path}.{leaf.path}", leaf.value, leaf.noise)
+    elif isinstance(value, Stored):
         yield from sources.leaves(path, value)
     elif isinstance(value, Blob):
         yield Leaf(path, Stored(value.source, value.offset, _BYTE, (value.size,)))
@@ -102,6 +107,18 @@ def _leaf(path: str, name: object, value: Value) -> Iterator[Leaf]:
         yield Leaf(path, bytes(value))
     else:
         yield Leaf(path, value, noise.of_setting(name, value))
+
+
+def _booster(value: Value) -> Iterator[Leaf] | None:
+    """The leaves of a model of XGBoost or LightGBM, which their estimators hold as one long text."""
+    if isinstance(value, str):
+        return lightgbm.of_text(value) if lightgbm.recognises(value[:_HEAD].encode("utf-8", "replace"), "") else None
+    if isinstance(value, Blob) and value.size <= _LONGEST_BOOSTER:
+        if xgboost.recognises(value.source.read(value.offset, min(_HEAD, value.size)), ""):
+            return xgboost.of_bytes(value.source.read(value.offset, value.size))
+    elif isinstance(value, bytes | bytearray) and xgboost.recognises(bytes(value[:_HEAD]), ""):
+        return xgboost.of_bytes(bytes(value))
+    return None
 
 
 Below = list[tuple[str, object, Value]]

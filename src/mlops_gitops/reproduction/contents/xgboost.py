@@ -1,92 +1,108 @@
-"""Models of XGBoost in JSON as leaves: every list of numbers is an array, every tree under its number.
+"""Models of XGBoost, in JSON or UBJSON, as leaves: every list of numbers is an array, every tree under its number.
 
-The version that wrote the file is noise, and so is the number of threads.  Binary JSON (``.ubj``) is not read here: its
-bytes are compared as they are.
+The version that wrote the file is noise, and so is the number of threads.  The order of keys means nothing.  Numbers
+with a fraction are of 32 bits, as XGBoost reckons with, so that units in the last place mean what they say.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from mlops_gitops.reproduction.contents import noise as known_noise
+from mlops_gitops.reproduction.contents import flats, noise, sources, ubjson
 from mlops_gitops.reproduction.contents.leaves import Leaf, Unreadable
 
-_MOST_BYTES = 4 << 30
-_DEEPEST = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """Numbers that a text held."""
-
-    values: npt.NDArray[np.generic]
-
-    @property
-    def dtype(self) -> str:
-        """The type of an element."""
-        return str(self.values.dtype)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The length."""
-        return tuple(self.values.shape)
-
-    def chunks(self, size: int, /) -> Iterator[npt.NDArray[np.generic]]:
-        """All elements, in pieces."""
-        for start in range(0, len(self.values), size):
-            yield self.values[start : start + size]
+_MOST_BYTES = 1 << 30
+_DEEPEST = 100
+_LONGEST_COUNT = 9
+_JSON = re.compile(rb'\s*\{\s*"(learner|version|Config|Model)"\s*:')
+_BINARY = re.compile(rb"\{(?:L\0{7}|[iU])(?:\x07learner|\x06Config\{|\x05Model\{)")
+_VERSIONS = ("version", "Config.version", "Model.version")
 
 
 def recognises(head: bytes, name: str) -> bool:
-    """Whether a file that starts so is a model of XGBoost in JSON."""
+    """Whether bytes that start so are a model of XGBoost."""
     del name
-    start = head[:4096].lstrip()
-    return start.startswith(b"{") and b'"learner"' in start[:64]
+    return _BINARY.match(head) is not None or (_JSON.match(head) is not None and b'"learner"' in head)
 
 
 def read(path: Path) -> Iterator[Leaf]:
     """The leaves of the model at ``path``, which is read whole.  Raises ``Unreadable``."""
-    if path.stat().st_size > _MOST_BYTES:
-        raise Unreadable("it is larger than a model in JSON can be read")
+    source = sources.at(path)
+    if source.size > _MOST_BYTES:
+        raise Unreadable("it is larger than a model of trees can be read")
+    return of_bytes(source.read(0, source.size))
+
+
+def of_bytes(data: bytes) -> Iterator[Leaf]:
+    """The leaves of a model in memory."""
+    if _BINARY.match(data):
+        return _walk("", ubjson.parsed(data))
     try:
-        value = json.loads(path.read_bytes())
+        return _walk("", json.loads(data, object_pairs_hook=_once))
     except (ValueError, RecursionError) as error:
-        raise Unreadable("it is no JSON") from error
-    yield from walk("", value)
+        raise Unreadable(f"it is no JSON: {str(error)[:80]}") from error
 
 
-def walk(path: str, value: Any, *, depth: int = 0) -> Iterator[Leaf]:
-    """Every leaf below a value of JSON; the order of keys means nothing."""
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return dict(pairs)
+
+
+def _walk(path: str, value: Any, *, depth: int = 0) -> Iterator[Leaf]:
     if depth > _DEEPEST:
         raise Unreadable("it is nested too deep")
     if isinstance(value, dict):
-        for key in sorted(value):
-            below = f"{path}.{key}".lstrip(".")
-            if key == "version" and depth == 0:
-                yield Leaf(below, json.dumps(value[key]), "version of the library that wrote it")
-                continue
-            reason = known_noise.of_setting(key, _number(value[key]))
-            if reason:
-                yield Leaf(below, str(value[key]), reason)
-            else:
-                yield from walk(below, value[key], depth=depth + 1)
+        yield from _mapping(path, value, depth=depth)
+    elif isinstance(value, np.ndarray):
+        yield Leaf(path, flats.Held(value))
     elif isinstance(value, list):
-        if value and all(type(one) in (int, float) for one in value):
-            yield Leaf(path, Numbers(np.asarray(value, dtype=np.float64)))
+        if (numbers := _numbers(value)) is not None:
+            yield Leaf(path, flats.Held(numbers))
             return
-        yield Leaf(f"{path}.length", len(value))
+        yield Leaf(f"{path}.__len__", len(value))
         for index, one in enumerate(value):
-            yield from walk(f"{path}[{index}]", one, depth=depth + 1)
+            yield from _walk(f"{path}[{index}]", one, depth=depth + 1)
     else:
-        yield Leaf(path, value)
+        yield Leaf(path or "(root)", value)
 
 
-def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and value.lstrip("-").isdecimal() and len(value) < 9 else value  # noqa: PLR2004 - threads
+def _mapping(path: str, value: dict[str, Any], *, depth: int) -> Iterator[Leaf]:
+    if not value:
+        yield Leaf(path or "(root)", "an empty mapping")
+    for key in sorted(value):
+        below = f"{path}.{key}" if path else key
+        reason = noise.of_setting(key, _count(value[key]))
+        if below in _VERSIONS:
+            reason = "version of the library that wrote it"
+        if reason:
+            yield Leaf(below, str(value[key]), reason)
+        else:
+            yield from _walk(below, value[key], depth=depth + 1)
+
+
+def _numbers(values: list[Any]) -> Any:
+    """The array that a list is; ``None`` where it holds other things than numbers."""
+    if not values or any(type(one) not in (int, float) for one in values):
+        return None
+    try:
+        if all(type(one) is int for one in values):
+            return np.asarray(values, np.int64)
+        wide = np.asarray(values, np.float64)
+    except OverflowError:
+        return None
+    with np.errstate(over="ignore"):
+        narrow = wide.astype(np.float32)
+    return narrow if np.array_equal(np.isfinite(wide), np.isfinite(narrow)) else wide
+
+
+def _count(value: Any) -> Any:
+    """XGBoost writes the number of threads as a text."""
+    told = isinstance(value, str) and value.lstrip("-").isdecimal() and len(value) < _LONGEST_COUNT
+    return int(value) if told else value
