@@ -1,7 +1,8 @@
 """Python environments for trainings: built by uv from exactly the lock, once for each lock, and kept.
 
 An environment is named by the digest of its lock and the version of Python, made beside its place and renamed into it,
-so that two processes that want the same one do not meet.  Hashes are demanded where the lock has them.
+so that two processes that want the same one do not meet.  Hashes are demanded where the lock has them.  Files are
+copied out of uv's cache, never linked to it: what a training does to its packages stays with it.
 """
 
 from __future__ import annotations
@@ -13,13 +14,36 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from mlops_gitops.adapters.predictions import printable
 from mlops_gitops.canonical import sha256
-from mlops_gitops.errors import Misused, Refused, WorldFailed
+from mlops_gitops.errors import Failure, Misused, Refused, WorldFailed
 
 _SECONDS = 3600
-_PIN = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*==\s*([^\s;\\#]+)", re.MULTILINE)
+_NETWORK = ("error sending request", "Failed to fetch", "Could not connect", "timed out", "dns error")
+_TRAVELLING = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT", "UV_PROJECT_ENVIRONMENT")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An environment: its folder, the version of its Python, and every package in it."""
+
+    folder: Path
+    python: str
+    packages: Mapping[str, str]
+
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """Every folder that has to be readable for it to work: its own, its Python's, and those it points to."""
+        real = (self.folder / "bin" / "python").resolve()
+        home = _settings(self.folder).get("home")
+        found = [self.folder, self.folder.resolve(), real.parents[1], *([Path(home).parent] if home else [])]
+        for link in sorted(path for folder in _packages(self.folder) for path in folder.glob("*.pth")):
+            lines = link.read_text(encoding="utf-8", errors="replace").splitlines()
+            found += [Path(line) for line in lines if line.startswith("/")]
+        return tuple(path for path in dict.fromkeys(found) if path != Path("/") and path.is_dir())
 
 
 def of_lock(lock: Path, *, cache: Path, environ: Mapping[str, str], progress: Callable[[str], None]) -> Path:
@@ -34,58 +58,106 @@ def of_lock(lock: Path, *, cache: Path, environ: Mapping[str, str], progress: Ca
         return place
     uv = _uv(environ)
     progress(f"installing {lock.name}")
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="making-") as room:
-        made = Path(room) / "environment"
-        _run([uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(made)], environ)
-        _install(uv, lock, made, environ, Path(room))
-        try:
-            made.rename(place)
-        except OSError:
-            if not (place / "bin" / "python").exists():
-                raise
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix="making-") as room:
+            made = Path(room) / "environment"
+            _run([uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(made)], environ)
+            _install(uv, lock, made, environ, Path(room))
+            _put(made, place, aside=Path(room) / "old")
+    except OSError as error:
+        raise WorldFailed(
+            f"{cache} cannot be written: {error.strerror}", hint="free some space, or set MG_CACHE", code="environment"
+        ) from error
     return place
 
 
-def pinned(lock: Path) -> dict[str, str]:
-    """Name and version of every package that a requirements file pins, names as PyPI compares them."""
-    text = lock.read_text(encoding="utf-8", errors="replace")
-    if lock.suffix in {".lock", ".toml"} and text.lstrip().startswith(("version =", "lock-version", "[[")):
-        import tomllib
+def described(folder: Path) -> Environment:
+    """The environment in ``folder``, from its files; an interpreter is started only where they do not say its version.
 
-        packages = tomllib.loads(text).get("package", [])
-        return {_name(one["name"]): one["version"] for one in packages if "version" in one and _from_index(one)}
-    return {_name(name): version for name, version in _PIN.findall(text)}
+    Raises ``Misused`` where there is none.
+    """
+    python = interpreter(folder)
+    return Environment(folder.absolute(), _version(folder) or _asked(python), installed(folder))
+
+
+def interpreter(environment: Path) -> Path:
+    """The Python of an environment.  Raises ``Misused`` where there is none."""
+    python = environment / "bin" / "python"
+    if not python.exists():
+        raise Misused(
+            f"{environment} is no Python environment: it has no bin/python",
+            hint="name a folder that `python -m venv` or `uv venv` made",
+            code="no-environment",
+        )
+    return python
 
 
 def installed(environment: Path) -> dict[str, str]:
     """Name and version of every package in an environment, from its metadata; no interpreter is started."""
     from importlib import metadata
 
-    folders = sorted(str(path) for path in environment.glob("lib*/python3*/site-packages"))
-    found = metadata.distributions(path=folders)
-    return {_name(one.metadata["Name"]): one.version for one in found if one.metadata["Name"]}
+    found = metadata.distributions(path=[str(path) for path in _packages(environment)])
+    named = [(one.metadata["Name"], one.version) for one in found]
+    return {normal(name): version for name, version in sorted((n, v) for n, v in named if n and v)}
 
 
-def _name(text: str) -> str:
-    return re.sub(r"[-_.]+", "-", text).lower()
+def normal(name: str) -> str:
+    """The name of a package as the index compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _from_index(package: Mapping[str, object]) -> bool:
-    source = package.get("source")
-    return not (isinstance(source, dict) and ("editable" in source or "virtual" in source))
+def _packages(environment: Path) -> list[Path]:
+    return sorted({path.resolve() for path in environment.glob("lib*/python3*/site-packages")})
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    path = folder / "pyvenv.cfg"
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in text.splitlines())}
+
+
+def _version(folder: Path) -> str:
+    found = _settings(folder)
+    return found.get("version_info") or found.get("version") or ""
+
+
+def _asked(python: Path) -> str:
+    words = [str(python), "-I", "-S", "-c", "import platform; print(platform.python_version())"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True, env={})
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Misused(
+            f"{python} cannot be run: {error}", hint="name a working Python environment", code="no-environment"
+        ) from error
+    return printable(done.stdout)
+
+
+def _put(made: Path, place: Path, *, aside: Path) -> None:
+    """Rename into place; whoever came first has won, unless what lies there no longer works."""
+    try:
+        made.rename(place)
+    except OSError:
+        if (place / "bin" / "python").exists():
+            return
+        place.rename(aside)
+        made.rename(place)
 
 
 def _install(uv: str, lock: Path, made: Path, environ: Mapping[str, str], room: Path) -> None:
     wanted, text = lock, lock.read_text(encoding="utf-8", errors="replace")
     if lock.name == "uv.lock":
         wanted = room / "requirements.txt"
-        export = [uv, "export", "--quiet", "--frozen", "--no-emit-project", "--no-dev", "-o", str(wanted)]
+        export = [uv, "export", "--quiet", "--frozen", "--no-emit-workspace", "--no-dev", "-o", str(wanted)]
         _run([*export, "--project", str(lock.parent)], environ)
         text = wanted.read_text(encoding="utf-8")
-    python = ["--python", str(made / "bin" / "python")]
+    elif lock.suffix == ".lock":
+        # uv goes by the name of a file, and takes one that it does not know for a script
+        wanted = room / "requirements.txt"
+        wanted.write_text(text, encoding="utf-8")
+    options = ["--python", str(made / "bin" / "python"), "--link-mode", "copy", "--compile-bytecode"]
     hashes = ["--require-hashes"] if "--hash=" in text else []
-    _run([uv, "pip", "sync", "--quiet", *python, *hashes, str(wanted)], environ)
+    _run([uv, "pip", "sync", "--quiet", *options, *hashes, str(wanted)], environ)
 
 
 def _uv(environ: Mapping[str, str]) -> str:
@@ -101,30 +173,28 @@ def _uv(environ: Mapping[str, str]) -> str:
 
 
 def _run(argv: list[str], environ: Mapping[str, str]) -> None:
-    settings = {**environ, "UV_PYTHON_DOWNLOADS": "never"}
-    settings.pop("VIRTUAL_ENV", None)
+    settings = {name: value for name, value in environ.items() if name not in _TRAVELLING}
+    settings["UV_PYTHON_DOWNLOADS"] = "never"
     try:
-        done = subprocess.run(argv, env=settings, capture_output=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(
+            argv, env=settings, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise WorldFailed(
             f"uv could not be run: {error}", hint="run the same command again", code="environment"
         ) from error
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise Refused(
-            f"the lock cannot be installed: {' '.join(said[-3:])[:500]}",
-            hint="install it by hand to see more: `uv pip sync LOCK`; a network that fails is worth another try",
-            code="environment",
-        )
+        raise _failed(done.stderr.decode("utf-8", "replace"))
 
 
-def interpreter(environment: Path) -> Path:
-    """The Python of an environment.  Raises ``Misused`` where there is none."""
-    python = environment / "bin" / "python"
-    if not python.exists():
-        raise Misused(
-            f"{environment} is no Python environment: it has no bin/python",
-            hint="name a folder that `python -m venv` or `uv venv` made",
-            code="no-environment",
+def _failed(said: str) -> Failure:
+    lines = printable(" ".join(said.strip().splitlines()[-4:]), most=500)
+    if any(words in said for words in _NETWORK):
+        return WorldFailed(
+            f"the packages of the lock could not be fetched: {lines}", hint="run it again", code="environment"
         )
-    return python
+    return Refused(
+        f"the lock cannot be installed: {lines}",
+        hint="install it by hand to see more: `uv pip sync LOCK`",
+        code="environment",
+    )
