@@ -120,7 +120,7 @@ class Tally:
         if not self.unit:
             return
         width = left.dtype.itemsize
-        kind = _SIGNED[width]
+        kind: np.dtype[Any] = _SIGNED[width]
         apart = np.subtract(left.view(kind), right.view(kind), out=self._buffer(kind, len(left)))
         largest = max(int(apart.max()), -int(apart.min()))
         if largest >= 1 << _FRACTION[width]:  # perhaps two signs, which wrap to no less than this

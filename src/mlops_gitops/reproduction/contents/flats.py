@@ -22,7 +22,8 @@ from mlops_gitops.reproduction.contents.leaves import Unreadable
 
 _MOST_AXES = 64
 _LONGEST_AXIS = 1 << 48
-_Numbers = npt.NDArray[np.generic]
+Numbers = npt.NDArray[np.generic]
+"""Any array of numpy."""
 
 
 def opened(path: Path) -> FileIO:
@@ -39,7 +40,7 @@ class Flat:
     dtype: str
     shape: tuple[int, ...]
 
-    def chunks(self, size: int, /) -> Iterator[_Numbers]:
+    def chunks(self, size: int, /) -> Iterator[Numbers]:
         """All elements, flat, in pieces of ``size``."""
         stored, widened = _kind(self.dtype)
         count = math.prod(self.shape)
@@ -51,21 +52,22 @@ class Flat:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """An array in memory: what had to be parsed from text."""
+    """An array in memory: what had to be parsed from text, or gathered.  ``kind`` is its type where it came widened."""
 
-    numbers: _Numbers
+    numbers: Numbers
+    kind: str = ""
 
     @property
     def dtype(self) -> str:
-        """NumPy's name for the type."""
-        return str(self.numbers.dtype.name)
+        """The type of an element in the file."""
+        return self.kind or str(self.numbers.dtype.name)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The length along each axis."""
         return self.numbers.shape
 
-    def chunks(self, size: int, /) -> Iterator[_Numbers]:
+    def chunks(self, size: int, /) -> Iterator[Numbers]:
         """All elements, flat, in pieces of ``size``."""
         flat = self.numbers.reshape(-1)
         yield from (flat[start : start + size] for start in range(0, len(flat), size))
@@ -78,6 +80,12 @@ def flat(file: FileIO, offset: int, dtype: str, shape: tuple[int, ...], *, end: 
     if offset < 0 or offset + math.prod(shape) * width(dtype) > end:
         raise Unreadable("a tensor is larger than what holds it")
     return Flat(file, offset, dtype, shape)
+
+
+def widened(piece: Numbers, dtype: str) -> Numbers:
+    """Elements as they are stored, as numpy can reckon with them."""
+    widen = _kind(dtype)[1]
+    return widen(piece) if widen else piece
 
 
 def width(dtype: str) -> int:
@@ -105,7 +113,7 @@ def size(file: FileIO) -> int:
 _ONE_READ = 1 << 20
 
 
-def _fill(file: FileIO, offset: int, piece: _Numbers) -> None:
+def _fill(file: FileIO, offset: int, piece: Numbers) -> None:
     rest = piece.view(np.uint8).data
     while len(rest):
         got = os.preadv(file.fileno(), [rest], offset)
@@ -114,7 +122,7 @@ def _fill(file: FileIO, offset: int, piece: _Numbers) -> None:
         offset, rest = offset + got, rest[got:]
 
 
-def _from_bfloat16(piece: _Numbers) -> _Numbers:
+def _from_bfloat16(piece: Numbers) -> Numbers:
     wide = np.left_shift(piece, 16, dtype=np.uint32)
     return wide.view(np.float32)
 
@@ -143,7 +151,7 @@ _PLAIN = frozenset({
 
 
 @cache
-def _kind(dtype: str) -> tuple[np.dtype[np.generic], Callable[[_Numbers], _Numbers] | None]:
+def _kind(dtype: str) -> tuple[np.dtype[np.generic], Callable[[Numbers], Numbers] | None]:
     """How a type is stored, and how it is widened where numpy has it not."""
     if dtype == "bfloat16":
         return np.dtype("<u2"), _from_bfloat16
