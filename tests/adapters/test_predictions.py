@@ -290,3 +290,135 @@ def test_whether_a_model_still_loads(tmp_path: Path) -> None:
     assert problem is not None
     assert problem.startswith("the model raised ")
     assert "cannot be run here" in str(predictions.load_problem(tmp_path / "bad", "safetensors", environ=ENVIRON))
+
+
+def boosters(folder: Path, frame: pd.DataFrame, kinds: np.ndarray, *, objective: str = "") -> dict[str, np.ndarray]:
+    """A model of each library in its own format, and what the library itself answers."""
+    import lightgbm
+    import xgboost
+    from skl2onnx import to_onnx
+
+    numbers = frame.to_numpy(dtype=np.float32)
+    tree = xgboost.XGBClassifier(n_estimators=5, n_jobs=1, **({"objective": objective} if objective else {}))
+    tree.fit(frame, kinds).save_model(folder / "xgboost.json")
+    leaves = lightgbm.LGBMClassifier(n_estimators=5, n_jobs=1, verbose=-1).fit(frame, kinds)
+    leaves.booster_.save_model(folder / "lightgbm.txt")
+    line = LogisticRegression(max_iter=50).fit(numbers / numbers.max(axis=0), kinds)
+    scaled = make_pipeline(StandardScaler(), line).fit(numbers, kinds)
+    for name, zipmap in (("mapped.onnx", True), ("plain.onnx", False)):
+        graph = to_onnx(scaled, numbers[:1], options={"zipmap": zipmap})
+        (folder / name).write_bytes(graph.SerializeToString())
+    chances = scaled.predict_proba(numbers)
+    return {
+        "xgboost.json": tree.predict_proba(frame),
+        "lightgbm.txt": leaves.predict_proba(frame),
+        "mapped.onnx": chances,
+        "plain.onnx": chances,
+    }
+
+
+FORMATS = {"xgboost.json": "xgboost-json", "lightgbm.txt": "lightgbm-text", "mapped.onnx": "onnx", "plain.onnx": "onnx"}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("objective", ["", "multi:softmax"])
+def test_boosters_and_graphs_of_three_classes(tmp_path: Path, objective: str) -> None:
+    wine, kinds = load_wine(return_X_y=True, as_frame=True)
+    wine.columns = [f"c{index}" for index in range(wine.shape[1])]
+    wine.to_parquet(tmp_path / "wine.parquet")
+    expected = boosters(tmp_path, wine, kinds.to_numpy(), objective=objective)
+    jobs = [
+        job(tmp_path / name, tmp_path / "wine.parquet", tuple(wine.columns), task="multiclass", format_=FORMATS[name])
+        for name in expected
+    ]
+    for name, answer in zip(expected, ask(*jobs), strict=True):
+        assert isinstance(answer, Predictions), (name, answer)
+        assert (answer.classes, answer.kind, answer.unstable) == (("0", "1", "2"), "probability", 0), name
+        np.testing.assert_allclose(answer.values, expected[name], atol=1e-5, err_msg=name)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_boosters_and_graphs_answer_for_the_positive_class(
+    tmp_path: Path, cancer: tuple[Path, pd.DataFrame, pd.Series]
+) -> None:
+    _, frame, labels = cancer
+    frame = frame.set_axis([f"c{index}" for index in range(frame.shape[1])], axis=1)
+    frame.to_parquet(tmp_path / "cancer.parquet")
+    expected = boosters(tmp_path, frame, labels.to_numpy())
+    columns = tuple(frame.columns)
+    jobs = [
+        job(tmp_path / name, tmp_path / "cancer.parquet", columns, format_=FORMATS[name], positive=positive)
+        for name in expected
+        for positive in "01"
+    ]
+    answers = iter(ask(*jobs))
+    for name, chances in expected.items():
+        for column in (0, 1):
+            answer = next(answers)
+            assert isinstance(answer, Predictions), (name, answer)
+            assert answer.kind == "probability"
+            np.testing.assert_allclose(answer.values, chances[:, column], atol=1e-5, err_msg=name)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_boosters_and_graphs_of_a_regression(tmp_path: Path) -> None:
+    import lightgbm
+    import xgboost
+    from skl2onnx import to_onnx
+
+    sugar, progress = load_diabetes(return_X_y=True, as_frame=True)
+    sugar.to_parquet(tmp_path / "sugar.parquet")
+    numbers = sugar.to_numpy(dtype=np.float32)
+    tree = xgboost.XGBRegressor(n_estimators=5, n_jobs=1).fit(numbers, progress)
+    tree.save_model(tmp_path / "xgboost.json")
+    leaves = lightgbm.LGBMRegressor(n_estimators=5, n_jobs=1, verbose=-1).fit(sugar, progress)
+    leaves.booster_.save_model(tmp_path / "lightgbm.txt")
+    line = LinearRegression().fit(numbers, progress)
+    (tmp_path / "plain.onnx").write_bytes(to_onnx(line, numbers[:1]).SerializeToString())
+    expected = {
+        "xgboost.json": tree.predict(numbers),
+        "lightgbm.txt": leaves.predict(sugar),
+        "plain.onnx": line.predict(numbers),
+    }
+    jobs = [
+        job(tmp_path / name, tmp_path / "sugar.parquet", tuple(sugar.columns), task="regression", format_=FORMATS[name])
+        for name in expected
+    ]
+    for name, answer in zip(expected, ask(*jobs), strict=True):
+        assert isinstance(answer, Predictions), (name, answer)
+        assert answer.kind == "value"
+        np.testing.assert_allclose(answer.values, expected[name], rtol=1e-4, err_msg=name)
+
+
+def test_another_interpreter_by_name_or_path_and_one_that_is_not_there(
+    tmp_path: Path, cancer: tuple[Path, pd.DataFrame, pd.Series], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    data, frame, labels = cancer
+    joblib.dump(LogisticRegression().fit(frame[["mean radius"]], labels), tmp_path / "model")
+    one, here = job(tmp_path / "model", data, ("mean radius",)), Path(sys.executable)
+    environ = {**ENVIRON, "PATH": str(here.parent)}
+    monkeypatch.chdir(here.parent.parent)
+    for python in (here, Path(here.name), Path(here.parent.name, here.name)):
+        [answer] = predictions.predictor(environ=environ, cache=None, python=python)([one])
+        assert isinstance(answer, Predictions), answer
+    for python in (Path("no-such-python"), tmp_path / "python"):
+        [answer] = predictions.predictor(environ=environ, cache=None, python=python)([one])
+        assert isinstance(answer, Failed)
+        assert "cannot be started: No such file" in answer.reason
+
+
+def test_two_environments_of_one_interpreter_do_not_share_answers(tmp_path: Path) -> None:
+    import sys
+
+    keys = set()
+    one = job(tmp_path / "model", tmp_path / "data", ("x",))
+    for name in ("left", "right"):
+        python = tmp_path / name / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.symlink_to(sys.executable)
+        keys.add(predictions._key(one, python))
+        (tmp_path / name / "pyvenv.cfg").write_text("home = /usr/bin\n")
+        keys.add(predictions._key(one, python))
+    assert len(keys) == 4

@@ -128,14 +128,15 @@ def _table(path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...], bool]:
     try:
         found = source(path, media_type=None)
         names, classes = _wanted(list(engine.columns(found)))
-        columns = engine.arrays(found, {name: engine.quoted(name) for name in names})
+        # by place: what comes back need not have the name that was asked for
+        columns = engine.arrays(found, {f"c{place}": engine.quoted(name) for place, name in enumerate(names)})
     except Refused as refusal:
         raise ValueError(refusal.message) from refusal
     except duckdb.Error as error:
         raise ValueError("the file cannot be read as a table") from error
     if any(np.ma.getmaskarray(one).any() for one in columns.values()):
         raise ValueError("a prediction is missing")
-    arrays = [np.ma.getdata(columns[name]) for name in names]
+    arrays = [np.ma.getdata(one) for one in columns.values()]
     if any(one.dtype.kind not in "fiub" for one in arrays):
         raise ValueError("a prediction is no number")
     return np.column_stack(arrays), classes, names[0].lower() == "score"
@@ -176,6 +177,6 @@ def _changed(left: Predictions, right: Predictions, task: str, tolerance: float)
         limit = 0.0 if left.kind == "score" else DECISION
         binary: Bools = ((before >= limit) != (after >= limit)) | lost
         return binary
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         apart: Bools = (np.abs(after - before) > tolerance) | lost
     return apart
