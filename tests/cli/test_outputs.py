@@ -35,6 +35,7 @@ STEPS = [
     ("validate broken", 1),
     ("test data tumours", 0),
     ("test", 1),
+    (f"reproduce tumours --twice --allow-dirty --environment {Path(sys.executable).parents[1]}", 0),
     ("release tumours --dry-run", 0),
     ("release tumours", 0),
     ("release tumours", 0),

@@ -132,7 +132,7 @@ def reproduce(subject: Subject, trainer: Trainer, world: World, *, wanted: Wante
     if found.demanded is Level.STATISTICAL and agreement.level is None:
         agreement = _statistical(agreement, reference, subject=subject, trainer=trainer, asked=asked, base=base)
     problems = found.problems + _not_numbers(asked, made)
-    explanation = _explained(subject, trainer, runs, world) if wanted.explain else None
+    explanation = _explained(subject, trainer, runs, world, base=base) if wanted.explain else None
     return replace(found, agreement=agreement, problems=problems, explanation=explanation)
 
 
@@ -276,7 +276,9 @@ def _not_numbers(asked: _Asked, made: Made) -> tuple[Problem, ...]:
     return (Problem(Trouble.NOT_A_NUMBER, message, "look for a loss that became NaN, and for missing values"),)
 
 
-def _explained(subject: Subject, trainer: Trainer, runs: Sequence[Run], world: World) -> Explanation:
+def _explained(
+    subject: Subject, trainer: Trainer, runs: Sequence[Run], world: World, *, base: Conditions
+) -> Explanation:
     from mlops_gitops.adapters import trainings
     from mlops_gitops.reproduction import explanation, source
 
@@ -298,6 +300,8 @@ def _explained(subject: Subject, trainer: Trainer, runs: Sequence[Run], world: W
         second=runs[-1],
         can=trainings.supported(world.environ),
         progress=world.progress,
+        declared=tuple(model.training.environment),
+        base=base,
     )
 
 
