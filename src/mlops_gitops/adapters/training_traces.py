@@ -7,9 +7,11 @@ is passed over, and text is made harmless to print.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,6 +21,10 @@ from mlops_gitops.reproduction.trainings import STAGES, Call, Place, Problem, St
 _MOST_BYTES = 64 * 2**20
 _MOST_FILES = 1000
 _LONGEST = 64 * 2**10
+_LARGEST_SOURCE = 2 * 2**20
+_MOST_EVENTS = 20_000
+_MOST_PROBLEMS = 100
+_DIGEST = re.compile(r"[0-9a-f]{16,128}")
 _TROUBLES = {
     "network": (
         Trouble.NETWORK,
@@ -50,10 +56,12 @@ class Trace:
 def read(folder: Path, *, root: str, checkout: Path) -> Trace:
     """The trace in ``folder``; ``root`` is the checkout as the training saw it, ``checkout`` where it lies now."""
     counts: Counter[str] = Counter()
-    stages, calls = [], dict.fromkeys(())
+    stages: list[Stage] = []
+    calls: dict[Call, None] = {}
     problems: dict[tuple[Trouble, str], Problem] = {}
-    for event in _events(folder):
-        place = _place(event, root=root, checkout=checkout)
+    sources: dict[Path, list[str]] = {}
+    for event in islice(_events(folder), _MOST_EVENTS):
+        place = _place(event, root=root, checkout=checkout, sources=sources)
         kind, what = event.get("kind"), printable(str(event.get("what", "")))
         name = event.get("event")
         if name == "stage" and kind in STAGES and _are_digests(event):
@@ -63,7 +71,7 @@ def read(folder: Path, *, root: str, checkout: Path) -> Trace:
             stages.append(Stage(number, event["ordered"], event["unordered"], described, place))
         elif name == "call" and isinstance(kind, str) and place is not None:
             calls[Call(printable(kind, most=30), what, place)] = None
-        elif name in _TROUBLES:
+        elif name in _TROUBLES and len(problems) < _MOST_PROBLEMS:
             trouble, message, fix = _TROUBLES[name]
             problems.setdefault((trouble, what), Problem(trouble, message.format(what), fix, place=place))
     return Trace(tuple(stages), tuple(calls), tuple(problems.values()))
@@ -94,18 +102,31 @@ def _number(text: str) -> int:
 
 
 def _are_digests(event: dict[str, Any]) -> bool:
-    return all(isinstance(event.get(name), str) and len(event[name]) <= 128 for name in ("ordered", "unordered"))  # noqa: PLR2004
+    values = (event.get("ordered"), event.get("unordered"))
+    return all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in values)
 
 
-def _place(event: dict[str, Any], *, root: str, checkout: Path) -> Place | None:
+def _place(event: dict[str, Any], *, root: str, checkout: Path, sources: dict[Path, list[str]]) -> Place | None:
     """The line, with its text; ``None`` where it is not in the checkout."""
     file, line = event.get("file"), event.get("line")
     if not isinstance(file, str) or not isinstance(line, int) or not file.startswith(f"{root}/"):
         return None
     name = PurePosixPath(file).relative_to(root)
     path = checkout / name
-    if ".." in name.parts or not _is_plain(path) or not path.resolve().is_relative_to(checkout.resolve()):
+    if path not in sources:
+        sources[path] = _lines(path, name, checkout)
+    lines = sources[path]
+    if not 0 < line <= len(lines):
         return None
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    text = lines[line - 1].strip() if 0 < line <= len(lines) else ""
-    return Place(printable(name.as_posix(), most=200), line, printable(text, most=160))
+    return Place(printable(name.as_posix(), most=200), line, printable(lines[line - 1].strip(), most=160))
+
+
+def _lines(path: Path, name: PurePosixPath, checkout: Path) -> list[str]:
+    """The lines of a file of the checkout; none where it is not one, whatever its name says."""
+    try:
+        if ".." in name.parts or not _is_plain(path) or not path.resolve().is_relative_to(checkout.resolve()):
+            return []
+        with path.open("rb") as stream:
+            return stream.read(_LARGEST_SOURCE).decode("utf-8", "replace").splitlines()
+    except (OSError, ValueError):
+        return []

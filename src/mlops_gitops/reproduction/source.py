@@ -9,151 +9,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
+from mlops_gitops.reproduction import suspicions
 from mlops_gitops.reproduction.trainings import Call, Place
 
 _LARGEST = 2 * 2**20
 _LONGEST = 160
-_LEGACY = frozenset(
-    [
-        "rand",
-        "randn",
-        "randint",
-        "random",
-        "random_sample",
-        "choice",
-        "permutation",
-        "shuffle",
-        "normal",
-        "uniform",
-        "binomial",
-        "poisson",
-        "exponential",
-        "beta",
-        "gamma",
-        "multinomial",
-        "standard_normal",
-        "bytes",
-        "sample",
-    ]
-)
-_DRAWS = frozenset(
-    [
-        "random",
-        "randint",
-        "randrange",
-        "choice",
-        "choices",
-        "sample",
-        "shuffle",
-        "uniform",
-        "gauss",
-        "normalvariate",
-        "getrandbits",
-        "randbytes",
-    ]
-)
-_TORCH = frozenset(["rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial"])
-_MAKERS = frozenset(
-    [
-        "numpy.random.default_rng",
-        "numpy.random.RandomState",
-        "numpy.random.SeedSequence",
-        "numpy.random.PCG64",
-        "random.Random",
-        "numpy.random.MT19937",
-        "numpy.random.Philox",
-    ]
-)
-_FIXED = {
-    "os.urandom": "entropy",
-    "os.getrandom": "entropy",
-    "uuid.uuid1": "entropy",
-    "uuid.uuid4": "entropy",
-    "random.SystemRandom": "entropy",
-    "time.time": "clock",
-    "time.time_ns": "clock",
-    "time.localtime": "time-zone",
-    "time.mktime": "time-zone",
-    "datetime.date.today": "clock",
-    "datetime.datetime.now": "clock",
-    "datetime.datetime.today": "clock",
-    "datetime.datetime.utcnow": "clock",
-    "pandas.Timestamp.now": "clock",
-    "pandas.Timestamp.today": "clock",
-    "datetime.datetime.fromtimestamp": "time-zone",
-    "datetime.date.fromtimestamp": "time-zone",
-    "os.listdir": "listing",
-    "os.scandir": "listing",
-    "os.walk": "listing",
-    "glob.glob": "listing",
-    "glob.iglob": "listing",
-    "os.cpu_count": "cpus",
-    "os.sched_getaffinity": "cpus",
-    "os.process_cpu_count": "cpus",
-    "multiprocessing.cpu_count": "cpus",
-    "joblib.cpu_count": "cpus",
-    "getpass.getuser": "user",
-    "os.path.expanduser": "user",
-    "pathlib.Path.home": "user",
-    "os.getlogin": "user",
-    "socket.gethostname": "user",
-    "platform.node": "user",
-    "os.uname": "user",
-    "os.getcwd": "folder",
-    "os.path.abspath": "folder",
-    "os.path.realpath": "folder",
-    "pathlib.Path.cwd": "folder",
-    "os.getenv": "environment",
-    "os.environ.get": "environment",
-    "concurrent.futures.as_completed": "race",
-    "asyncio.as_completed": "race",
-    "locale.getlocale": "locale",
-    "locale.setlocale": "locale",
-    "locale.getpreferredencoding": "locale",
-}
-_METHODS = {
-    "iterdir": ("listing", "Path.iterdir()"),
-    "glob": ("listing", "Path.glob()"),
-    "rglob": ("listing", "Path.rglob()"),
-    "imap_unordered": ("race", "imap_unordered()"),
-    "as_completed": ("race", "as_completed()"),
-    "expanduser": ("user", "Path.expanduser()"),
-    "absolute": ("folder", "Path.absolute()"),
-    "resolve": ("folder", "Path.resolve()"),
-    "astimezone": ("time-zone", "astimezone()"),
-}
-_CHANCE = frozenset(
-    [
-        "train_test_split",
-        "KFold",
-        "StratifiedKFold",
-        "ShuffleSplit",
-        "StratifiedShuffleSplit",
-        "GroupShuffleSplit",
-        "RandomForestClassifier",
-        "RandomForestRegressor",
-        "ExtraTreesClassifier",
-        "ExtraTreesRegressor",
-        "DecisionTreeClassifier",
-        "DecisionTreeRegressor",
-        "GradientBoostingClassifier",
-        "GradientBoostingRegressor",
-        "HistGradientBoostingClassifier",
-        "HistGradientBoostingRegressor",
-        "BaggingClassifier",
-        "BaggingRegressor",
-        "MLPClassifier",
-        "MLPRegressor",
-        "SGDClassifier",
-        "SGDRegressor",
-        "KMeans",
-        "MiniBatchKMeans",
-        "IsolationForest",
-        "RandomizedSearchCV",
-        "TruncatedSVD",
-    ]
-)
-_ORDERING = frozenset({"list", "tuple", "enumerate", "iter", "next", "zip", "map"})
 
 
 def suspects(files: Mapping[str, str]) -> tuple[Call, ...]:
@@ -184,7 +44,7 @@ class _Look:
         self.sorted = {
             id(inner)
             for node in self.nodes
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _UNORDERED
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in suspicions.UNORDERED
             for inner in ast.walk(node)
         }
         self.seeded = {
@@ -235,26 +95,32 @@ class _Look:
         name = self.full(node.func)
         last = node.func.attr if isinstance(node.func, ast.Attribute) else name.rpartition(".")[2]
         given = {word.arg: word.value for word in node.keywords}
-        kind = _FIXED.get(name)
-        if kind is not None:
-            if not (kind == "listing" and id(node) in self.sorted):
-                yield kind, f"{name}()"
-        elif name.startswith("secrets."):
-            yield "entropy", f"{name}()"
-        elif isinstance(node.func, ast.Attribute) and last in _METHODS and not name.startswith(("re.", "glob.")):
-            kind, what = _METHODS[last]
-            if not (kind == "listing" and id(node) in self.sorted):
-                yield kind, what
-        elif name == "hash":
-            yield "hash", "hash()"
-        elif name == "open" and "encoding" not in given and not _is_binary(node):
-            yield "encoding", "open() without encoding"
-        elif any(self.is_set(one) for one in node.args) and (name in _ORDERING or last == "join"):
-            if id(node) not in self.sorted:
-                yield "set-order", f"{last}(set)"
+        found = self.by_name(name, last, node) or self.by_arguments(name, last, node)
+        if found is not None and not (found[0] in ("listing", "set-order") and id(node) in self.sorted):
+            yield found
         yield from self.of_generators(name, last, node, given)
         if _is_all_processors(given.get("n_jobs")):
             yield "threads", f"{last}(n_jobs=-1)"
+
+    def by_name(self, name: str, last: str, node: ast.Call) -> tuple[str, str] | None:
+        """Calls that are suspicious whatever they are given."""
+        if name in suspicions.FIXED:
+            return suspicions.FIXED[name], f"{name}()"
+        if name.startswith("secrets."):
+            return "entropy", f"{name}()"
+        if name == "hash":
+            return "hash", "hash()"
+        if isinstance(node.func, ast.Attribute) and not name.startswith("re."):
+            return suspicions.METHODS.get(last)
+        return None
+
+    def by_arguments(self, name: str, last: str, node: ast.Call) -> tuple[str, str] | None:
+        """Calls that are suspicious for what they are given, or not given."""
+        if name == "open" and not _is_binary(node) and all(word.arg != "encoding" for word in node.keywords):
+            return "encoding", "open() without encoding"
+        if any(self.is_set(one) for one in node.args) and (name in suspicions.ORDERING or last == "join"):
+            return "set-order", f"{last}(set)"
+        return None
 
     def of_generators(
         self, name: str, last: str, node: ast.Call, given: Mapping[str | None, ast.expr]
@@ -262,17 +128,22 @@ class _Look:
         """Generators that nobody seeded."""
         package, _, function = name.rpartition(".")
         unseeded = (
-            (name in _MAKERS and not _is_told(node))
-            or (package == "random" and function in _DRAWS and "random.seed" not in self.seeded)
-            or (package == "numpy.random" and function in _LEGACY and "numpy.random.seed" not in self.seeded)
-            or (package == "torch" and function in _TORCH and not self.torch_is_seeded and "generator" not in given)
-            or (package.startswith("torch.nn") and function in _LAYERS and not self.torch_is_seeded)
+            (name in suspicions.MAKERS and not _is_told(node))
+            or (package == "random" and function in suspicions.DRAWS and "random.seed" not in self.seeded)
+            or (package == "numpy.random" and function in suspicions.LEGACY and "numpy.random.seed" not in self.seeded)
+            or (
+                package == "torch"
+                and function in suspicions.TORCH
+                and not self.torch_is_seeded
+                and "generator" not in given
+            )
+            or (package.startswith("torch.nn") and function in suspicions.LAYERS and not self.torch_is_seeded)
         )
         if unseeded:
             yield "generator", f"{name}()"
         elif "numpy.random.seed" in self.seeded or _is_constant(given.get("random_state")) or None in given:
             return
-        elif last in _CHANCE and "random_state" not in given:
+        elif last in suspicions.CHANCE and "random_state" not in given:
             yield "generator", f"{last}() without random_state"
         elif last == "sample" and isinstance(node.func, ast.Attribute) and given.keys() & {"frac", "n", "replace"}:
             yield "generator", "sample() without random_state"
@@ -281,25 +152,6 @@ class _Look:
     def torch_is_seeded(self) -> bool:
         """Whether the file seeds PyTorch anywhere."""
         return "torch.manual_seed" in self.seeded
-
-
-_UNORDERED = frozenset({"sorted", "len", "sum", "min", "max", "any", "all", "set", "frozenset"})
-"""Functions whose answer does not depend on the order of what they are given."""
-_LAYERS = frozenset(
-    [
-        "Linear",
-        "Conv1d",
-        "Conv2d",
-        "Conv3d",
-        "Embedding",
-        "LSTM",
-        "GRU",
-        "RNN",
-        "Bilinear",
-        "MultiheadAttention",
-        "TransformerEncoderLayer",
-    ]
-)
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:

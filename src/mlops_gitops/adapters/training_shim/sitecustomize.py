@@ -33,6 +33,10 @@ def _start():
 
     with open(told, encoding="utf-8") as stream:
         settings = json.load(stream)
+    if "FAKETIME" in os.environ:
+        import training_clock
+
+        training_clock.install()
     import training_watch
 
     note = training_watch.writer(settings)

@@ -37,9 +37,9 @@ def of(value):
 
 def whole(value):
     """One digest of anything: its values in the order of their names, to a bounded depth."""
-    total = hashlib.sha256()
-    _walk(value, total.update, set(), 0, [0])
-    return total.hexdigest()
+    walk = _Walk()
+    walk.value(value)
+    return walk.total.hexdigest()
 
 
 def _sha(data):
@@ -131,49 +131,51 @@ def _plain(value):
     return type(value).__name__
 
 
-def _walk(value, add, seen, depth, count):
-    count[0] += 1
-    if depth > _DEEPEST or count[0] > _MOST_ITEMS:
-        return
-    if value is None or isinstance(value, (bool, int, float, str, bytes, complex)):
-        add(repr(value).encode("utf-8", "replace") + b"\x1f")
-        return
-    module = type(value).__module__.partition(".")[0]
-    add(type(value).__name__.encode() + b"\x1d")
-    if module == "numpy" and hasattr(value, "dtype") and hasattr(value, "shape"):
-        import numpy as np
+class _Walk:
+    """One walk through an object: what it has seen, and how much."""
 
-        add(_of_array(np.asarray(value))[0].encode())
-    elif module == "torch" and hasattr(value, "detach"):
-        add(of(value)[0].encode())
-    elif module == "pandas" and hasattr(value, "to_numpy"):
-        add(_of_pandas(value)[0].encode())
-    elif id(value) not in seen:
-        seen.add(id(value))
-        _inside(value, module, add, seen, depth + 1, count)
+    def __init__(self):
+        self.total, self.seen, self.count = hashlib.sha256(), set(), 0
 
+    def add(self, text):
+        self.total.update(text.encode("utf-8", "replace") + b"\x1f")
 
-def _inside(value, module, add, seen, depth, count):
-    if isinstance(value, (list, tuple)):
-        for one in value:
-            _walk(one, add, seen, depth, count)
-        return
-    if isinstance(value, (set, frozenset)):
-        for text in sorted(map(_plain, value)):
-            add(text.encode("utf-8", "replace"))
-        return
-    if module == "xgboost" and hasattr(value, "save_raw"):
-        add(bytes(value.save_raw("ubj")))
-        return
-    if module == "lightgbm" and hasattr(value, "model_to_string"):
-        add(value.model_to_string().encode())
-        return
-    if not isinstance(value, dict):
-        value = _parts(value, module)
-    for name, one in sorted(((str(name), one) for name, one in value.items()), key=lambda pair: pair[0]):
-        if name not in _PASSED and not callable(one):
-            add(name.encode("utf-8", "replace") + b"=")
-            _walk(one, add, seen, depth, count)
+    def value(self, value, depth=0):
+        self.count += 1
+        if depth > _DEEPEST or self.count > _MOST_ITEMS:
+            return
+        if value is None or isinstance(value, (bool, int, float, str, bytes, complex)):
+            self.add(repr(value))
+            return
+        module = type(value).__module__.partition(".")[0]
+        self.add(type(value).__name__)
+        if module == "numpy" and hasattr(value, "dtype") and hasattr(value, "shape"):
+            import numpy as np
+
+            self.add(_of_array(np.asarray(value))[0])
+        elif (module == "torch" and hasattr(value, "detach")) or (module == "pandas" and hasattr(value, "to_numpy")):
+            self.add(of(value)[0])
+        elif id(value) not in self.seen:
+            self.seen.add(id(value))
+            self.inside(value, module, depth + 1)
+
+    def inside(self, value, module, depth):
+        if isinstance(value, (list, tuple)):
+            for one in value:
+                self.value(one, depth)
+        elif isinstance(value, (set, frozenset)):
+            for text in sorted(map(_plain, value)):
+                self.add(text)
+        elif module == "xgboost" and hasattr(value, "save_raw"):
+            self.total.update(bytes(value.save_raw("ubj")))
+        elif module == "lightgbm" and hasattr(value, "model_to_string"):
+            self.add(value.model_to_string())
+        else:
+            parts = value if isinstance(value, dict) else _parts(value, module)
+            for name, one in sorted(((str(name), one) for name, one in parts.items()), key=lambda pair: pair[0]):
+                if name not in _PASSED and (not callable(one) or hasattr(one, "__dict__")):
+                    self.add(name)
+                    self.value(one, depth)
 
 
 def _parts(value, module):
@@ -183,6 +185,8 @@ def _parts(value, module):
     if module == "numpy" or type(value).__name__ in ("RandomState", "Generator", "module"):
         return {}
     found = getattr(value, "__dict__", None)
+    if isinstance(value, type) or type(value).__name__ in ("function", "method", "builtin_function_or_method"):
+        return {}
     if found:
         return found
     if module == "sklearn" and type(value).__name__ != "type":
