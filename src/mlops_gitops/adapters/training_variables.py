@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlops_gitops.reproduction.trainings import Conditions
+from mlops_gitops.times import parse_instant
 
 THREADS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"),
@@ -58,15 +59,21 @@ def clocked(words: tuple[str, ...], conditions: Conditions) -> tuple[str, ...]:
     library = faketime()
     if conditions.clock is None or library is None:
         return words
+    return ("env", *(f"{name}={value}" for name, value in clock(conditions, library).items()), *words)
+
+
+def clock(conditions: Conditions, library: Path) -> dict[str, str]:
+    """The variables that set a clock with libfaketime; none where the order asks for none."""
+    if conditions.clock is None:
+        return {}
     moment = conditions.clock.replace("T", " ").removesuffix("Z")
-    settings = {
+    return {
         "LD_PRELOAD": str(library),
         "FAKETIME": moment if conditions.frozen else f"@{moment}",
         # libraries wait on the monotonic clock, and would wait for ever on one that stands still
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "DONT_FAKE_MONOTONIC": "1",
     }
-    return ("env", *(f"{name}={value}" for name, value in settings.items()), *words)
 
 
 def limited(words: tuple[str, ...], conditions: Conditions) -> tuple[str, ...]:
