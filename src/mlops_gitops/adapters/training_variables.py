@@ -66,10 +66,12 @@ def clock(conditions: Conditions, library: Path) -> dict[str, str]:
     """The variables that set a clock with libfaketime; none where the order asks for none."""
     if conditions.clock is None:
         return {}
-    moment = conditions.clock.replace("T", " ").removesuffix("Z")
+    moment = int(parse_instant(conditions.clock).timestamp())
     return {
         "LD_PRELOAD": str(library),
-        "FAKETIME": moment if conditions.frozen else f"@{moment}",
+        # in seconds since 1970: a time of day would be read in the time zone of the run
+        "FAKETIME_FMT": "%s",
+        "FAKETIME": f"{moment}" if conditions.frozen else f"@{moment}",
         # libraries wait on the monotonic clock, and would wait for ever on one that stands still
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "DONT_FAKE_MONOTONIC": "1",
