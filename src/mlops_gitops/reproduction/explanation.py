@@ -5,8 +5,8 @@ are *removed*, all at once and then left out one by one.  Everything else is *va
 
 What this promises: a factor is called a cause only where varying it, or no longer removing it, changed the result below
 what is demanded, twice, while the same training without that change agreed with itself.  A training that agrees with
-itself when everything is varied at once costs four runs, and nothing is blamed.  What it never does is guess from the
-code alone: lines that were only read give a cause its place, not its name.
+itself when everything is varied at once costs four runs, and nothing is blamed.  Lines that were only read give a cause
+its place and not its name, with one exception that says so (``certain`` is false): a race that no removal stops.
 """
 
 from __future__ import annotations
