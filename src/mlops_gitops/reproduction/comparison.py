@@ -7,7 +7,7 @@ opened, and no model is run whose tensors already tell.  Models are asked for de
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlops_gitops.manifests.model import Reproducibility
@@ -51,23 +51,42 @@ def agree(left: Made, right: Made, *, promised: Reproducibility, probe: Probe | 
         return ladder.climb(left.files.digest, right.files.digest, rungs)
     from mlops_gitops.reproduction import canonical, numbers
 
-    files = canonical.compare(left.path, right.path, left_files=left.files, right_files=right.files)
+    compared_files = canonical.compare(left.path, right.path, left_files=left.files, right_files=right.files)
+    files = tuple(replace(one, name=_shown(one.name, right)) for one in compared_files)
     rungs.append(ladder.canonical(files))
     if rungs[1].answer is Answer.HOLDS or not deep:
         return ladder.climb(left.files.digest, right.files.digest, rungs, files=files)
-    names = [one.name for one in files if not one.same and one.left is not None and one.right is not None]
+    names = [one.name for one in compared_files if not one.same and one.left is not None and one.right is not None]
     tensors = numbers.compare(
         left.path, right.path, names=names, relative=promised.relative, absolute=promised.absolute
     )
+    tensors = tuple(replace(one, file=_shown(one.file, right)) for one in tensors)
     compared, unasked = _decisions(left, right, probe)
     missing = [one.name for one in files if one.left is None or one.right is None]
     numeric = ladder.numeric(tensors, compared, unasked=unasked)
     if missing:
         numeric = Rung(Level.NUMERIC, Answer.BROKEN, f"{missing[0]} is there on one side only")
     rungs.append(numeric)
-    return ladder.climb(
+    found = ladder.climb(
         left.files.digest, right.files.digest, rungs, files=files, tensors=tensors, predictions=compared
     )
+    return replace(found, settings=_settings(promised, probe))
+
+
+def _settings(promised: Reproducibility, probe: Probe | str) -> dict[str, float]:
+    """The limits that were stated, for whoever draws them."""
+    stated = {
+        "relative": promised.relative,
+        "absolute": promised.absolute,
+        "churn": promised.churn,
+        "predictions": None if isinstance(probe, str) else probe.tolerance,
+    }
+    return {name: value for name, value in stated.items() if value is not None}
+
+
+def _shown(name: str, made: Made) -> str:
+    """A file as people call it: the one file of an artifact has no name inside it."""
+    return made.path.name if name == digests.SINGLE else name
 
 
 def _decisions(left: Made, right: Made, probe: Probe | str) -> tuple[tuple[PredictionComparison, ...], str]:

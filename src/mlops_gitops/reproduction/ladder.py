@@ -41,7 +41,8 @@ def bitwise(left: digests.Artifact, right: digests.Artifact) -> Rung:
         return Rung(Level.BITWISE, Answer.HOLDS, f"{files} the same bytes")
     names = [one.name for one in left.files if one not in right.files]
     names += [one.name for one in right.files if one.name not in {other.name for other in left.files}]
-    return Rung(Level.BITWISE, Answer.BROKEN, f"{_some(names)} differ{'s' if len(names) == 1 else ''}")
+    shown = ["the file" if one == digests.SINGLE else one for one in names]
+    return Rung(Level.BITWISE, Answer.BROKEN, f"{_some(shown)} differ{'s' if len(names) == 1 else ''}")
 
 
 def canonical(files: Sequence[FileComparison]) -> Rung:
@@ -63,9 +64,10 @@ def numeric(
     outside = [one for one in tensors if not one.within]
     if outside:
         worst = outside[0] if outside[0].problem else max(outside, key=lambda one: one.absolute)
-        detail = worst.problem or f"by {worst.absolute:.3g} at {_index(worst)} ({worst.ulp:,} ULP)"
+        ulp = f" ({worst.ulp:,} ULP)" if worst.ulp else ""
+        detail = worst.problem or f"differs by {worst.absolute:.3g} at {_index(worst)}{ulp}"
         more = f"; {len(outside)} of {len(tensors)} tensors are outside" if len(outside) > 1 else ""
-        return Rung(Level.NUMERIC, Answer.BROKEN, f"{worst.name} differs {detail}{more}")
+        return Rung(Level.NUMERIC, Answer.BROKEN, f"{worst.name} {detail}{more}")
     changed = [one for one in predictions if one.changed]
     if changed:
         first = changed[0]
