@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import pytest
+
 from torch_folder import torch_folder
 from training_runs import trained
 
@@ -23,7 +26,7 @@ for _ in range(3):
 
 
 @pytest.mark.parametrize("name", sorted(LEARNERS))
-def test_the_same_training_twice_has_the_same_stages(tmp_path, name):
+def test_the_same_training_twice_has_the_same_stages(tmp_path: Path, name: str) -> None:
     one, two = (trained(tmp_path, LEARNERS[name]) for _ in range(2))
     assert one.code == 0, one.output
     assert one.output == ""
@@ -53,7 +56,7 @@ FIT = "from sklearn.tree import DecisionTreeClassifier\nDecisionTreeClassifier(r
 
 
 @pytest.mark.parametrize("name", sorted(UNSEEDED))
-def test_an_unseeded_generator_shows_at_its_stage_and_line(tmp_path, name):
+def test_an_unseeded_generator_shows_at_its_stage_and_line(tmp_path: Path, name: str) -> None:
     code, stage, line = UNSEEDED[name]
     one, two = (trained(tmp_path, READ + code + FIT) for _ in range(2))
     assert one.code == 0, one.output
@@ -61,14 +64,14 @@ def test_an_unseeded_generator_shows_at_its_stage_and_line(tmp_path, name):
     assert {where for kind, where in one.calls if kind == "generator"} == {line}
 
 
-def test_a_seed_from_outside_settles_every_generator(tmp_path):
+def test_a_seed_from_outside_settles_every_generator(tmp_path: Path) -> None:
     code = READ + "".join(code for code, _, _ in UNSEEDED.values()) + FIT
     one, two = (trained(tmp_path, code, seed=1) for _ in range(2))
     assert one.code == 0, one.output
     assert one.parts_at(two) is None
 
 
-def test_a_seed_of_the_trainings_own_wins_and_is_no_call(tmp_path):
+def test_a_seed_of_the_trainings_own_wins_and_is_no_call(tmp_path: Path) -> None:
     code = "import random\nimport numpy as np\nrandom.seed(3)\nnp.random.seed(4)\nnp.random.RandomState(5)\n"
     code += "print(random.random(), np.random.rand())\n"
     bare, seeded = trained(tmp_path, code), trained(tmp_path, code, seed=9)
@@ -76,7 +79,7 @@ def test_a_seed_of_the_trainings_own_wins_and_is_no_call(tmp_path):
     assert bare.calls == set()
 
 
-def test_rows_in_another_order_are_the_same_rows(tmp_path):
+def test_rows_in_another_order_are_the_same_rows(tmp_path: Path) -> None:
     code = READ + FIT
     one, two = trained(tmp_path, code), trained(tmp_path, code, shuffle=True)
     left, right = ({stage.name: stage for stage in run.trace.stages} for run in (one, two))
@@ -84,7 +87,7 @@ def test_rows_in_another_order_are_the_same_rows(tmp_path):
     assert left["features#1"].unordered == right["features#1"].unordered
 
 
-def test_initial_weights_part_without_a_seed_and_agree_with_one(tmp_path):
+def test_initial_weights_part_without_a_seed_and_agree_with_one(tmp_path: Path) -> None:
     torch = torch_folder()
     bare = [trained(tmp_path, NET.replace("torch_seed", ""), torch=torch) for _ in range(2)]
     assert bare[0].code == 0, bare[0].output
@@ -116,7 +119,7 @@ sorted(os.listdir('.'))
 """
 
 
-def test_calls_are_noted_with_their_line(tmp_path):
+def test_calls_are_noted_with_their_line(tmp_path: Path) -> None:
     found = trained(tmp_path, CALLS)
     assert found.code == 0, found.output
     assert found.calls == {
@@ -137,7 +140,7 @@ def test_calls_are_noted_with_their_line(tmp_path):
     ]
 
 
-def test_entropy_is_replaced_where_that_is_ordered(tmp_path):
+def test_entropy_is_replaced_where_that_is_ordered(tmp_path: Path) -> None:
     code = "import os, random, secrets, uuid\nprint(os.urandom(3), uuid.uuid4(), uuid.uuid1(), secrets.token_hex(3))\n"
     code += "print(random.SystemRandom().random())\n"
     bare = {trained(tmp_path, code).output for _ in range(2)}
@@ -145,7 +148,7 @@ def test_entropy_is_replaced_where_that_is_ordered(tmp_path):
     assert (len(bare), len(replaced)) == (2, 1)
 
 
-def test_folders_list_in_reverse_where_that_is_ordered(tmp_path):
+def test_folders_list_in_reverse_where_that_is_ordered(tmp_path: Path) -> None:
     code = "import glob, os, pathlib\nfor n in 'bca': open(f'data/{n}.x', 'w').close()\n"
     code += "print([p[5] for p in glob.glob('data/*.x')], [p.name[0] for p in pathlib.Path('data').glob('*.x')])\n"
     code += "with os.scandir('data') as found: print([e.name[0] for e in found])\nprint(os.listdir('data'))\n"
@@ -162,10 +165,10 @@ FORBIDDEN = {
 }
 
 
-@pytest.mark.parametrize("traced", [True, False])
+@pytest.mark.parametrize("settings", [{"traced": True}, {"traced": False}], ids=["traced", "untraced"])
 @pytest.mark.parametrize("name", sorted(FORBIDDEN))
-def test_what_a_training_must_not_do_is_refused_and_told(tmp_path, name, traced):
-    found = trained(tmp_path, FORBIDDEN[name], traced=traced)
+def test_what_a_training_must_not_do_is_refused_and_told(tmp_path: Path, name: str, settings: dict[str, bool]) -> None:
+    found = trained(tmp_path, FORBIDDEN[name], **settings)
     assert found.code == 1
     assert "PermissionError" in found.output
     (problem,) = found.trace.problems
@@ -174,7 +177,7 @@ def test_what_a_training_must_not_do_is_refused_and_told(tmp_path, name, traced)
     assert problem.place.line == 2
 
 
-def test_what_a_training_may_do_is_let_alone(tmp_path):
+def test_what_a_training_may_do_is_let_alone(tmp_path: Path) -> None:
     code = """import multiprocessing, os, shutil, subprocess, sys, tempfile, threading
 def work(n):
     with tempfile.TemporaryDirectory() as folder:
@@ -199,18 +202,18 @@ if __name__ == '__main__':
     assert found.trace.problems == ()
 
 
-def test_a_link_does_not_lead_out(tmp_path):
+def test_a_link_does_not_lead_out(tmp_path: Path) -> None:
     code = "import os\nos.symlink('/var/tmp', 'out')\nopen('out/stray', 'w')\n"
     (problem,) = trained(tmp_path, code).trace.problems
     assert problem.trouble.value == "wrote-outside"
 
 
-def test_a_training_survives_a_shim_that_cannot_read_its_orders(tmp_path):
+def test_a_training_survives_a_shim_that_cannot_read_its_orders(tmp_path: Path) -> None:
     found = trained(tmp_path, "print('trained')", trace=None, root=None)
     assert (found.code, found.output) == (0, "trained\n")
 
 
-def test_the_sitecustomize_of_the_environment_still_runs(tmp_path):
+def test_the_sitecustomize_of_the_environment_still_runs(tmp_path: Path) -> None:
     folder = tmp_path / "other"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text("print('theirs')\n")

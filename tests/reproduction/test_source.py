@@ -1,12 +1,12 @@
 import pytest
-import reproduction_faults
 from hypothesis import given
 from hypothesis import strategies as st
 
+import reproduction_faults
 from mlops_gitops.reproduction import causes, source
 
 
-def found(text):
+def found(text: str) -> list[tuple[str, int]]:
     return [(one.kind, one.place.line) for one in source.suspects({"train.py": text})]
 
 
@@ -36,7 +36,7 @@ SUSPICIOUS = {
 
 
 @pytest.mark.parametrize("text", SUSPICIOUS)
-def test_a_suspicious_line_is_found_with_its_kind(text):
+def test_a_suspicious_line_is_found_with_its_kind(text: str) -> None:
     assert found(text) == [(SUSPICIOUS[text], 2)]
 
 
@@ -56,21 +56,21 @@ def test_a_suspicious_line_is_found_with_its_kind(text):
         "import re\nre.compile('a')\nopen('f', 'rb')\nopen('f', encoding='utf-8')",
     ],
 )
-def test_what_is_settled_is_not_suspected(text):
+def test_what_is_settled_is_not_suspected(text: str) -> None:
     assert found(text) == []
 
 
 @pytest.mark.parametrize("text", ["def (", "\x00", "(" * 5000, "x = " + "-" * 100_000 + "1", "", "# \udcff"])
-def test_what_is_no_python_is_passed_over(text):
+def test_what_is_no_python_is_passed_over(text: str) -> None:
     assert found(text) == []
 
 
 @given(st.text())
-def test_any_text_is_looked_at_without_an_error(text):
+def test_any_text_is_looked_at_without_an_error(text: str) -> None:
     found(text)
 
 
-def test_places_are_named_by_file_with_the_text_of_the_line():
+def test_places_are_named_by_file_with_the_text_of_the_line() -> None:
     (one,) = source.suspects({"models/a/train.py": "import os\n\n  \nos.urandom(4)  # why\n"})
     assert (str(one.place), one.place.text) == ("models/a/train.py:4", "os.urandom(4)  # why")
 
@@ -81,6 +81,6 @@ _FELT = {"arithmetic_of_processor", "sum_over_threads"}
 @pytest.mark.parametrize(
     "fault", [one for one in reproduction_faults.FAULTS if one.name not in _FELT], ids=lambda one: one.name
 )
-def test_every_planted_line_that_can_be_read_is_suspected(fault):
+def test_every_planted_line_that_can_be_read_is_suspected(fault: reproduction_faults.Fault) -> None:
     kinds = {one.kind for one in source.suspects({"t.py": fault.path.read_text()}) if one.place.line == fault.line}
     assert kinds & {*causes.KINDS[fault.factor]}

@@ -64,12 +64,14 @@ def read(folder: Path, *, root: str, checkout: Path) -> Trace:
         place = _place(event, root=root, checkout=checkout, sources=sources)
         kind, what = event.get("kind"), printable(str(event.get("what", "")))
         name = event.get("event")
-        if name == "stage" and kind in STAGES and _are_digests(event):
+        if not isinstance(name, str) or not isinstance(kind, str | None):
+            continue
+        if name == "stage" and kind is not None and kind in STAGES and _are_digests(event):
             counts[kind] += 1
             described = printable(str(event.get("description", "")), most=120)
             number = f"{kind}#{counts[kind]}"
             stages.append(Stage(number, event["ordered"], event["unordered"], described, place))
-        elif name == "call" and isinstance(kind, str) and place is not None:
+        elif name == "call" and kind is not None and place is not None:
             calls[Call(printable(kind, most=30), what, place)] = None
         elif name in _TROUBLES and len(problems) < _MOST_PROBLEMS:
             trouble, message, fix = _TROUBLES[name]

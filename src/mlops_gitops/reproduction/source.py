@@ -143,7 +143,7 @@ class _Look:
             yield "generator", f"{name}()"
         elif "numpy.random.seed" in self.seeded or _is_constant(given.get("random_state")) or None in given:
             return
-        elif last in suspicions.CHANCE and "random_state" not in given:
+        elif last in suspicions.CHANCE and not (last.endswith("KFold") and "shuffle" not in given):
             yield "generator", f"{last}() without random_state"
         elif last == "sample" and isinstance(node.func, ast.Attribute) and given.keys() & {"frac", "n", "replace"}:
             yield "generator", "sample() without random_state"

@@ -16,6 +16,7 @@ class Notes:
 
     @property
     def busy(self):
+        """Whether this thread is at work for us, and nothing that it does counts."""
         return getattr(self.around, "busy", False)
 
     @contextlib.contextmanager
@@ -28,6 +29,7 @@ class Notes:
             self.around.busy = before
 
     def __call__(self, kind, what, *, direct=False, instead=None):
+        """Note that the training called ``what``; ``instead`` may name it better, or say that it is nothing."""
         if self.busy:
             return
         self.around.busy = True
