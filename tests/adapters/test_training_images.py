@@ -26,13 +26,6 @@ DIGEST = "sha256:" + "0" * 64
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    docker_engine.skipped()
-    with docker_engine.serve() as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
 def image(engine: Engine) -> Image:
     return training_images.opened(engine.image, environ=engine.environ)
 
@@ -53,16 +46,16 @@ class Ran:
         self.image, self.folder, self.log = image, folder, folder.parent / "log"
         folder.mkdir()
 
-    def __call__(self, code: str, *binds: Bind, words: tuple[str, ...] = (), **options: Any) -> int | None:
-        options = {"seconds": 60, "environment": {}, **options}
-        return training_images.run(
-            self.image,
-            words or ("python", "-c", code),
-            folder=WORK,
-            binds=[Bind(self.folder, WORK, writable=True), *binds],
-            log=self.log,
-            **options,
-        )
+    def __call__(self, code: str, *binds: Bind, words: tuple[str, ...] = (), **options: Any) -> int:
+        with self.log.open("wb") as log:
+            return training_images.run(
+                self.image,
+                words or ("python", "-c", code),
+                folder=WORK,
+                binds=[Bind(self.folder, WORK, writable=True), *binds],
+                log=log,
+                **{"environment": {}, **options},
+            )
 
     @property
     def said(self) -> Any:
@@ -194,18 +187,6 @@ def test_a_command_that_the_image_lacks_ends_as_a_shell_would_say(ran: Ran) -> N
     assert "no-such-program" in ran.log.read_text()
 
 
-def test_the_time_limit_ends_a_training_and_keeps_what_it_said(ran: Ran) -> None:
-    code = "import time; print('began', flush=True); time.sleep(600)"
-    assert ran(code, seconds=3) is None
-    assert ran.log.read_text() == "began\n"
-
-
-def test_a_log_does_not_fill_the_disk(ran: Ran) -> None:
-    assert ran("for number in range(20_000): print(str(number) * 200)") == 0
-    assert ran.log.stat().st_size < 17 << 20
-    assert ran.log.read_text().endswith("19999" * 200 + "\n")
-
-
 def test_processes_have_an_end(ran: Ran) -> None:
     code = """
 from pathlib import Path
@@ -222,8 +203,7 @@ from mlops_gitops.adapters import training_images
 image = training_images.opened(sys.argv[1], environ={"DOCKER_HOST": sys.argv[2]})
 work = training_images.Bind(Path(sys.argv[3]), Path("/work"), writable=True)
 words = ("python", "-c", "import time; open('began', 'w').close(); time.sleep(600)")
-training_images.run(image, words, folder=Path("/work"), binds=[work], environment={}, seconds=600,
-                    log=Path(sys.argv[3] + ".log"))
+training_images.run(image, words, folder=Path("/work"), binds=[work], environment={}, log=sys.stdout.buffer)
 """
 
 
@@ -271,14 +251,14 @@ def test_an_engine_that_takes_the_container_away_is_at_fault(ran: Ran, engine: E
 
 def test_the_clock_can_be_set_only_where_the_image_has_the_library(engine: Engine, ran: Ran) -> None:
     assert training_images.faketime(ran.image) is None
-    assert "clock" not in training_images.supported(ran.image)
+    assert "clock" not in training_images.supported(None)
     if engine.faked is None:
         pytest.skip("libfaketime is not installed here: `apt-get install libfaketime`")
     faked = training_images.opened(engine.faked, environ=engine.environ)
     try:
         library = training_images.faketime(faked)
         assert library is not None
-        assert "clock" in training_images.supported(faked)
+        assert "clock" in training_images.supported(library)
         ran.image = faked
         environment = {"LD_PRELOAD": library, "FAKETIME": "@2031-05-06 07:08:09", "TZ": "UTC"}
         assert ran("import json, time; print(json.dumps(time.gmtime().tm_year))", environment=environment) == 0

@@ -7,6 +7,7 @@ one, and ended with it.  Nothing is fetched from anywhere: the registry listens 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import os
 import shutil
@@ -84,8 +85,13 @@ def skipped() -> None:
 
 @contextlib.contextmanager
 def serve() -> Iterator[Engine]:
-    """Run both until the block ends, and leave the engine with what it had."""
+    """Run both until the block ends, and leave the engine with what it had.
+
+    One at a time on a machine: tests count what an engine holds, and two processes of tests may share one.
+    """
     with contextlib.ExitStack() as stack:
+        turn = stack.enter_context((Path(tempfile.gettempdir()) / "mg-engine.lock").open("w"))
+        fcntl.flock(turn, fcntl.LOCK_EX)
         # a short path of its own: that of a socket may not be longer than about a hundred characters
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mg-engine-")))
         host = _host()

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mlops_gitops.adapters import container_owners
 from mlops_gitops.errors import Misused, WorldFailed
@@ -30,9 +30,10 @@ FAKETIME = tuple(f"/usr/lib/{one}-linux-gnu/faketime/libfaketime.so.1" for one i
 
 _NAME = re.compile(r"[a-z0-9][a-zA-Z0-9._/:-]*@sha256:[0-9a-f]{64}")
 _TAG = re.compile(r":[\w.-]+$")
-_LOG = "16m"
 _PROCESSES = 4096
 _SHARED = "1g"
+_TAKEN_AWAY = frozenset({"removing", "dead"})
+_NOT_FOUND = 127
 _GONE, _GOING = 404, 409
 _CANNOT_START = ("executable file not found", "no such file or directory", "permission denied", "exec format error")
 
@@ -81,16 +82,16 @@ def run(
     folder: Path,
     binds: Sequence[Bind],
     environment: Mapping[str, str],
-    seconds: float,
-    log: Path,
+    log: BinaryIO,
     network: bool = False,
     cpus: int | None = None,
     user: tuple[int, int] | None = None,
-) -> int | None:
-    """Run ``words`` in ``folder`` of the image until they end; their exit code, ``None`` where ``seconds`` ended them.
+) -> int:
+    """Run ``words`` in ``folder`` of the image until they end; their exit code, 128 + N where signal N ended them.
 
-    ``user`` are the ids to run with, by default those that can write what the caller owns.  The log holds the last 16
-    MiB of what was printed.  Raises ``WorldFailed`` where the engine, and not the training, is at fault.
+    ``user`` are the ids to run with, by default those that can write what the caller owns.  What is printed goes to
+    ``log`` at once, and the engine keeps none of it.  An exception, such as one that a signal handler raises, ends the
+    container too.  Raises ``WorldFailed`` where the engine, and not the training, is at fault.
     """
     user = user or owner(image, caller=(os.geteuid(), os.getegid()))
     if os.geteuid() == 0 and user != (0, 0):
@@ -103,16 +104,19 @@ def run(
         **_files(binds),
         **_limits(cpus),
     }
-    log.touch()
     with _failing(image), _container(image, words, **settings) as container:
+        said = container.attach(stream=True, stdout=True, stderr=True)
         refused = _started(container)
         if refused is not None:
-            log.write_text(f"{refused}\n", encoding="utf-8")
-            return 127
-        code = _ended(container, seconds)
-        with log.open("wb") as stream:
-            for part in container.logs(stream=True):
-                stream.write(part)
+            log.write(f"{refused}\n".encode())
+            return _NOT_FOUND
+        for part in said:
+            log.write(part)
+            log.flush()
+        code = int(container.wait()["StatusCode"])
+        container.reload()
+        if container.status in _TAKEN_AWAY:
+            raise _lost(image)
         return code
 
 
@@ -138,11 +142,14 @@ def faketime(image: Image) -> str | None:
     return None
 
 
-def supported(image: Image) -> frozenset[str]:
-    """The names of the factors that can be varied in this image: what variables do, and what the engine does."""
+def supported(library: str | None) -> frozenset[str]:
+    """The names of the factors that can be varied in an image: what variables do, and what the engine does.
+
+    ``library`` is where the image has libfaketime.  Versions of packages are the image's own.
+    """
     found = {"generators", "entropy", "hash-seed", "file-order", "threads", "race", "time-zone", "locale", "user"}
     found |= {"folder", "cpu-features", "row-order"}
-    if faketime(image) is not None:
+    if library is not None:
         found.add("clock")
     if len(os.sched_getaffinity(0)) > 1:
         found.add("cpus")
@@ -234,7 +241,7 @@ def _files(binds: Sequence[Bind]) -> dict[str, Any]:
 
 
 def _limits(cpus: int | None) -> dict[str, Any]:
-    """Processors that the training can see and count, and ends of what could fill the machine."""
+    """Processors that the training can see and count, and an end of what could fill the machine."""
     from docker.types import LogConfig
 
     chosen = sorted(os.sched_getaffinity(0))[:cpus]
@@ -242,7 +249,7 @@ def _limits(cpus: int | None) -> dict[str, Any]:
         "cpuset_cpus": None if cpus is None else ",".join(map(str, chosen)),
         "pids_limit": _PROCESSES,
         "shm_size": _SHARED,
-        "log_config": LogConfig(type=LogConfig.types.JSON, config={"max-size": _LOG, "max-file": "1"}),
+        "log_config": LogConfig(type="none"),
     }
 
 
@@ -260,17 +267,12 @@ def _started(container: Any) -> str | None:
     return None
 
 
-def _ended(container: Any, seconds: float) -> int | None:
-    import requests
-
-    try:
-        return int(container.wait(timeout=seconds)["StatusCode"])
-    except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError):
-        container.reload()
-        if container.status != "running":
-            return int(container.attrs["State"]["ExitCode"])
-        container.kill()
-        return None
+def _lost(image: Image) -> WorldFailed:
+    return WorldFailed(
+        f"the container engine could not run {image.name}: somebody removed the container",
+        hint="run the same command again",
+        code="engine",
+    )
 
 
 @contextlib.contextmanager

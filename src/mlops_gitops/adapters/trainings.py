@@ -31,9 +31,9 @@ from mlops_gitops.adapters import (
 from mlops_gitops.adapters.confinement import Confinement, Plain, Rooms, Task
 from mlops_gitops.adapters.training_environments import Environment
 from mlops_gitops.adapters.training_inputs import Input
-from mlops_gitops.errors import Misused, Refused, WorldFailed
+from mlops_gitops.errors import Refused, WorldFailed
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.reproduction.trainings import Order, Problem, Run
+from mlops_gitops.reproduction.trainings import Order, Problem, Run, Trainer
 from mlops_gitops.times import format_instant
 
 SHIM = Path(__file__).parent / "training_shim"
@@ -187,12 +187,23 @@ def trainer(
     """A trainer for ``model``, whose manifest lies in ``folder`` of the repository at ``root``.
 
     ``revision`` is the commit to train, ``None`` the files of the work tree.  ``environment`` is used in place of one
-    built from the lock; where its packages differ, every run says so.  Inputs are checked against their digests here,
-    once.  Raises ``Refused`` where one differs or the lock cannot be installed.
+    built from the lock; where its packages differ, every run says so.  Where the manifest names an image, trainings run
+    in that.  Inputs are checked against their digests here, once.  Raises ``Refused`` where one differs or the lock
+    cannot be installed.
     """
     if model.training.image is not None:
-        raise Misused(
-            "training in an image is not there yet", hint="leave out spec.training.image", code="training-image"
+        from mlops_gitops.adapters import training_containers
+
+        return training_containers.trainer(
+            model,
+            folder=folder,
+            root=root,
+            revision=revision,
+            scratch=scratch,
+            environ=environ,
+            environment=environment,
+            seconds=seconds,
+            progress=progress,
         )
     inputs = training_inputs.checked(model, folder=folder, root=root)
     lock = (folder / model.lock).resolve()
@@ -222,8 +233,12 @@ def trainer(
     )
 
 
-def supported(environ: Mapping[str, str]) -> frozenset[str]:
-    """The names of the factors that can be varied on this machine."""
+def supported(environ: Mapping[str, str], trainer: Trainer | None = None) -> frozenset[str]:
+    """The names of the factors that can be varied on this machine, or in the image that ``trainer`` trains in."""
+    if isinstance(trainer, LocalTrainer) and trainer.model.training.image is not None:
+        from mlops_gitops.adapters import training_containers
+
+        return training_containers.supported(trainer)
     found = {"generators", "entropy", "hash-seed", "file-order", "threads", "race", "time-zone", "locale", "user"}
     found |= {"folder", "environment", "cpu-features", "row-order"}
     if training_variables.faketime() is not None:
@@ -233,6 +248,8 @@ def supported(environ: Mapping[str, str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def interpreter(found: LocalTrainer) -> Path:
-    """The Python that the trainings of ``found`` run in, in which their models can be asked."""
+def interpreter(found: LocalTrainer) -> Path | None:
+    """The Python that the trainings of ``found`` run in, in which models can be asked; that of an image cannot."""
+    if found.model.training.image is not None:
+        return None
     return training_environments.interpreter(found.environment.folder)
