@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 _Numbers = npt.NDArray[Any]
 _SIGNED: dict[int, np.dtype[Any]] = {2: np.dtype(np.int16), 4: np.dtype(np.int32), 8: np.dtype(np.int64)}
+_BOOLEAN: np.dtype[Any] = np.dtype(np.bool_)
 _FRACTION = {2: 10, 4: 23, 8: 52}
 
 
@@ -79,53 +80,50 @@ class Tally:
         return room[:count]
 
     def _floats(self, left: _Numbers, right: _Numbers, start: int) -> None:
-        stored_left, stored_right = left, right
-        if left.dtype.itemsize == 2:  # noqa: PLR2004 - half floats are slow to reckon with
-            left, right = left.astype(np.float32), right.astype(np.float32)
-        unequal = np.not_equal(left, right, out=self._buffer(np.dtype(np.bool_), len(left)))
+        width = left.dtype.itemsize
+        one, other = (left, right) if width > 2 else (left.astype(np.float32), right.astype(np.float32))  # noqa: PLR2004 - halves are slow
+        unequal = np.not_equal(one, other, out=self._buffer(_BOOLEAN, len(one)))
         differing = int(np.count_nonzero(unequal))
         if not differing:
             return
-        apart = np.subtract(left, right, out=self._buffer(left.dtype, len(left)))
-        top, bottom = float(apart.max()), float(apart.min())
+        apart = np.subtract(one, other, out=self._buffer(one.dtype, len(one)))
+        top, bottom = float(np.maximum.reduce(apart)), float(np.minimum.reduce(apart))
         if not math.isfinite(top - bottom):
-            self._careful(stored_left, stored_right, start)
+            self._careful(left, right, start)
             return
         self.differing += differing
         largest = max(top, -bottom)
         if largest > self.absolute or self.where is None:
-            self._largest(largest, start + int(np.argmax(apart == top if top >= -bottom else apart == bottom)))
-            if top == -bottom:
-                self._largest(largest, start + int(np.argmax(apart == bottom)))
+            self._largest(largest, start + int(np.argmax(np.abs(apart))))
+        relative = self._shares(one, other, apart, largest)
+        if self.unit and _most_units(relative, 7 if self.bfloat16 else _FRACTION[width]) > self.ulp:
+            self._units(left, right)
+
+    def _shares(self, left: _Numbers, right: _Numbers, apart: _Numbers, largest: float) -> float:
+        """The relative difference, and whether all is within the tolerance, which it mostly decides."""
         shares = np.divide(apart, right, out=apart)
         relative = max(float(np.fmax.reduce(shares)), -float(np.fmin.reduce(shares)))
         certain = math.isfinite(relative)
-        if not certain:  # something differs from 0, or from less than what can be divided by
-            usual = np.abs(shares[np.isfinite(shares)])
-            relative = max(1.0, float(usual.max(initial=0.0)))
+        if not certain:  # something differs from zero, or from less than what can be divided by
+            relative = max(1.0, float(np.abs(shares[np.isfinite(shares)]).max(initial=0.0)))
         self.relative = max(self.relative, relative)
-        if (
-            not self.beyond
-            and largest > self.tolerance.absolute
-            and (not certain or relative > self.tolerance.relative)
-        ):
+        near = largest <= self.tolerance.absolute or (certain and relative <= self.tolerance.relative)
+        if not near and not self.beyond:
             limit = np.abs(right)
             limit *= self.tolerance.relative
             limit += self.tolerance.absolute
             self.beyond = bool((np.abs(left - right) > limit).any())
-        self._units(stored_left, stored_right)
+        return relative
 
     def _units(self, left: _Numbers, right: _Numbers) -> None:
         """Of one sign, the integers that share the bits of floats lie as far apart as the floats do in units."""
-        if not self.unit:
-            return
         width = left.dtype.itemsize
-        kind: np.dtype[Any] = _SIGNED[width]
-        apart = np.subtract(left.view(kind), right.view(kind), out=self._buffer(kind, len(left)))
-        largest = max(int(apart.max()), -int(apart.min()))
-        if largest >= 1 << _FRACTION[width]:  # perhaps two signs, which wrap to no less than this
-            largest = _distance(left, right)
-        self.ulp = max(self.ulp, largest >> 16 if self.bfloat16 else largest)
+        kind = _SIGNED[width]
+        units = np.subtract(left.view(kind), right.view(kind), out=self._buffer(kind, len(left)))
+        furthest = max(int(np.maximum.reduce(units)), -int(np.minimum.reduce(units)))
+        if furthest >= 1 << _FRACTION[width]:  # perhaps two signs, which wrap to no less than this
+            furthest = _distance(left, right)
+        self.ulp = max(self.ulp, furthest >> 16 if self.bfloat16 else furthest)
 
     def _careful(self, left: _Numbers, right: _Numbers, start: int) -> None:
         """The same for a piece with NaN, infinity or a difference that overflows, and for types that are rare."""
@@ -176,6 +174,14 @@ class Tally:
 def quiet() -> np.errstate:
     """Within it, a division by zero or an overflow is an answer and no warning."""
     return np.errstate(all="ignore")
+
+
+def _most_units(relative: float, fraction: int) -> float:
+    """More units than numbers can lie apart that differ by no more than this share of one of them.
+
+    A unit is no less than the share ``2 ** -(fraction + 1)`` of the number that it belongs to.
+    """
+    return math.inf if relative >= 0.5 else relative / (1 - relative) * 2.0 ** (fraction + 1) * (1 + 2.0**-fraction)  # noqa: PLR2004 - a binade
 
 
 def _distance(left: _Numbers, right: _Numbers) -> int:

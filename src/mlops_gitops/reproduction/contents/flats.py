@@ -42,12 +42,17 @@ class Flat:
 
     def chunks(self, size: int, /) -> Iterator[Numbers]:
         """All elements, flat, in pieces of ``size``."""
-        stored, widened = _kind(self.dtype)
         count = math.prod(self.shape)
         for start in range(0, count, size):
-            piece = np.empty(min(size, count - start), stored)
-            _fill(self.file, self.offset + start * stored.itemsize, piece)
-            yield widened(piece) if widened else piece
+            yield self.part(start, np.empty(min(size, count - start), _kind(self.dtype)[0]))
+
+    def part(self, start: int, room: Numbers, /) -> Numbers:
+        """The elements from ``start`` on, as many as there is ``room`` for.  It is overwritten, and may be the answer.
+
+        ``room`` holds elements as they are stored (``stored``).
+        """
+        _fill(self.file, self.offset + start * room.itemsize, room)
+        return widened(room, self.dtype)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +91,11 @@ def widened(piece: Numbers, dtype: str) -> Numbers:
     """Elements as they are stored, as numpy can reckon with them."""
     widen = _kind(dtype)[1]
     return widen(piece) if widen else piece
+
+
+def stored(dtype: str) -> np.dtype[np.generic]:
+    """How elements of this type lie in the file."""
+    return _kind(dtype)[0]
 
 
 def width(dtype: str) -> int:
