@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from retrainings import LEARNERS, repository
+from retrainings import ENVIRONMENT, LEARNERS, repository
+from torch_folder import torch_folder
 
 SEEDED = [name for name in LEARNERS if name != "torch-state-dict"]
 
@@ -131,3 +134,29 @@ def test_usage(tmp_path: Path) -> None:
     assert place("cancer", "--publish") == 2
     assert place("cancer") == 1
     assert "train it first" in place.err
+
+
+def test_pytorch_agrees_with_its_record_and_leaves_its_own_predictions(tmp_path: Path) -> None:
+    """A ``state_dict`` cannot be run: its decisions come from the file that training wrote."""
+    torch = torch_folder()
+    python = tmp_path / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(python)], check=True)
+    (site,) = python.glob("lib/python3*/site-packages")
+    (beside,) = ENVIRONMENT.glob("lib/python3*/site-packages")
+    (site / "others.pth").write_text(f"{beside}\n{torch}\n")
+    promise = {"class": "numeric", "tolerance": {"relative": 1e-3, "absolute": 1e-3}}
+    place = repository(tmp_path, "torch-state-dict", spec={"reproducibility": promise})
+    place.python = python
+    (place.folder / "requirements.lock").write_text("")
+    place.commit()
+    place.train()
+    assert place("cancer") == 0, place.out + place.err
+    assert "✓ bitwise" in place.out
+    text, _ = LEARNERS["torch-state-dict"]
+    nudge = 'state = net.state_dict(); state["0.weight"][0, 0] += 1e-4; torch.save(state, "model.pt")\n'
+    place.write("train.py", text.format(seed=7) + nudge)
+    assert place("cancer", "--format", "json") == 0, place.out + place.err
+    one = told(place.out)
+    assert one["reached"] == "numeric"
+    (moved,) = [tensor for tensor in one["agreement"]["tensors"] if tensor["differing"]]
+    assert (moved["name"], moved["where"], moved["differing"]) == ("['0.weight']", [0, 0], 1)

@@ -152,6 +152,7 @@ class LocalTrainer:
             "inputs": [str(places.work / one.below) for one in self.inputs],
             "network": self.model.training.network,
             "traced": order.traced,
+            "declared": sorted(self.model.training.environment),
             "seed": wanted.seed,
             "entropy": wanted.entropy,
             "reverse_listing": wanted.reverse_listing,

@@ -110,12 +110,13 @@ def _one(name: str, arguments: argparse.Namespace, world: World) -> tuple[Verdic
         found = retraining.reproduce(subject, trainer, world, wanted=wanted, python=python)
         report = checks.report(found, location=subject.document.location(("spec", "reproducibility")))
         _leave(room, found, subject, verdict=report, world=world)
-        if arguments.publish:
-            publication.publish(report, found, subject, arguments, world)
+        commit = publication.publish(report, found, subject, arguments, world) if arguments.publish else None
     finally:
         _tidy(room)
     if arguments.format == "text":
         world.print(rendered.text(found))
+        if arguments.publish:
+            world.print(f"published in commit {commit[:12]}" if commit else "published before: nothing to add")
         world.print(f"report: {room / 'report.html'}")
     return report.verdict, rendered.document(found)
 

@@ -130,7 +130,7 @@ def reproduce(subject: Subject, trainer: Trainer, world: World, *, wanted: Wante
         return found
     agreement = comparison.agree(reference, made, promised=model.reproducibility, probe=asked.probe())
     if found.demanded is Level.STATISTICAL and agreement.level is None:
-        agreement = _statistical(agreement, reference, subject=subject, trainer=trainer, asked=asked, base=base)
+        agreement = _over_seeds(agreement, reference, subject=subject, trainer=trainer, asked=asked, base=base)
     problems = found.problems + _not_numbers(asked, made)
     explanation = _explained(subject, trainer, runs, world, base=base) if wanted.explain else None
     return replace(found, agreement=agreement, problems=problems, explanation=explanation)
@@ -195,6 +195,16 @@ class _Asked:
             return Failed(job)
         cache = session.cache(self.world) / "predictions"
         return predictions.predictor(environ=self.world.environ, cache=cache, python=self.python)([job])[0]
+
+
+def _over_seeds(
+    agreement: Agreement, reference: Made, *, subject: Subject, trainer: Trainer, asked: _Asked, base: Conditions
+) -> Agreement:
+    """The same with the statistical level, or with the reason why it stays open."""
+    try:
+        return _statistical(agreement, reference, subject=subject, trainer=trainer, asked=asked, base=base)
+    except ValueError as error:  # shapes that differ, or a metric that is no number
+        return _with_rung(agreement, ladder.statistical(None, unasked=str(error)))
 
 
 def _statistical(
