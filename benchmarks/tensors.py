@@ -58,7 +58,9 @@ def write(path: Path, mebibytes: int, *, changed: bool) -> None:
 
 def ours(left: Path, right: Path) -> tuple[float, str]:
     from mlops_gitops.reproduction import numbers
+    from mlops_gitops.reproduction.contents import files, safetensors
 
+    assert files.read(left, left.name)[0] == safetensors.__name__.rpartition(".")[2]  # and all readers are imported
     start = time.perf_counter()
     rows = numbers.compare(left, right, names=["."], relative=None, absolute=None)
     taken = time.perf_counter() - start

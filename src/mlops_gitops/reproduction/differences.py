@@ -177,11 +177,14 @@ def quiet() -> np.errstate:
 
 
 def _most_units(relative: float, fraction: int) -> float:
-    """More units than numbers can lie apart that differ by no more than this share of one of them.
+    """No two numbers that differ by this share of one of them lie further apart, in whole units.
 
-    A unit is no less than the share ``2 ** -(fraction + 1)`` of the number that it belongs to.
+    A unit is no less than the share ``2 ** -(fraction + 1)`` of the number that it belongs to, and the smaller of the
+    two is no less than ``1 - relative`` of the other.  The last factor is for what the division rounded.
     """
-    return math.inf if relative >= 0.5 else relative / (1 - relative) * 2.0 ** (fraction + 1) * (1 + 2.0**-fraction)  # noqa: PLR2004 - a binade
+    if relative >= 0.5:  # noqa: PLR2004 - more than a binade
+        return math.inf
+    return math.floor(relative / (1 - relative) * 2.0 ** (fraction + 1) * (1 + 2.0 ** -min(fraction, 50)))
 
 
 def _distance(left: _Numbers, right: _Numbers) -> int:

@@ -47,7 +47,7 @@ def compare(
     names: Sequence[str],
     relative: float | None = None,
     absolute: float | None = None,
-    workers: int = 2,
+    workers: int = 4,
 ) -> tuple[TensorComparison, ...]:
     """Every tensor of the files ``names``, which are on both sides; and every other value that differs.
 
@@ -80,7 +80,7 @@ def of_leaves(
     file: str,
     relative: float | None = None,
     absolute: float | None = None,
-    workers: int = 2,
+    workers: int = 4,
 ) -> Iterator[TensorComparison]:
     """The rows of one file: each array, each other value that differs, each that one side lacks.  Noise is left out."""
     scalars = 0
