@@ -22,6 +22,8 @@ EVERYTHING = {
     "uv": "uv 0.13.9",
     "act": "act version 0.2",
 }
+ENGINES = {"bubblewrap": "/usr/bin/bwrap", "faketime": "/usr/lib/libfaketime.so.1", "docker": "unix:///run/docker.sock"}
+NOTHING = dict.fromkeys(ENGINES, "")
 
 
 def world(cwd: Path, **environ: str) -> World:
@@ -34,21 +36,21 @@ def said(of: World) -> str:
 
 
 def test_everything_found() -> None:
-    found = doctor.examine(EVERYTHING.get, has=lambda _: True, docker="unix:///run/docker.sock")
+    found = doctor.examine(EVERYTHING.get, has=lambda _: True, **ENGINES)
     assert all(entry.present for entry in found)
     assert doctor.exit_code(found) == 0
     assert "missing" not in doctor.as_text(found)
 
 
 def test_only_the_base_decides() -> None:
-    found = doctor.examine({"git": "git version 2.39.5"}.get, has=lambda _: False, docker="")
+    found = doctor.examine({"git": "git version 2.39.5"}.get, has=lambda _: False, **NOTHING)
     assert [entry.need.name for entry in found if entry.present] == ["git"]
     assert doctor.exit_code(found) == 0
 
 
 @pytest.mark.parametrize("said", [None, "", "git version 2.30.9", "git version 1.99.0", "nonsense"])
 def test_without_a_git_that_is_new_enough_the_base_does_not_work(said: str | None) -> None:
-    found = doctor.examine({**EVERYTHING, "git": said}.get, has=lambda _: True, docker="")
+    found = doctor.examine({**EVERYTHING, "git": said}.get, has=lambda _: True, **NOTHING)
     assert doctor.exit_code(found) == 5
     assert "install: apt-get install git" in doctor.as_text(found)
 
@@ -67,10 +69,21 @@ def test_ten_is_more_than_nine() -> None:
 
 
 def test_an_extra_names_what_is_not_installed() -> None:
-    found = doctor.examine(EVERYTHING.get, has=lambda module: module != "duckdb", docker="")
+    found = doctor.examine(EVERYTHING.get, has=lambda module: module != "duckdb", **NOTHING)
     data = next(entry for entry in found if entry.need.name == "extra [data]")
     assert (data.present, data.detail) == (False, "not installed: duckdb")
     assert data.need.install == "pip install 'mlops-gitops[data]'"
+
+
+def test_a_bubblewrap_that_is_not_allowed_is_missing(tmp_path: Path) -> None:
+    bwrap = tmp_path / "bwrap"
+    bwrap.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+    bwrap.chmod(0o755)
+    here = world(tmp_path, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert main(["doctor"], here) == 0
+    assert "missing  bubblewrap" in said(here)
+    assert "not installed, or not allowed here" in said(here)
+    assert "install: apt-get install bubblewrap" in said(here)
 
 
 def test_a_machine_without_git(tmp_path: Path) -> None:

