@@ -23,9 +23,9 @@ from mlops_gitops.manifests.release import Release
 from mlops_gitops.packaging import digests, provenance
 from mlops_gitops.packaging.scan import scan
 from mlops_gitops.promotion import layout
-from mlops_gitops.reproduction import comparison, ladder
-from mlops_gitops.reproduction.comparison import Made, Probe
-from mlops_gitops.reproduction.levels import Agreement, Answer, Level, Rung
+from mlops_gitops.reproduction import comparison, seeds
+from mlops_gitops.reproduction.comparison import Made, Probe, made_by
+from mlops_gitops.reproduction.levels import Agreement, Level
 from mlops_gitops.reproduction.reproductions import Explanation, Reproduction, Side
 from mlops_gitops.reproduction.trainings import Conditions, Order, Problem, Run, Trainer, Trouble
 
@@ -130,19 +130,19 @@ def reproduce(subject: Subject, trainer: Trainer, world: World, *, wanted: Wante
         return found
     agreement = comparison.agree(reference, made, promised=model.reproducibility, probe=asked.probe())
     if found.demanded is Level.STATISTICAL and agreement.level is None:
-        agreement = _over_seeds(agreement, reference, subject=subject, trainer=trainer, asked=asked, base=base)
+        agreement = seeds.over_seeds(
+            agreement,
+            reference,
+            promised=model.reproducibility,
+            probe=asked.probe(),
+            trainer=trainer,
+            made=lambda run: made_by(run, model),
+            metrics=asked.metrics,
+            base=base,
+        )
     problems = found.problems + _not_numbers(asked, made)
     explanation = _explained(subject, trainer, runs, world, base=base) if wanted.explain else None
     return replace(found, agreement=agreement, problems=problems, explanation=explanation)
-
-
-def made_by(run: Run, model: Model) -> Made:
-    """What a usable run made."""
-    if run.artifact is None:
-        raise ValueError(f"run {run.name} made nothing")
-    predictions = model.reproducibility.predictions
-    written = run.outputs.get(predictions) if predictions else None
-    return Made(run.artifact, digests.of_artifact(run.artifact), written)
 
 
 class _Asked:
@@ -174,6 +174,13 @@ class _Asked:
                 self.known[one.files.digest] = self._ask(one)
         return [self.known[one.files.digest] for one in models]
 
+    def metrics(self, answer: Predictions) -> Mapping[str, float]:
+        """The metrics of an answer for which the manifest states a margin."""
+        from mlops_gitops.testing import suite
+
+        of, names = self.subject, [name for name, _ in self.subject.model.reproducibility.margins]
+        return suite.measured(of.model, self.dataset or "", answer, names, folder=of.folder, root=of.root)
+
     def _ask(self, made: Made) -> Predictions | Failed:
         from mlops_gitops.adapters import predictions
         from mlops_gitops.reproduction import probes
@@ -195,79 +202,6 @@ class _Asked:
             return Failed(job)
         cache = session.cache(self.world) / "predictions"
         return predictions.predictor(environ=self.world.environ, cache=cache, python=self.python)([job])[0]
-
-
-def _over_seeds(
-    agreement: Agreement, reference: Made, *, subject: Subject, trainer: Trainer, asked: _Asked, base: Conditions
-) -> Agreement:
-    """The same with the statistical level, or with the reason why it stays open."""
-    try:
-        return _statistical(agreement, reference, subject=subject, trainer=trainer, asked=asked, base=base)
-    except ValueError as error:  # shapes that differ, or a metric that is no number
-        return _with_rung(agreement, ladder.statistical(None, unasked=str(error)))
-
-
-def _statistical(
-    agreement: Agreement, reference: Made, *, subject: Subject, trainer: Trainer, asked: _Asked, base: Conditions
-) -> Agreement:
-    """Train with other seeds, and hold every one against the record."""
-    from mlops_gitops.reproduction import equivalence, probes
-    from mlops_gitops.testing import suite
-    from mlops_gitops.testing.predictions import Failed
-
-    promised, model = subject.model.reproducibility, subject.model
-    probe = asked.probe()
-    if promised.churn is None or not promised.margins or isinstance(probe, str):
-        reason = probe if isinstance(probe, str) else "the manifest states no churn and no margins"
-        return _with_rung(agreement, ladder.statistical(None, unasked=reason))
-    if promised.seed_argument is None and promised.seed_variable is None:
-        reason = "the manifest does not say how training takes its seed: add reproducibility.seed"
-        return _with_rung(agreement, ladder.statistical(None, unasked=reason))
-    record = asked.ask([reference])[0]
-    names = [name for name, _ in promised.margins]
-    if isinstance(record, Failed):
-        return _with_rung(agreement, ladder.statistical(None, unasked=record.reason))
-
-    def metrics(answer: Predictions) -> Mapping[str, float]:
-        return suite.measured(model, probe.dataset, answer, names, folder=subject.folder, root=subject.root)
-
-    compared, values = [], []
-    for seed in range(1, promised.seeds + 1):
-        run = trainer.train(_seeded(seed, promised.seed_argument, promised.seed_variable, base))
-        if not run.usable:
-            why = run.problems[0].message if run.problems else "it made nothing"
-            return _with_rung(agreement, ladder.statistical(None, unasked=f"training with seed {seed} failed: {why}"))
-        answer = asked.ask([made_by(run, model)])[0]
-        if isinstance(answer, Failed):
-            return _with_rung(agreement, ladder.statistical(None, unasked=answer.reason))
-        compared.append(
-            probes.compare(record, answer, dataset=probe.dataset, task=probe.task, tolerance=probe.tolerance)
-        )
-        values.append(metrics(answer))
-    before = metrics(record)
-    tested = tuple(
-        equivalence.tost(name, record=before[name], values=[one[name] for one in values], margin=margin)
-        for name, margin in promised.margins
-        if name in before and all(name in one for one in values)
-    )
-    answer_, message = equivalence.churn(compared, budget=promised.churn)
-    found = ladder.Statistics(answer_, message, tuple(one.churn for one in compared), tested)
-    rung = ladder.statistical(found)
-    if len(tested) < len(promised.margins) and rung.answer is Answer.HOLDS:
-        missing = [name for name in names if name not in {one.metric for one in tested}]
-        rung = replace(rung, answer=Answer.OPEN, message=f"{missing[0]} could not be measured")
-    return replace(_with_rung(agreement, rung), churn=found.shares, metrics=tested)
-
-
-def _seeded(seed: int, argument: str | None, variable: str | None, base: Conditions) -> Order:
-    arguments = (argument, str(seed)) if argument else ()
-    environment = {variable: str(seed)} if variable else {}
-    conditions = replace(base, environment={**base.environment, **environment})
-    return Order(f"seed-{seed}", conditions, arguments=arguments)
-
-
-def _with_rung(agreement: Agreement, rung: Rung) -> Agreement:
-    return replace(agreement, rungs=tuple(rung if one.level is rung.level else one for one in agreement.rungs))
 
 
 def _not_numbers(asked: _Asked, made: Made) -> tuple[Problem, ...]:

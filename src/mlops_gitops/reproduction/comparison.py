@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlops_gitops.manifests.model import Reproducibility
+from mlops_gitops.manifests.model import Model, Reproducibility
 from mlops_gitops.packaging import digests
 from mlops_gitops.reproduction import ladder
 from mlops_gitops.reproduction.levels import Agreement, Answer, Level, PredictionComparison, Rung
+from mlops_gitops.reproduction.trainings import Run
 from mlops_gitops.testing.predictions import Failed, Predictions
 
 
@@ -24,6 +25,15 @@ class Made:
     path: Path
     files: digests.Artifact
     predictions: Path | None = None
+
+
+def made_by(run: Run, model: Model) -> Made:
+    """What a usable run made.  Raises ``ValueError`` for one that made nothing."""
+    if run.artifact is None:
+        raise ValueError(f"run {run.name} made nothing")
+    predictions = model.reproducibility.predictions
+    written = run.outputs.get(predictions) if predictions else None
+    return Made(run.artifact, digests.of_artifact(run.artifact), written)
 
 
 Ask = Callable[[Sequence[Made]], Sequence[Predictions | Failed]]
