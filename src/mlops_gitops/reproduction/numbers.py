@@ -11,7 +11,7 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard, cast
 
 import numpy as np
@@ -57,7 +57,10 @@ def compare(
     from mlops_gitops.reproduction.contents import files
 
     found: list[TensorComparison] = []
+    beside = _beside(left, names) & _beside(right, names)
     for name in names:
+        if name in beside:
+            continue
         inner = left.name if name == digests.SINGLE else name
         try:
             left_kind, left_leaves = files.read(left / name, inner)
@@ -71,6 +74,20 @@ def compare(
         except Unreadable as error:
             found.append(_row("", inner, problem=f"cannot be read: {error}"))
     return tuple(found)
+
+
+def _beside(folder: Path, names: Sequence[str]) -> frozenset[str]:
+    """Files that are read as a part of another: what an ONNX model keeps outside itself."""
+    from mlops_gitops.reproduction.contents import onnx
+
+    found: set[str] = set()
+    for name in names:
+        if name.lower().endswith(".onnx"):
+            try:
+                found |= {str(PurePosixPath(name).parent / one) for one in onnx.beside(folder / name)}
+            except Unreadable:
+                continue  # it is told where the model itself is read
+    return frozenset(found)
 
 
 def of_leaves(
