@@ -242,7 +242,7 @@ def _explained(
         suspects=source.suspects(_code(subject)),
         first=runs[0],
         second=runs[-1],
-        can=trainings.supported(world.environ),
+        can=trainings.supported(world.environ, trainer),
         progress=world.progress,
         declared=tuple(model.training.environment),
         base=base,
