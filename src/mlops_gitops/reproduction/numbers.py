@@ -11,6 +11,7 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard, cast
 
@@ -20,11 +21,11 @@ import numpy.typing as npt
 from mlops_gitops.packaging import digests
 from mlops_gitops.reproduction.contents.flats import Flat, stored
 from mlops_gitops.reproduction.contents.leaves import Array, Leaf, Scalar, Unreadable
-from mlops_gitops.reproduction.differences import Tally, Tolerance, quiet
+from mlops_gitops.reproduction.differences import Room, Tally, Tolerance, quiet, taken
 from mlops_gitops.reproduction.levels import TensorComparison
 
-PIECE = 65_536
-"""Elements at a time: two pieces and what is reckoned from them fit the second-level cache of a core."""
+PIECE = 262_144
+"""Elements at a time: large enough that threads seldom wait for one another, small enough for the cache."""
 
 _Numbers = npt.NDArray[Any]
 _TYPICAL = {
@@ -40,6 +41,14 @@ _MOST_SCALARS = 1_000
 _LONGEST_TEXT = 60
 
 
+@dataclass(frozen=True, slots=True)
+class _Crew:
+    """Threads, and a room for each."""
+
+    pool: ThreadPoolExecutor
+    rooms: list[Room]
+
+
 def compare(
     left: Path,
     right: Path,
@@ -47,7 +56,7 @@ def compare(
     names: Sequence[str],
     relative: float | None = None,
     absolute: float | None = None,
-    workers: int = 4,
+    workers: int = 2,
 ) -> tuple[TensorComparison, ...]:
     """Every tensor of the files ``names``, which are on both sides; and every other value that differs.
 
@@ -97,13 +106,14 @@ def of_leaves(
     file: str,
     relative: float | None = None,
     absolute: float | None = None,
-    workers: int = 4,
+    workers: int = 2,
 ) -> Iterator[TensorComparison]:
     """The rows of one file: each array, each other value that differs, each that one side lacks.  Noise is left out."""
     scalars = 0
     with ThreadPoolExecutor(max_workers=workers) as pool:
+        crew = _Crew(pool, [{} for _ in range(workers)])
         for one, other in paired(left, right):
-            row = _of_pair(one, other, file=file, pool=pool, workers=workers, chosen=(relative, absolute))
+            row = _of_pair(one, other, file=file, crew=crew, chosen=(relative, absolute))
             if row is None:
                 continue
             scalars += row.problem != "" or row.dtype in ("text", "int", "float", "complex", "bool")
@@ -149,8 +159,7 @@ def _of_pair(
     right: Leaf | None,
     *,
     file: str,
-    pool: ThreadPoolExecutor,
-    workers: int,
+    crew: _Crew,
     chosen: tuple[float | None, float | None],
 ) -> TensorComparison | None:
     there = left or right
@@ -167,7 +176,7 @@ def _of_pair(
         return _row(there.path, file, one, problem=f"has type {one.dtype} on the left and {other.dtype} on the right")
     if one.shape != other.shape:
         return _row(there.path, file, one, problem=f"has shape {one.shape} on the left and {other.shape} on the right")
-    tally = _tallied(one, other, pool=pool, workers=workers, tolerance=_tolerance(one.dtype, chosen))
+    tally = _tallied(one, other, crew=crew, tolerance=_tolerance(one.dtype, chosen))
     return _told(there.path, file, one, tally)
 
 
@@ -182,14 +191,14 @@ def _told(path: str, file: str, array: Array, tally: Tally) -> TensorComparison:
     )  # fmt: skip
 
 
-def _tallied(left: Array, right: Array, *, pool: ThreadPoolExecutor, workers: int, tolerance: Tolerance) -> Tally:
+def _tallied(left: Array, right: Array, *, crew: _Crew, tolerance: Tolerance) -> Tally:
     """Threads take turns at the pieces, and reckon side by side: numpy lets go of the interpreter meanwhile."""
     turn = threading.Lock()
     pieces = _together(left, right)
     starts = iter(range(0, math.prod(left.shape), PIECE))
 
-    def work() -> Tally:
-        tally = Tally(tolerance, bfloat16=left.dtype == "bfloat16", unit=not left.dtype.startswith("float8"))
+    def work(room: Room) -> Tally:
+        tally = Tally(tolerance, left.dtype == "bfloat16", not left.dtype.startswith("float8"), room=room)
         with quiet():
             if isinstance(left, Flat) and isinstance(right, Flat):
                 _in_place(left, right, starts, tally)
@@ -203,8 +212,8 @@ def _tallied(left: Array, right: Array, *, pool: ThreadPoolExecutor, workers: in
         return tally
 
     if math.prod(left.shape) < _WORTH_THREADS:
-        return work()
-    first, *others = [answer.result() for answer in [pool.submit(work) for _ in range(workers)]]
+        return work(crew.rooms[0])
+    first, *others = crew.pool.map(work, crew.rooms)
     for other in others:
         first.merge(other)
     return first
@@ -212,11 +221,11 @@ def _tallied(left: Array, right: Array, *, pool: ThreadPoolExecutor, workers: in
 
 def _in_place(left: Flat, right: Flat, starts: Iterator[int], tally: Tally) -> None:
     """Read each piece into the same room, which thereby stays in the cache of the core."""
-    count = math.prod(left.shape)
-    rooms = [np.empty(min(PIECE, count), stored(left.dtype)) for _ in range(2)]
+    count, kind = math.prod(left.shape), stored(left.dtype)
     for start in starts:
         length = min(PIECE, count - start)
-        tally.add(left.part(start, rooms[0][:length]), right.part(start, rooms[1][:length]), start)
+        one, other = (taken(tally.room, side, kind, length) for side in ("left", "right"))
+        tally.add(left.part(start, one), right.part(start, other), start)
 
 
 def _together(left: Array, right: Array) -> Iterator[tuple[_Numbers, _Numbers, int]]:
