@@ -1,8 +1,9 @@
 """What ``reproduce`` adds to a training, with its environment cached, against the same entry point run directly.
 
 Direct: the same command in the same environment, in the model's folder, with the same variables.  Ours: the inputs
-checked, the packages listed, a checkout of the commit, the confinement, the shim, and the digest of what came out.  Goal: at most 5 % or 2 s
-more, whichever is more.  Tracing, which only ``--explain`` asks for, is measured beside it and has no goal.
+checked, the packages listed, a checkout of the commit, the confinement, the shim, and the digest of what came out.
+Goal: at most 5 % or 2 s more, whichever is more.  Tracing, which only ``--explain`` asks for, is measured beside it and
+has no goal.
 
     .venv/bin/python benchmarks/reproduce.py [--rounds 3] [--trees 60]
 

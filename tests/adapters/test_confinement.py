@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mlops_gitops.adapters.trainings import SHIM
 from mlops_gitops.reproduction.trainings import Order
 from training_grounds import BOTH, GOOD, Ground, contents, ground, troubles
 
@@ -47,6 +48,30 @@ def test_nothing_outside_can_be_written(here: Ground, where: str, *, confined: b
     assert {path.name for path in run.folder.iterdir()} == {"work", "home", "tmp", "trace", "log"}
     if not confined:
         assert {"wrote-outside", "changed-input"} & set(troubles(run)), run.problems
+
+
+SHELL = {
+    "the repository": "echo 1 >> {root}/models/cancer/train.py",
+    "an input": "echo 1,2 >> data/train.csv",
+    "an input after asking": "chmod 666 data/train.csv; echo 1,2 >> data/train.csv",
+    "an input by another name": "mv data/train.csv data/other.csv",
+    "the home": "touch {home}/here-I-was",
+    "what hides the repository": "touch {root}/here-I-was",
+    "the system": "touch /etc/here-I-was",
+    "the folder of all runs": "touch /run/here-I-was",
+    "above the checkout": "touch ../../../here-I-was",
+    "the shim": "touch {shim}/here-I-was",
+}
+
+
+@pytest.mark.parametrize("where", SHELL)
+def test_the_kernel_keeps_what_is_not_python_from_writing_outside(here: Ground, where: str) -> None:
+    words = SHELL[where].format(root=here.root, home=here.environ["HOME"], shim=SHIM)
+    here.training["entrypoint"] = ["sh", "-ec", f"{words}; echo {{}} > model.json"]
+    before = contents(here.root, Path(here.environ["HOME"]))
+    run = here.trainer().train(Order("first"))
+    assert troubles(run) == ["crashed"], run.log.read_text()
+    assert contents(here.root, Path(here.environ["HOME"])) == before
 
 
 def test_a_confined_training_cannot_see_the_home_or_the_repository(here: Ground) -> None:

@@ -108,9 +108,10 @@ def test_places_stay_inside(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "out/away").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "out/dangling").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "out/within").symlink_to("a")
     assert place(tmp_path / "out", Path("a/b/c")) == tmp_path / "out/a/b/c"
     assert (tmp_path / "out/a/b").is_dir()
-    for wrong in ("away/file", "away/new/file", "away", "dangling", "dangling/file"):
+    for wrong in ("away/file", "away/new/file", "away", "dangling", "dangling/file", "within"):
         with pytest.raises(Refused, match="goes through a link"):
             place(tmp_path / "out", Path(wrong))
     assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -25,22 +25,22 @@ def wheels(tmp_path: Path) -> Path:
 
     folder = tmp_path / "wheels"
     folder.mkdir()
-    for version in ("1.0", "2.0"):
-        about = f"tiny_numbers-{version}.dist-info"
+    for name, version in (("tiny_numbers", "1.0"), ("tiny_numbers", "2.0"), ("other_numbers", "1.0")):
+        about = f"{name}-{version}.dist-info"
         files = {
-            "tiny_numbers.py": f"VERSION = {version!r}\n",
-            f"{about}/METADATA": f"Metadata-Version: 2.1\nName: Tiny_Numbers\nVersion: {version}\n",
+            f"{name}.py": f"VERSION = {version!r}\n",
+            f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name.title()}\nVersion: {version}\n",
             f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-            f"{about}/entry_points.txt": "[console_scripts]\ntiny = tiny_numbers:main\n",
         }
-        files[f"{about}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{about}/RECORD"])
-        with zipfile.ZipFile(folder / f"tiny_numbers-{version}-py3-none-any.whl", "w") as wheel:
-            for name, text in files.items():
-                wheel.writestr(name, text)
-    links = "".join(f'<a href="../../{path.name}">{path.name}</a>' for path in sorted(folder.glob("*.whl")))
-    page = folder / "simple" / "tiny-numbers" / "index.html"
-    page.parent.mkdir(parents=True)
-    page.write_text(f"<!DOCTYPE html><html><body>{links}</body></html>")
+        files[f"{about}/RECORD"] = "".join(f"{file},,\n" for file in [*files, f"{about}/RECORD"])
+        path = folder / f"{name}-{version}-py3-none-any.whl"
+        with zipfile.ZipFile(path, "w") as wheel:
+            for file, text in files.items():
+                wheel.writestr(file, text)
+        page = folder / "simple" / name.replace("_", "-") / "index.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        before = page.read_text() if page.exists() else "<!DOCTYPE html>"
+        page.write_text(f'{before}<a href="../../{path.name}">{path.name}</a>')
     return folder
 
 
@@ -79,6 +79,8 @@ def test_a_lock_is_built_once(tmp_path: Path, environ: dict[str, str]) -> None:
     assert said == ["installing requirements.lock"]
     assert training_environments.described(folder).packages == {"tiny-numbers": "1.0"}
     assert training_environments.described(folder).python == ".".join(map(str, sys.version_info[:3]))
+    (module,) = folder.glob("lib/python3*/site-packages/tiny_numbers.py")
+    assert module.stat().st_nlink == 1, "a link into uv's cache would let a training change it"
     before = contents(folder)
     assert built(lock, environ, tmp_path) == (folder, [])
     assert contents(folder) == before
@@ -113,6 +115,9 @@ def test_hashes_are_demanded_where_the_lock_has_them(tmp_path: Path, environ: di
     with pytest.raises(Refused, match="the lock cannot be installed") as refused:
         built(wrong, environ, tmp_path)
     assert "\n" not in refused.value.message
+    half = locked(tmp_path, f"tiny-numbers==1.0 --hash=sha256:{hashed(wheels)}\nother-numbers==1.0\n")
+    with pytest.raises(Refused, match="the lock cannot be installed"):
+        built(half, environ, tmp_path)
     assert len(list((tmp_path / "environments").iterdir())) == 1
 
 

@@ -65,6 +65,7 @@ def test_an_input_that_git_ignores_is_there_all_the_same(here: Ground, *, confin
     assert (run.exit_code, run.problems) == (0, ())
     copied = run.folder / "work/models/cancer/data/train.csv"
     assert (copied.read_text() == "") is confined
+    assert (copied.stat().st_mode & 0o777 == 0o444) is not confined
 
 
 @BOTH

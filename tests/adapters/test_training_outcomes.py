@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mlops_gitops.reproduction.trainings import Order
 from training_grounds import BOTH, GOOD, Ground, ground, troubles
 
 
@@ -40,6 +41,14 @@ def test_what_is_left_in_the_place_of_an_artifact(here: Ground, what: str, *, co
     run = here.run(text, confined=confined)
     assert (troubles(run), run.usable, run.digest) == ([trouble], False, None)
     assert str(here.scratch) not in run.problems[0].message
+
+
+@BOTH
+def test_an_artifact_in_the_commit_is_not_taken_for_a_new_one(here: Ground, *, confined: bool) -> None:
+    here.write("model.json", "an artifact of an earlier training")
+    here.write("train.py", "pass")
+    run = here.trainer(confined=confined, revision=here.commit()).train(Order("first"))
+    assert troubles(run) == ["no-artifact"]
 
 
 @BOTH
