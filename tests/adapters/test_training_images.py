@@ -211,12 +211,14 @@ def test_what_a_killed_process_left_is_removed_at_the_next_start(engine: Engine,
     (tmp_path / "work").mkdir()
     words = [sys.executable, "-c", KILLED, engine.image, engine.host, str(tmp_path / "work")]
     with subprocess.Popen(words) as process:
-        _until((tmp_path / "work" / "began").exists)
-        ours = engine.client.containers.list(filters={"label": container_owners.LABEL})
-        assert len(ours) == 1
-        training_images.opened(engine.image, environ=engine.environ)
-        assert engine.client.containers.list() == ours, "it lives, and so does its process"
-        process.send_signal(signal.SIGKILL)
+        try:
+            _until((tmp_path / "work" / "began").exists)
+            ours = engine.client.containers.list(filters={"label": container_owners.LABEL})
+            assert len(ours) == 1
+            training_images.opened(engine.image, environ=engine.environ)
+            assert engine.client.containers.list() == ours, "it lives, and so does its process"
+        finally:  # also where it failed: the process would sleep for minutes
+            process.send_signal(signal.SIGKILL)
     assert engine.client.containers.list() == ours
     training_images.opened(engine.image, environ=engine.environ)
     assert engine.client.containers.list(all=True) == []

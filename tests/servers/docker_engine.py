@@ -75,12 +75,15 @@ def lacking() -> str | None:
 
 
 def skipped() -> None:
-    """Skip the test that asks where there can be no engine, and say why; in continuous integration that fails it."""
+    """Skip the test that asks, unless ``MG_ENGINE=1`` is set: an engine takes a minute to start, and two to be gone.
+
+    Where that is set and there can be no engine, the test fails and says why.
+    """
+    if not os.environ.get("MG_ENGINE"):
+        pytest.skip("tests with a container engine run on demand: MG_ENGINE=1")
     why = lacking()
-    if why is not None and os.environ.get("CI"):
-        pytest.fail(why)
     if why is not None:
-        pytest.skip(why)
+        pytest.fail(why)
 
 
 @contextlib.contextmanager
