@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,11 @@ def test_a_model_that_ends_early_is_refused(tmp_path: Path, length: int) -> None
     path.write_text(path.read_text()[:length])
     with pytest.raises(Unreadable, match="ends before its trees do"):
         read(path)
+
+
+def test_a_number_with_a_fraction_is_one_also_where_it_has_none(tmp_path: Path) -> None:
+    path = saved(trained(), tmp_path / "m.txt")
+    path.write_text(re.sub(r"leaf_value=.*", "leaf_value=1 2 3 4", path.read_text(), count=1))
+    found = {leaf.path: leaf.value for leaf in files.read(path, path.name)[1]}
+    assert found["tree[0].leaf_value"].dtype == "float64"
+    assert found["tree[0].split_feature"].dtype == "int64"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import pickle
 import struct
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 from xgboost import XGBClassifier
 
-from mlops_gitops.reproduction import canonical
+from mlops_gitops.reproduction import canonical, numbers
 from mlops_gitops.reproduction.contents import files, ubjson
 from mlops_gitops.reproduction.contents.leaves import Unreadable
 
@@ -104,3 +105,16 @@ def test_a_model_cut_anywhere_is_refused(tmp_path: Path) -> None:
     for length in range(20, len(whole), 97):
         with pytest.raises(Unreadable):
             ubjson.parsed(whole[:length])
+
+
+@pytest.mark.parametrize(("factor", "within"), [(1 + 1e-6, True), (1.01, False)])
+def test_a_parameter_that_is_written_as_a_text_has_a_tolerance(tmp_path: Path, factor: float, within: bool) -> None:  # noqa: FBT001 - a parameter
+    left, right = tmp_path / "left", tmp_path / "right"
+    left.mkdir()
+    right.mkdir()
+    model = json.loads(saved(trained(), left / "m.json").read_text())
+    parameters = model["learner"]["learner_model_param"]
+    parameters["base_score"] = f"[{float(parameters['base_score'].strip('[]')) * factor:E}]"
+    (right / "m.json").write_text(json.dumps(model))
+    (row,) = [row for row in numbers.compare(left, right, names=["m.json"]) if row.differing or row.problem]
+    assert (row.name, row.dtype, row.within) == ("learner.learner_model_param.base_score", "float32", within)

@@ -21,6 +21,11 @@ _PLACES = frozenset({
     *("gpu_device_id_list", "input_model", "output_result", "machines", "local_listen_port"),
     *("machine_list_filename", "verbosity"),
 })  # fmt: skip
+_FRACTIONS = frozenset({
+    *("threshold", "split_gain", "leaf_value", "leaf_weight", "internal_value", "internal_weight", "leaf_const"),
+    *("leaf_coeff", "shrinkage"),
+})  # fmt: skip
+"""Numbers with a fraction, also where all that are written happen to have none."""
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?([eE][-+]?\d+)?|inf|nan)")
 _WHOLE = re.compile(r"-?\d{1,18}")
 _ENDS = ("end of trees", "parameters:", "end of parameters")
@@ -69,7 +74,8 @@ def _entry(path: str, value: str) -> Leaf:
     parts = value.split()
     if path == "tree_sizes":
         return Leaf(path, value, "lengths of the text of trees")
-    if parts and all(_WHOLE.fullmatch(one) for one in parts):
+    fraction = path.rpartition(".")[2] in _FRACTIONS
+    if parts and not fraction and all(_WHOLE.fullmatch(one) for one in parts):
         return Leaf(path, flats.Held(np.array([int(one) for one in parts], np.int64)))
     if parts and all(_NUMBER.fullmatch(one) for one in parts):
         return Leaf(path, flats.Held(np.array([float(one) for one in parts])))

@@ -22,6 +22,8 @@ _DEEPEST = 100
 _LONGEST_COUNT = 9
 _JSON = re.compile(rb'\s*\{\s*"(learner|version|Config|Model)"\s*:')
 _BINARY = re.compile(rb"\{(?:L\0{7}|[iU])(?:\x07learner|\x06Config\{|\x05Model\{)")
+_TOLD = re.compile(r"\[?-?\d{1,40}(\.\d{1,40})?E[-+]?\d{1,3}(,-?\d{1,40}(\.\d{1,40})?E[-+]?\d{1,3})*\]?")
+"""A parameter with a fraction, which the format writes as a text: ``5E-1``, or ``[5E-1,2E0]`` for several targets."""
 _VERSIONS = ("version", "Config.version", "Model.version")
 
 
@@ -69,6 +71,9 @@ def _walk(path: str, value: Any, *, depth: int = 0) -> Iterator[Leaf]:
         yield Leaf(f"{path}.__len__", len(value))
         for index, one in enumerate(value):
             yield from _walk(f"{path}[{index}]", one, depth=depth + 1)
+    elif isinstance(value, str) and ".attributes." not in path and _TOLD.fullmatch(value):
+        told = [float(one) for one in value.strip("[]").split(",")]
+        yield Leaf(path, flats.Held(np.asarray(told, np.float32)))
     else:
         yield Leaf(path or "(root)", value)
 
