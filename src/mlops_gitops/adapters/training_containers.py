@@ -90,7 +90,8 @@ class ImageTrainer(LocalTrainer):
         run = LocalTrainer.train(replace(self, confinement=container), order)
         failed = self.scratch / order.name / _FAILED
         if failed.exists():
-            raise WorldFailed(**json.loads(failed.read_bytes()))
+            told = json.loads(failed.read_bytes())
+            raise WorldFailed(f"the container engine failed: {told['message']}", hint=str(told["hint"]), code="engine")
         return run
 
     def _words(self, order: Order) -> tuple[str, ...]:

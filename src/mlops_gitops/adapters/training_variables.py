@@ -66,7 +66,7 @@ def clock(conditions: Conditions, library: Path) -> dict[str, str]:
     """The variables that set a clock with libfaketime; none where the order asks for none."""
     if conditions.clock is None:
         return {}
-    moment = int(parse_instant(conditions.clock).timestamp())
+    moment = int(parse_instant(f"{conditions.clock.removesuffix('Z')}Z").timestamp())
     return {
         "LD_PRELOAD": str(library),
         # in seconds since 1970: a time of day would be read in the time zone of the run
