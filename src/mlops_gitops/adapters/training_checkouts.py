@@ -7,13 +7,13 @@ itself is only read.  Nothing is written outside the copy, whatever links the re
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 
-from mlops_gitops.errors import Refused, WorldFailed
+from mlops_gitops.adapters.git_process import run_git
+from mlops_gitops.errors import Refused
 
-_SAFE = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "protocol.ext.allow=never")
+_PLAIN = ("-c", "core.fsmonitor=false")
 _KEPT = ("PATH", "LANG", "TMPDIR")
 _SECONDS = 600
 
@@ -103,19 +103,7 @@ def _git(folder: Path, environ: Mapping[str, str], *words: str) -> str:
         "GIT_CONFIG_VALUE_0": "*",
         "LC_ALL": "C",
     }
-    try:
-        done = subprocess.run(
-            ["git", *_SAFE, "-C", str(folder), *words],
-            env={**kept, **quiet},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise WorldFailed(
-            f"git could not be run in {folder}: {error}", hint="install git; `mlops-gitops doctor` says how", code="git"
-        ) from error
+    done = run_git(["-C", str(folder), *_PLAIN, *words], environ={**kept, **quiet}, seconds=_SECONDS, check=False)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise Refused(
