@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import estate
 from estate import Estate
 from retrainings import ENVIRONMENT, LEARNERS, repository
 from shells import Shell
@@ -59,10 +60,16 @@ def test_a_manifest_that_is_not_the_released_one_is_refused(shell: Shell) -> Non
 
 
 def test_a_later_commit_is_not_what_is_trained(shell: Shell) -> None:
-    """The revision of the release counts, whatever the work tree holds by now."""
+    """The revision of the release counts, whatever the work tree holds by now, and the provenance says so."""
     text, _ = LEARNERS["sklearn-pickle"]
+    released = estate.git("rev-parse", "HEAD", cwd=shell.folder).strip()
     (shell.folder / "models/cancer/train.py").write_text(text.format(seed=8))
-    assert shell("reproduce", "cancer", "--release", "1.0.0", "--environment", str(ENVIRONMENT)) == 0, shell.out
+    estate.git("commit", "--all", "--quiet", "--message", "Another seed", cwd=shell.folder)
+    words = ("reproduce", "cancer", "--release", "1.0.0", "--environment", str(ENVIRONMENT), "--report", "report")
+    assert shell(*words) == 0, shell.out
+    made = json.loads((shell.folder / "report/cancer/provenance.intoto.json").read_text())
+    (source, *_) = made["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert source["digest"] == {"gitCommit": released}
 
 
 def _payload(text: str) -> Any:

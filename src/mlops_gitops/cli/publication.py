@@ -32,13 +32,11 @@ def released(model: str, arguments: argparse.Namespace, world: World) -> Release
     return snapshot.release(model, snapshot.find_release(model, arguments.release))
 
 
-def statements_of(found: Reproduction, subject: Subject, report: Report, world: World) -> dict[str, str]:
-    """File name and text of each statement: SLSA provenance of the new run, and the verdict as a test result."""
-    run = found.right.run
+def statements_of(found: Reproduction, report: Report, made: Mapping[str, JSON] | None, world: World) -> dict[str, str]:
+    """File name and text of each statement: SLSA provenance of the new run (``made``), and the verdict."""
     files: dict[str, str] = {}
-    predicate = run_provenance(run, subject, world) if run is not None and run.artifact is not None else None
-    if run is not None and run.digest is not None and predicate is not None:
-        files[PROVENANCE] = _text(_statement(found.model, run.digest, statements.PROVENANCE, predicate))
+    if made is not None and found.right.digest is not None:
+        files[PROVENANCE] = _text(_statement(found.model, found.right.digest, statements.PROVENANCE, made))
     judged = found.left.digest or found.right.digest
     if judged is not None:
         claim = statements.of_report(report, release=found.release or judged, issued_at=world.now())
@@ -49,16 +47,19 @@ def statements_of(found: Reproduction, subject: Subject, report: Report, world: 
     return files
 
 
-def run_provenance(run: Run, subject: Subject, world: World) -> dict[str, JSON]:
-    """The SLSA provenance v1 predicate of one training run."""
-    if run.artifact is None:
-        raise ValueError(f"run {run.name} made nothing")
+def run_provenance(run: Run | None, subject: Subject, world: World) -> dict[str, JSON] | None:
+    """The SLSA provenance v1 predicate of one training run; ``None`` for one that made nothing.
+
+    Its source is the commit that was trained, which is that of the release where one is the record.
+    """
+    if run is None or run.artifact is None:
+        return None
     folder, root, model = subject.folder, subject.root, subject.model
     made = release.assemble(
         replace(model, artifact=replace(model.artifact, digest=None, registered=None)),
         manifest=subject.manifest,
         artifact=digests.of_artifact(run.artifact),
-        source=subject.at.source,
+        source=subject.released.source if subject.released is not None else subject.at.source,
         data=provenance.materials(model, folder=folder, root=root),
         dependencies=provenance.dependencies(model, folder=folder, root=root),
         registered=None,
@@ -85,16 +86,11 @@ def run_provenance(run: Run, subject: Subject, world: World) -> dict[str, JSON]:
 
 
 def publish(
-    report: Report, found: Reproduction, subject: Subject, arguments: argparse.Namespace, world: World
+    report: Report, made: dict[str, JSON] | None, about: Release, arguments: argparse.Namespace, world: World
 ) -> str | None:
     """Sign the verdict, with the provenance of the run in its details, and publish it; the commit, if one was made."""
-    assert subject.released is not None  # noqa: S101 - the verb has refused --publish without --release
-    about = subject.released
     repository = session.repository(arguments, world)
-    run = found.right.run
-    details: Mapping[str, JSON] = (
-        {"provenance": run_provenance(run, subject, world)} if run is not None and run.artifact is not None else {}
-    )
+    details: dict[str, JSON] = {} if made is None else {"provenance": made}
     settled = publishing.release(
         repository,
         build=lambda _before: about,

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,9 @@ from mlops_gitops.cli import session
 from mlops_gitops.cli.candidate import MANIFEST
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Misused, NotYet, Refused, WorldFailed
-from mlops_gitops.evidence.verdicts import Report, Verdict, combined
+from mlops_gitops.evidence.verdicts import Verdict, combined
 
 if TYPE_CHECKING:
-    from mlops_gitops.cli.retraining import Subject
     from mlops_gitops.reproduction.reproductions import Reproduction
 
 EXAMPLE = """
@@ -85,7 +85,6 @@ def _one(name: str, arguments: argparse.Namespace, world: World) -> tuple[Verdic
         twice=arguments.twice,
         explain=arguments.explain,
         deterministic=arguments.deterministic,
-        environment=chosen,
         allow_dirty=arguments.allow_dirty,
     )
     release = publication.released(name, arguments, world) if arguments.release else None
@@ -109,8 +108,9 @@ def _one(name: str, arguments: argparse.Namespace, world: World) -> tuple[Verdic
         python = trainings.interpreter(trainer)
         found = retraining.reproduce(subject, trainer, world, wanted=wanted, python=python)
         report = checks.report(found, location=subject.document.location(("spec", "reproducibility")))
-        _leave(room, found, subject, verdict=report, world=world)
-        commit = publication.publish(report, found, subject, arguments, world) if arguments.publish else None
+        made = publication.run_provenance(found.right.run, subject, world)
+        _leave(room, found, publication.statements_of(found, report, made, world), world=world)
+        commit = publication.publish(report, made, release, arguments, world) if arguments.publish and release else None
     finally:
         _tidy(room)
     if arguments.format == "text":
@@ -147,9 +147,8 @@ def _forget(above: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _leave(room: Path, found: Reproduction, subject: Subject, *, verdict: Report, world: World) -> None:
+def _leave(room: Path, found: Reproduction, statements: Mapping[str, str], *, world: World) -> None:
     """Leave the report for people and programs, and the statements that nobody has signed yet."""
-    from mlops_gitops.cli import publication
     from mlops_gitops.reporting import reproduction as rendered
     from mlops_gitops.reporting import reproduction_page
 
@@ -158,7 +157,7 @@ def _leave(room: Path, found: Reproduction, subject: Subject, *, verdict: Report
         "ladder.svg": reproduction_page.svg(found),
         "summary.md": rendered.markdown(found),
         "report.json": json.dumps(rendered.document(found), indent=2),
-        **publication.statements_of(found, subject, verdict, world),
+        **statements,
     }
     try:
         for name, text in files.items():
@@ -171,10 +170,8 @@ def _leave(room: Path, found: Reproduction, subject: Subject, *, verdict: Report
 
 def _tidy(room: Path) -> None:
     """Keep the logs, and nothing else of the runs: checkouts and artifacts are large, and can be made again."""
-    for run in (room / "runs").glob("*"):
-        for inner in run.iterdir() if run.is_dir() else ():
-            if inner.name != "log":
-                if inner.is_dir() and not inner.is_symlink():
-                    shutil.rmtree(inner, ignore_errors=True)
-                else:
-                    inner.unlink(missing_ok=True)
+    for inner in (room / "runs").glob("*/*"):
+        if inner.is_dir() and not inner.is_symlink():
+            shutil.rmtree(inner, ignore_errors=True)
+        elif inner.name != "log":
+            inner.unlink(missing_ok=True)

@@ -43,7 +43,6 @@ class Wanted:
     twice: bool = False
     explain: bool = False
     deterministic: bool = False
-    environment: Path | None = None
     allow_dirty: bool = False
 
 
@@ -108,7 +107,7 @@ def reproduce(subject: Subject, trainer: Trainer, world: World, *, wanted: Wante
     if wanted.twice and first.usable:
         runs.append(trainer.train(Order("second", base, traced=wanted.explain)))
     left = _side_of(first) if wanted.twice else Side("record", subject.record.files.digest if subject.record else None)
-    right = _side_of(runs[-1]) if wanted.twice or first.usable else _side_of(first)
+    right = _side_of(runs[-1])
     found = Reproduction(
         model=model.name,
         version=model.version,
@@ -141,7 +140,7 @@ def reproduce(subject: Subject, trainer: Trainer, world: World, *, wanted: Wante
             base=base,
         )
     problems = found.problems + _not_numbers(asked, made)
-    explanation = _explained(subject, trainer, runs, world, base=base) if wanted.explain else None
+    explanation = _explained(subject, trainer, runs, world, base=base, asked=asked) if wanted.explain else None
     return replace(found, agreement=agreement, problems=problems, explanation=explanation)
 
 
@@ -221,14 +220,13 @@ def _not_numbers(asked: _Asked, made: Made) -> tuple[Problem, ...]:
 
 
 def _explained(
-    subject: Subject, trainer: Trainer, runs: Sequence[Run], world: World, *, base: Conditions
+    subject: Subject, trainer: Trainer, runs: Sequence[Run], world: World, *, base: Conditions, asked: _Asked
 ) -> Explanation:
     from mlops_gitops.adapters import trainings
     from mlops_gitops.reproduction import explanation, source
 
     model = subject.model
     deep = Level(model.reproducibility.level).rank > Level.CANONICAL.rank
-    asked = _Asked(subject, world, None)
     probe = asked.probe() if deep else "not asked"
 
     def compare(left: Run, right: Run) -> Agreement:

@@ -105,11 +105,10 @@ def _decisions(left: Made, right: Made, probe: Probe | str) -> tuple[tuple[Predi
     from mlops_gitops.reproduction import probes
 
     first, second = probe.ask((left, right))
-    for one in (first, second):
-        if isinstance(one, Failed):
-            return (), one.reason
-    if isinstance(first, Failed) or isinstance(second, Failed):
-        return (), "no decision is known"
+    if isinstance(first, Failed):
+        return (), first.reason
+    if isinstance(second, Failed):
+        return (), second.reason
     try:
         compared = probes.compare(first, second, dataset=probe.dataset, task=probe.task, tolerance=probe.tolerance)
     except ValueError as error:
