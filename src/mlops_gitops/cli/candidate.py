@@ -13,7 +13,7 @@ from mlops_gitops.adapters import artifacts
 from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import Failure, Misused, Refused
+from mlops_gitops.errors import EXIT_DONE, Failure, Misused, NotYet, Refused
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.documents import Document
@@ -67,11 +67,27 @@ class Candidate:
         )
 
 
-def open_candidate(name: str, world: World, *, allow_dirty: bool) -> Candidate:
-    """Read, measure and scan ``models/<name>``.  Nothing is loaded.
+def exit_code(verdict: Verdict) -> int:
+    """How a command ends that judged: done, no, or not yet."""
+    return {Verdict.PASS: EXIT_DONE, Verdict.FAIL: Refused.exit_code, Verdict.INCONCLUSIVE: NotYet.exit_code}[verdict]
 
-    Raises ``Misused`` where there is no such model, ``Refused`` where something is not as the manifest says, where the
-    work tree holds more than the commit, or where the scan does not pass.
+
+def model_names(world: World) -> list[str]:
+    """Every model of the working folder.  Raises ``Misused`` where there is none."""
+    found = sorted(path.parent.name for path in session.models_folder(world).glob(f"*/{MANIFEST}"))
+    if not found:
+        raise Misused(
+            "there is no model here: no models/*/model.yaml",
+            hint="run this in a model repository; `mlops-gitops init model NAME` starts a model",
+            code="no-model",
+        )
+    return found
+
+
+def read_manifest(name: str, world: World) -> tuple[Path, bytes, Document, Model]:
+    """The folder of ``models/<name>`` and its manifest: bytes, document and record.
+
+    Raises ``Misused`` where there is no such model, ``Refused`` where the manifest does not fit its schema.
     """
     folder = session.models_folder(world) / layout.name(name, "a model")
     path = folder / MANIFEST
@@ -82,9 +98,17 @@ def open_candidate(name: str, world: World, *, allow_dirty: bool) -> Candidate:
             code="no-model",
         )
     manifest = path.read_bytes()
-    shown = f"models/{name}/{MANIFEST}"
-    document = reading.opened("model", manifest, path=shown)
-    model: Model = reading.record("model", document)
+    document = reading.opened("model", manifest, path=f"models/{name}/{MANIFEST}")
+    return folder, manifest, document, reading.record("model", document)
+
+
+def open_candidate(name: str, world: World, *, allow_dirty: bool) -> Candidate:
+    """Read, measure and scan ``models/<name>``.  Nothing is loaded.
+
+    Raises ``Misused`` where there is no such model, ``Refused`` where something is not as the manifest says, where the
+    work tree holds more than the commit, or where the scan does not pass.
+    """
+    folder, manifest, document, model = read_manifest(name, world)
     produced = [model.artifact.path, *(one.uri for one in model.data if "://" not in one.uri)]
     at = provenance.checkout(folder, environ=world.environ, repository=model.repository, produced=produced)
     if at.source.dirty and not allow_dirty:

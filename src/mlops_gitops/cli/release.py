@@ -9,10 +9,16 @@ from collections.abc import Sequence
 from mlops_gitops.adapters import artifacts
 from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
-from mlops_gitops.cli.candidate import artifact_path, champions, judge, open_candidate, refuse_unless_registered
+from mlops_gitops.cli.candidate import (
+    artifact_path,
+    champions,
+    exit_code,
+    judge,
+    open_candidate,
+    refuse_unless_registered,
+)
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import EXIT_DONE, NotYet, Refused
-from mlops_gitops.evidence.verdicts import Report, Verdict, combined
+from mlops_gitops.evidence.verdicts import Report, combined
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.promotion import publish
 from mlops_gitops.promotion.snapshot import Snapshot
@@ -53,8 +59,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         source = artifact_path(found.model, found.folder)
         artifacts.keep(settled.result, source, cache=session.cache(world) / "artifacts")
     _print(settled, reports, arguments, world)
-    verdict = combined(one.verdict for one in reports)
-    return {Verdict.PASS: EXIT_DONE, Verdict.FAIL: Refused.exit_code, Verdict.INCONCLUSIVE: NotYet.exit_code}[verdict]
+    return exit_code(combined(one.verdict for one in reports))
 
 
 def _print(settled: Settled[Release], reports: Sequence[Report], arguments: argparse.Namespace, world: World) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from mlops_gitops import times
 from mlops_gitops.cli import session
-from mlops_gitops.cli.candidate import MANIFEST
+from mlops_gitops.cli.candidate import exit_code, model_names
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import EXIT_DONE, Misused, NotYet, Refused, WorldFailed
+from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.evidence.verdicts import Verdict, combined
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ mlops-gitops reproduce flight-delays
 mlops-gitops reproduce flight-delays --twice --explain
 mlops-gitops reproduce flight-delays --release 1.1.0 --publish --key file2:keys/ci.pem
 """
-_EXITS = {Verdict.PASS: EXIT_DONE, Verdict.FAIL: Refused.exit_code, Verdict.INCONCLUSIVE: NotYet.exit_code}
 _KEPT = 10
 """So many reports of earlier runs are kept in the cache."""
 
@@ -48,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Train and tell: 0 when every model is as reproducible as promised, 1 when one is not, 4 when one is not known."""
-    names = arguments.models or _all(world)
+    names = arguments.models or model_names(world)
     if arguments.publish and not arguments.release:
         raise Misused("--publish needs a release to speak about", hint="name it: --release VERSION", code="no-release")
     if arguments.release and len(names) != 1:
@@ -60,18 +59,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     if arguments.format == "json":
         document = {"verdict": verdict.value, "reproductions": [one[1] for one in results]}
         world.print(json.dumps(document, indent=2))
-    return _EXITS[verdict]
-
-
-def _all(world: World) -> list[str]:
-    found = sorted(path.parent.name for path in session.models_folder(world).glob(f"*/{MANIFEST}"))
-    if not found:
-        raise Misused(
-            "there is no model here: no models/*/model.yaml",
-            hint="run this in a model repository; `mlops-gitops init model NAME` starts a model",
-            code="no-model",
-        )
-    return found
+    return exit_code(verdict)
 
 
 def _one(name: str, arguments: argparse.Namespace, world: World) -> tuple[Verdict, object]:

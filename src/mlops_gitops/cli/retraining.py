@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_gitops.cli import session
-from mlops_gitops.cli.candidate import MANIFEST, artifact_path, fetched
+from mlops_gitops.cli.candidate import MANIFEST, artifact_path, fetched, read_manifest
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import Misused, Refused
+from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.documents import Document
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.packaging import digests, provenance
 from mlops_gitops.packaging.scan import scan
-from mlops_gitops.promotion import layout
 from mlops_gitops.reproduction import comparison, seeds
 from mlops_gitops.reproduction.comparison import Made, Probe, made_by
 from mlops_gitops.reproduction.levels import Agreement, Level
@@ -67,17 +65,7 @@ def open_subject(name: str, world: World, *, wanted: Wanted, release: Release | 
     Raises ``Misused`` where there is no such model, ``Refused`` where the work tree holds more than the commit, or is
     not what was released.
     """
-    folder = session.models_folder(world) / layout.name(name, "a model")
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise Misused(
-            f"there is no models/{name}/{MANIFEST} here",
-            hint="run this in a model repository, and name models as their folders are named",
-            code="no-model",
-        )
-    manifest = path.read_bytes()
-    document = reading.opened("model", manifest, path=f"models/{name}/{MANIFEST}")
-    model: Model = reading.record("model", document)
+    folder, manifest, document, model = read_manifest(name, world)
     produced = [model.artifact.path, *model.training.outputs]
     produced += [one.uri for one in model.data if "://" not in one.uri]
     at = provenance.checkout(folder, environ=world.environ, repository=model.repository, produced=produced)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_gitops.cli import session
-from mlops_gitops.cli.candidate import MANIFEST, artifact_path
+from mlops_gitops.cli.candidate import MANIFEST, artifact_path, exit_code, model_names
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import EXIT_DONE, Misused, NotYet, Refused
+from mlops_gitops.errors import Misused
 from mlops_gitops.evidence.verdicts import Report, Verdict, combined
 from mlops_gitops.reporting.reports import report_document, report_text
 
@@ -24,11 +24,6 @@ EXAMPLE = """
 mlops-gitops test
 mlops-gitops test data flight-delays
 """
-_EXITS = {
-    Verdict.PASS: EXIT_DONE,
-    Verdict.FAIL: Refused.exit_code,
-    Verdict.INCONCLUSIVE: NotYet.exit_code,
-}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,12 +47,12 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         world.print(json.dumps({"verdict": verdict.value, "reports": documents}, indent=2))
     else:
         world.print("\n".join(report_text(one) for _, one in reports))
-    return _EXITS[verdict]
+    return exit_code(verdict)
 
 
 def _folders(names: Sequence[str], world: World) -> list[Path]:
     models = session.models_folder(world)
-    found = [models / name for name in names] or sorted(path.parent for path in models.glob(f"*/{MANIFEST}"))
+    found = [models / name for name in names or model_names(world)]
     for folder in found:
         if folder.parent != models or folder.name in {"", ".", ".."} or not (folder / MANIFEST).is_file():
             raise Misused(
@@ -65,12 +60,6 @@ def _folders(names: Sequence[str], world: World) -> list[Path]:
                 hint="run this in a model repository, and name models as their folders are named",
                 code="no-model",
             )
-    if not found:
-        raise Misused(
-            "there is no model here: no models/*/model.yaml",
-            hint="run this in a model repository; `mlops-gitops init model NAME` starts a model",
-            code="no-model",
-        )
     return found
 
 
