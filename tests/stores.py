@@ -67,13 +67,13 @@ class MemoryStore:
         self.step("after commit")
         return name
 
-    def push(self, commit: str, *, base: str) -> bool:
+    def push(self, commit: str, *, base: str) -> str | None:
         self.step("before push")
         if self.tip != base:
-            return commit in self.line()
+            return commit if commit in self.line() else None
         self.tip = commit
         self.step("after push")
-        return True
+        return commit
 
     def line(self) -> list[str]:
         """The commits from the first to the tip."""

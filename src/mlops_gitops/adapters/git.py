@@ -104,7 +104,7 @@ class Repository:
         finally:
             self._git("update-ref", "-d", temporary, check=False)
 
-    def push(self, commit: str, *, base: str) -> bool:
+    def push(self, commit: str, *, base: str) -> str | None:
         """See ``promotion.store.Store.push``."""
         target = f"refs/heads/{self.branch}"
         try:
@@ -116,12 +116,12 @@ class Repository:
             failure = late
         else:
             if done.returncode == 0:
-                return True
+                return commit
             failure = self._unreachable("write to", done)
         tip = self.fetch().commit
         if tip == base:
             raise failure
-        return self.is_ancestor(commit, tip)
+        return commit if self.is_ancestor(commit, tip) else None
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether ``older`` is ``newer`` or one of its ancestors."""

@@ -12,7 +12,7 @@ from mlops_gitops.errors import Misused
 NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 TRUST = "trust/signers.yaml"
-APPEND_ONLY = ("releases", "evidence", "receipts")
+APPEND_ONLY = ("releases", "evidence", "receipts", "seals")
 """Folders in which a file, once written, never changes and never goes."""
 
 
@@ -70,6 +70,11 @@ def receipts(env: str, model: str) -> str:
 def receipt(env: str, model: str, promotion: str) -> str:
     """One receipt."""
     return f"receipts/{env}/{model}/{promotion}.json"
+
+
+def seal(env: str, model: str, promotion: str) -> str:
+    """What completes the receipt of a promotion that came by a pull request."""
+    return f"seals/{env}/{model}/{promotion}.json"
 
 
 def controls(env: str, model: str) -> str:

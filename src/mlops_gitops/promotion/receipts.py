@@ -23,6 +23,7 @@ from mlops_gitops.evidence.statements import ATTESTATION, STATEMENT, optional, t
 from mlops_gitops.promotion import layout
 
 PREDICATE_TYPE = f"{ATTESTATION}/promotion/v1"
+DIRECT, PULL_REQUEST = "direct", "pull-request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,9 @@ class Receipt:
 
     ``sequence`` counts from one within the slot; ``previous`` is the SHA-256 of the receipt file before it;
     ``replaced`` the release that ran before; ``base`` the commit that was judged;
-    ``pointer`` the SHA-256 of the pointer file.
+    ``pointer`` the SHA-256 of the pointer file.  ``mode`` says whether the commit was written by us or came by a pull
+    request, and then a seal completes it; ``targets`` names the targets that a wave moves, and is empty for a move of
+    the environment itself.  Both are left out of the statement where they say nothing.
     """
 
     action: str
@@ -47,6 +50,8 @@ class Receipt:
     judgements: tuple[Judgement, ...]
     reason: str
     time: datetime
+    mode: str = DIRECT
+    targets: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -107,6 +112,8 @@ def statement(receipt: Receipt) -> JSON:
             ],
             "reason": receipt.reason,
             "time": times.format_instant(receipt.time),
+            **({} if receipt.mode == DIRECT else {"mode": receipt.mode}),
+            **({"targets": list(receipt.targets)} if receipt.targets else {}),
         },
     }
 
@@ -152,6 +159,8 @@ def _read(document: Any) -> Receipt:
             judgements=tuple(map(_judgement, said["gates"])),
             reason=text(said["reason"]),
             time=times.parse_instant(said["time"]),
+            mode=text(said.get("mode", DIRECT)),
+            targets=tuple(map(text, said.get("targets", ()))),
         )
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"it lacks or misuses the field {error}") from error

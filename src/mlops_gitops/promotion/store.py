@@ -42,11 +42,12 @@ class Store(Protocol):
     def commit(self, base: str, files: Files, *, message: str, when: datetime) -> str:
         """A new commit on top of ``base``; nobody sees it before it is pushed."""
 
-    def push(self, commit: str, *, base: str) -> bool:
+    def push(self, commit: str, *, base: str) -> str | None:
         """Make ``commit`` the tip if the tip is still ``base``.
 
-        ``True``: it is in the branch (also when the answer to the push was lost).  ``False``: the tip has moved, plan
-        again.  Anything else raises ``WorldFailed``, and the branch is as it was.
+        The commit as it is in the branch now, also when the answer to the push was lost: a forge that signs what comes
+        through its API gives it another id.  ``None``: the tip has moved, plan again.  Anything else raises
+        ``WorldFailed``, and the branch is as it was.
         """
 
 

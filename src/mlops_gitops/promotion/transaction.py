@@ -63,8 +63,9 @@ def settle(
         if not proposal.files:
             return Settled(proposal.result, None, tree)
         commit = store.commit(tree.commit, proposal.files, message=proposal.message, when=now())
-        if store.push(commit, base=tree.commit):
-            return Settled(proposal.result, commit, tree)
+        landed = store.push(commit, base=tree.commit)
+        if landed is not None:
+            return Settled(proposal.result, landed, tree)
         sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - to part two runners, not to hide anything
     raise WorldFailed(
         f"the environment repository moved {ATTEMPTS} times while this was being planned",
