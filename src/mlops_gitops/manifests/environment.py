@@ -81,13 +81,15 @@ class Environment:
     """One environment.
 
     ``ungated`` is true only where the file says ``gates: none`` in so many words; ``gates`` is empty then, and only
-    then.  ``value`` is the whole document, from which ``policy_digest`` is computed.
+    then.  ``value`` is the whole document, from which ``policy_digest`` is computed.  ``mode`` says whether we write a
+    promotion into the branch ourselves (``direct``) or propose it (``pull-request``).
     """
 
     name: str
     description: str
     owners: tuple[Person, ...]
     promotion: str
+    mode: str
     after: tuple[str, ...]
     soak: timedelta
     gates: tuple[Gate, ...]
@@ -109,6 +111,7 @@ class Environment:
             description=metadata.get("description", ""),
             owners=tuple(map(Person.from_value, metadata.get("owners", ()))),
             promotion=spec["promotion"],
+            mode=spec.get("mode", "direct"),
             after=tuple(spec.get("after", ())),
             soak=parse_duration(spec.get("soak", "PT0S")),
             gates=() if ungated else tuple(map(_gate, spec["gates"])),
@@ -124,6 +127,11 @@ class Environment:
     def automatic(self) -> bool:
         """Whether ``promote --all`` may move releases here."""
         return self.promotion == "automatic"
+
+    @property
+    def by_pull_request(self) -> bool:
+        """Whether promotions come by a pull request; a rollback never waits for one."""
+        return self.mode == "pull-request"
 
     @property
     def policy_digest(self) -> str:
