@@ -69,7 +69,9 @@ def promote(
         answered = tuple(signable(one, snapshot.trust, signer.keyid, alone=len(answered) == 1) for one in answered)
         moving = [one.decision for one in answered if one.decision is not None and moves_now(one.decision)]
         written = {id(decision): move(decision, tree=tree, now=moment, reason="") for decision in moving}
-        changed = {path: data for receipt in written.values() for path, data in files(receipt, snapshot, signer).items()}
+        changed = {
+            path: data for receipt in written.values() for path, data in files(receipt, snapshot, signer).items()
+        }
         done = tuple(Answered(one.wish, one.decision, written.get(id(one.decision)), one.failure) for one in answered)
         return Proposal(done, changed, message([written[id(one)] for one in moving], snapshot))
 
