@@ -8,6 +8,7 @@ and judges nothing: ``evidence/gates.py`` decides which voices count, and believ
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from mlops_gitops.evidence import voices
@@ -16,7 +17,7 @@ from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.evidence.voices import Review, Said, Voice
 
-__all__ = ["Review", "Said", "Voice", "claim_of_review", "new_look"]
+__all__ = ["Review", "Said", "Voice", "claim_of_review", "new_look", "replaces"]
 
 
 def claim_of_review(
@@ -50,46 +51,32 @@ def claim_of_review(
     )
 
 
-def new_look(claim: Claim, *, keyid: str, said: Iterable[Evidence]) -> Claim | None:
-    """The claim to sign, or ``None`` where the holder of ``keyid`` has recorded this very look already.
+def new_look(claim: Claim, *, said: Iterable[Evidence]) -> Claim | None:
+    """The claim to sign, or ``None`` where this very look is on record and stands.
 
-    ``said`` is the evidence about the release; earlier looks of the same holder at the same pull request, for the same
-    environment, are superseded.
+    ``said`` is the evidence about the release.  Earlier looks at the same pull request, or for the same promotion, are
+    superseded, whoever recorded them: of what people say, one look stands.
     """
-    mine = [one for one in said if _same_pull(one.claim, claim) and any(key.keyid == keyid for key in one.signer.keys)]
-    replaced = {digest for one in mine for digest in one.claim.supersedes}
-    standing = [one.claim for one in mine if one.digest not in replaced]
+    before = [one for one in said if replaces(claim, one.claim)]
+    replaced = {digest for one in before for digest in one.claim.supersedes}
+    standing = [one.claim for one in before if one.digest not in replaced]
     if [_seen(one) for one in standing] == [_seen(claim)]:
         return None
-    return claim_of_review(
-        _review(claim),
-        release=claim.release,
-        environment=claim.environment,
-        policy=claim.policy,
-        head=claim.head or "",
-        verdict=claim.verdict,
-        issued_at=claim.issued_at,
-        supersedes=(one.digest for one in mine),
-        summary=claim.summary,
-    )
+    return replace(claim, supersedes=tuple(sorted(one.digest for one in before)))
 
 
-def _same_pull(one: Claim, other: Claim) -> bool:
-    if one.kind != "review" or one.review is None or one.environment != other.environment:
+def replaces(claim: Claim, other: Claim) -> bool:
+    """Whether one look may supersede another: for one environment, and of one pull request or for one promotion."""
+    if claim.review is None or other.review is None or claim.environment != other.environment:
         return False
-    return pull_request(one.review) == pull_request(_review(other))
+    same = claim.review.promotion is not None and claim.review.promotion == other.review.promotion
+    return same or _pull_request(claim.review) == _pull_request(other.review)
 
 
-def pull_request(review: Review) -> tuple[str, str, int]:
+def _pull_request(review: Review) -> tuple[str, str, int]:
     """Which pull request it is about.  Letters' case does not tell two repositories apart."""
     return review.forge.casefold(), review.repository.casefold(), review.number
 
 
 def _seen(claim: Claim) -> tuple[object, ...]:
-    return claim.policy, claim.head, claim.verdict, voices.document(_review(claim))
-
-
-def _review(claim: Claim) -> Review:
-    if claim.review is None:
-        raise ValueError("the claim holds no look at a pull request")
-    return claim.review
+    return claim.policy, claim.head, claim.verdict, voices.document(claim.review) if claim.review else None

@@ -38,21 +38,45 @@ class EvidenceGate:
         return self.evidence
 
 
+SIGNATURES, REVIEWS, MODEL_REVIEWS = "signatures", "reviews", "model-reviews"
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
-    """At least ``min`` of the people who approve must belong to the group."""
+    """At least ``min`` of the people who approve must belong to the group.
+
+    Its members are those whom ``trust/`` puts into it; or the logins in ``members``, those of a ``team`` of the forge,
+    or the code owners of what changes, and then ``min`` of the owners of every changed path.
+    """
 
     name: str
     min: int
+    members: tuple[str, ...] = ()
+    team: str | None = None
+    codeowners: bool = False
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Group:
+        """From one entry of ``groups``."""
+        members = tuple(value.get("members", ()))
+        return cls(value["name"], int(value["min"]), members, value.get("team"), value.get("codeowners", False))
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalsGate:
-    """Signed approvals by ``quorum`` different people."""
+    """Approvals by ``quorum`` different people, from any of ``sources``."""
 
     quorum: int
     groups: tuple[Group, ...] = ()
     max_age: timedelta | None = None
+    sources: tuple[str, ...] = (SIGNATURES, REVIEWS)
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> ApprovalsGate:
+        """From a document that fits the schema."""
+        groups = tuple(map(Group.from_value, value.get("groups", ())))
+        sources = tuple(value.get("sources", (SIGNATURES, REVIEWS)))
+        return cls(int(value["quorum"]), groups, _duration(value.get("maxAge")), sources)
 
     @property
     def name(self) -> str:
@@ -145,9 +169,7 @@ def _gate(value: Mapping[str, Any]) -> Gate:
             Demand(one["name"], Threshold(one.get("min"), one.get("max"))) for one in value.get("metrics", ())
         )
         return EvidenceGate(value["evidence"], _duration(value.get("maxAge")), demands, value.get("level"))
-    approvals = value["approvals"]
-    groups = tuple(Group(one["name"], int(one["min"])) for one in approvals.get("groups", ()))
-    return ApprovalsGate(int(approvals["quorum"]), groups, _duration(approvals.get("maxAge")))
+    return ApprovalsGate.from_value(value["approvals"])
 
 
 def _freeze(value: Mapping[str, Any]) -> Freeze:

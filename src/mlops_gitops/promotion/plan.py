@@ -21,6 +21,7 @@ from mlops_gitops.evidence import gates
 from mlops_gitops.evidence.gates import Answer, Case, Judgement, Waiver
 from mlops_gitops.manifests.control import Control
 from mlops_gitops.manifests.trust import Trust
+from mlops_gitops.promotion import receipts
 from mlops_gitops.promotion.snapshot import Dossier, Slot, Snapshot
 
 
@@ -231,8 +232,15 @@ def _gates(case: Situation, *, now: datetime) -> Iterator[Judgement]:
     if environment.ungated:
         yield Judgement("gates", Answer.PASS, "the policy says `gates: none`")
         return
-    dossier = case.dossier
-    judged = Case(
+    judged = gate_case(case, now=now)
+    for gate in environment.gates:
+        yield gates.judge(gate, judged)
+
+
+def gate_case(case: Situation, *, now: datetime) -> Case:
+    """What the gates of the environment may look at."""
+    environment, dossier, chain = case.slot.environment, case.dossier, case.slot.receipts
+    return Case(
         release=dossier.release.id,
         environment=environment.name,
         policy=environment.policy_digest,
@@ -243,9 +251,15 @@ def _gates(case: Situation, *, now: datetime) -> Iterator[Judgement]:
         waivers=tuple(_waivers(case, now=now)),
         trust=case.trust,
         now=now,
+        trainers=dossier.release.source.trainers,
+        promotion=receipts.promotion_id(
+            action=Action.PROMOTE.value,
+            environment=environment.name,
+            model=case.slot.model,
+            release=dossier.release.id,
+            previous=chain[-1].digest if chain else None,
+        ),
     )
-    for gate in environment.gates:
-        yield gates.judge(gate, judged)
 
 
 def _waivers(case: Situation, *, now: datetime) -> Iterator[Waiver]:
