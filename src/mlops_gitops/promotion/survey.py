@@ -1,0 +1,125 @@
+"""Reading all that one round needs: the newest commit, the proposals, the pull requests, and how receipts came.
+
+One fetch and, where any environment wants pull requests, one request for those that are open.  Only what was merged and
+has no seal costs more: the history up to its commit, and one request for its pull request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mlops_gitops.errors import Failure, Misused, WorldFailed
+from mlops_gitops.promotion import layout, looks, sealing
+from mlops_gitops.promotion.agenda import Describe, Place, Request, View
+from mlops_gitops.promotion.apply import Wish
+from mlops_gitops.promotion.forge import Forge, Pull
+from mlops_gitops.promotion.proposals import Branch, Remote
+from mlops_gitops.promotion.receipts import Filed
+from mlops_gitops.promotion.sealing import Arrival
+from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.promotion.store import Tree
+
+Farewell = Callable[[Request], str]
+"""What the comment says with which a pull request is closed."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one run remembers, and no other needs: by promotion, when it judged and which pull request it had merged.
+
+    ``failures`` are slots that this run tries no more; without a slot it is the forge as a whole.
+    """
+
+    judged: dict[str, datetime] = field(default_factory=dict)
+    merged: dict[str, int] = field(default_factory=dict)
+    tries: dict[Place, int] = field(default_factory=dict)
+    failures: dict[Place | None, Failure] = field(default_factory=dict)
+
+
+def nobody(_forge: Forge) -> looks.Groups:
+    """No group's members are known to the forge alone."""
+    return lambda _pull, _environment: ()
+
+
+@dataclass(slots=True)
+class Reader:
+    """Where everything is read.
+
+    ``branch`` is the one that pull requests want into; ``forge`` raises ``Misused`` where none is configured.
+    """
+
+    remote: Remote
+    forge: Callable[[], Forge]
+    branch: str
+    describe: Describe
+    farewell: Farewell
+    groups: Callable[[Forge], looks.Groups] = nobody
+    wishes: tuple[Wish, ...] = ()
+    only: frozenset[Place] | None = None
+    tree: Tree | None = None
+
+    def read(self, memory: Memory) -> tuple[Snapshot, View]:
+        """Everything, as it is now."""
+        self.tree, branches = self.remote.survey(layout.PROMOTIONS)
+        snapshot = Snapshot(self.tree)
+        pulls, repository, groups = self._ask(snapshot, branches, memory)
+        return snapshot, View(
+            snapshot=snapshot,
+            branches={one.name: one for one in branches},
+            pulls=pulls,
+            arrivals=tuple(self._arrivals(snapshot, memory)) if pulls is not None else (),
+            repository=repository,
+            describe=self.describe,
+            groups=groups,
+            judged=memory.judged,
+            wishes=self.wishes,
+            only=self.only,
+        )
+
+    def _ask(
+        self, snapshot: Snapshot, branches: Sequence[Branch], memory: Memory
+    ) -> tuple[dict[str, Pull] | None, str, looks.Groups]:
+        """The open pull requests by their branch; ``None`` where nobody wants some, or they cannot be read."""
+        unasked = None, "", lambda _pull, _environment: ()
+        if None in memory.failures or not (branches or any(one.by_pull_request for one in snapshot.environments())):
+            return unasked
+        try:
+            forge = self.forge()
+            found = forge.open_pulls(layout.PROMOTIONS)
+        except (Misused, WorldFailed) as failure:
+            memory.failures[None] = failure
+            return unasked
+        ours = {one.branch: one for one in found if one.base == self.branch and not one.fork}
+        return ours, forge.repository, self.groups(forge)
+
+    def _arrivals(self, snapshot: Snapshot, memory: Memory) -> Iterator[Arrival]:
+        """How every receipt came that wants a seal."""
+        for environment in snapshot.environments():
+            for model in snapshot.tree.names(layout.receipts(environment.name, "").rstrip("/")):
+                place = (environment.name, model)
+                if place in memory.failures or not (self.only is None or place in self.only):
+                    continue
+                try:
+                    slot = snapshot.slot(*place)
+                    if slot.unsealed:
+                        yield self._arrival(slot.receipts[-1], snapshot.tree, memory)
+                except WorldFailed as failure:
+                    memory.failures[place] = failure
+                except Failure:  # the agenda meets it as well, and says so
+                    continue
+
+    def _arrival(self, filed: Filed, tip: Tree, memory: Memory) -> Arrival:
+        path = filed.receipt.path
+        for change in reversed(self.remote.changes(tip.commit, sealing.WATCHED)):
+            if ("A", path) in change.paths and change.parent is not None:
+                number = memory.merged.get(filed.receipt.id)
+                forge = self.forge()
+                pull = forge.pull(number) if number is not None else forge.pull_of(change.commit)
+                return Arrival(filed, change, self.remote.tree(change.parent), self.remote.tree(change.commit), pull)
+        raise WorldFailed(
+            f"no commit of the branch is known to have brought {path}",
+            hint="a clone without its whole past cannot be judged: name the full repository",
+            code="git-shallow",
+        )
