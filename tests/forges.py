@@ -1,4 +1,4 @@
-"""A forge in memory over ``MemoryStore``: pull requests with real three-way merges, by file, and a switch at every call.
+"""A forge in memory over ``MemoryStore``: pull requests with real three-way merges, and a switch at every call.
 
 People do here what they can do on a real one: push to a branch, review, merge by any button, close, edit.  ``writes``
 counts what our program wrote, so that a run that changes nothing can be told from one that writes the same again.

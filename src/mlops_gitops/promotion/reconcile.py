@@ -126,7 +126,7 @@ _WORDS = {"promoted": "Promote", "recorded": "Record the reviews of", "sealed": 
 
 def _message(did: Sequence[Did]) -> str:
     """The message of a commit that does more than move releases."""
-    lines = [f"{_WORDS[one.verb]} {one.model} ({(one.release or "")[:12]}) to {one.environment}" for one in did]
+    lines = [f"{_WORDS[one.verb]} {one.model} ({(one.release or '')[:12]}) to {one.environment}" for one in did]
     subject = lines[0] if len(lines) == 1 else f"Reconcile {len(lines)} things"
     trailers = [f"Promotion-Id: {one}" for one in dict.fromkeys(one.promotion for one in did if one.promotion)]
     return "\n".join([subject, *([] if len(lines) == 1 else ["", *lines]), "", *trailers]) + "\n"

@@ -122,9 +122,10 @@ def _merge(run: Run, request: Request) -> bool:
 def _close(run: Run, request: Request) -> bool:
     forge, pull = run.reader.forge(), request.pull
     if pull is not None:
-        forge.close_pull(pull.number, comment=run.reader.farewell(request))
-    if request.branch is not None:
-        forge.delete_branch(request.branch.name)
+        forge.close_pull(pull.number, comment=run.reader.farewell(request.reason))
+    branch = request.branch
+    if branch is not None and forge.read_branch(branch.name) == branch.tree.commit:  # nobody put work into it since
+        forge.delete_branch(branch.name)
     _note(run, "closed" if pull is not None else "deleted", request, pull)
     return True
 

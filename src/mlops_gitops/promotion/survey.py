@@ -12,7 +12,7 @@ from datetime import datetime
 
 from mlops_gitops.errors import Failure, Misused, WorldFailed
 from mlops_gitops.promotion import layout, looks, sealing
-from mlops_gitops.promotion.agenda import Describe, Place, Request, View
+from mlops_gitops.promotion.agenda import Describe, Place, View
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.forge import Forge, Pull
 from mlops_gitops.promotion.proposals import Branch, Remote
@@ -21,8 +21,8 @@ from mlops_gitops.promotion.sealing import Arrival
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Tree
 
-Farewell = Callable[[Request], str]
-"""What the comment says with which a pull request is closed."""
+Farewell = Callable[[str], str]
+"""What the comment says with which a pull request is closed, for a reason."""
 
 
 @dataclass(slots=True)

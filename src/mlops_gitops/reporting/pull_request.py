@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from mlops_gitops.evidence.gates import Answer, Judgement
 from mlops_gitops.promotion.plan import Decision, Outcome
+from mlops_gitops.reporting.inert import inert as control_free
 from mlops_gitops.reporting.markdown import inert
 
 MARKER = "<!-- mlops-gitops: promotion -->"
@@ -53,11 +54,9 @@ def describe(decision: Decision) -> tuple[str, str]:
         "### What happens",
         _next(decision),
         "### How to stop it",
-        f"* Request changes here; or `mlops-gitops control veto {release.name} --in {environment} --release "
-        f'{release.id[:12]} --reason "…"`.\n'
-        "* Closing this is no answer: what the policy allows is proposed again.",
+        _stop(decision),
     ]
-    return _bounded(title, 200), _bounded("\n\n".join(parts) + "\n", LONGEST)
+    return control_free(title)[:200], _bounded("\n\n".join(parts) + "\n", LONGEST)
 
 
 def farewell(reason: str) -> str:
@@ -88,6 +87,15 @@ def _next(decision: Decision) -> str:
         "release, and a signed seal records the approvals in the repository. Approvals count for this commit only. "
         "A commit that somebody else adds to the branch stops the merge. Merging by hand before every gate passes "
         "leaves the promotion without a seal, and it has to be rolled back."
+    )
+
+
+def _stop(decision: Decision) -> str:
+    model, environment, release = decision.model, decision.environment, decision.release[:12]
+    return (
+        f"* Request changes here; or `mlops-gitops control veto {model} --in {environment} --release {release} "
+        '--reason "…"`.\n'
+        "* Closing this is no answer: what the policy allows is proposed again."
     )
 
 
