@@ -51,6 +51,19 @@ class Store(Protocol):
         """
 
 
+class Branches(Protocol):
+    """The branches beside the one that a ``Store`` moves: each holds what one pull request proposes."""
+
+    def write_branch(self, branch: str, *, commit: str, expected: str | None) -> str | None:
+        """Make ``commit``, one commit on top of one that the remote has, the tip of ``branch``; what was there goes.
+
+        ``expected`` is the commit that the branch was seen at, ``None`` where it was not there.  The answer is the tip
+        of the branch as it landed, which may have another id as in ``Store.push``, also when the answer to the write
+        was lost.  ``None``: the branch is not where it was seen; look again.  Anything else raises ``WorldFailed``,
+        and the branch is as it was.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One commit of the first-parent line: its first parent, and what it did to each path.
