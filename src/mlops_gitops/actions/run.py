@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from mlops_gitops import __version__
 from mlops_gitops.actions import commands, outputs
-from mlops_gitops.actions.credentials import hidden
+from mlops_gitops.adapters.git_credentials import hidden
 from mlops_gitops.actions.events import Event
 from mlops_gitops.actions.events import read as read_event
 from mlops_gitops.actions.inputs import Input, Inputs, Settings

@@ -35,8 +35,8 @@ def for_url(url: str, token: str, environ: Mapping[str, str]) -> dict[str, str]:
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise Misused(
-            "the input `token` is only sent over https, and `environments` is another kind of URL",
-            hint="write `environments` as https://…, or leave `token` out and use git's own credentials",
+            "a token is only sent over https, and the URL of the environment repository is another kind",
+            hint="write that URL as https://…, or give no token and use git's own credentials",
             code="token-url",
         )
     ours = (("extraheader", ""), ("extraheader", header(token)), ("followRedirects", "false"))
