@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import estate
 from estate import MODEL, NOW, Estate
-from forges import BASE, MemoryForge, MemoryRemote
+from merging_forges import BASE, MemoryForge, MemoryRemote
 from mlops_gitops.errors import Misused
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.rendering import render
