@@ -160,7 +160,7 @@ def trained_by(*names: str) -> Release:
     return replace(RELEASE, value=value, source=replace(RELEASE.source, trainers=names))
 
 
-def with_receipt(where: Estate, running: Release) -> Estate:
+def with_receipt(where: Estate, running: Release, *, by: str = "ci") -> Estate:
     """The repository in which ``running`` came to prod meanwhile."""
     snapshot = Snapshot(where.tree())
     case = plan.situation(snapshot, model=running.name, environment="prod", release=running.id)
@@ -168,7 +168,7 @@ def with_receipt(where: Estate, running: Release) -> Estate:
     receipt = apply.move(decision, tree=snapshot.tree, now=NOW, reason="")
     return where.with_files(
         {
-            receipt.path: envelope.seal(receipts.statement(receipt), estate.signer("ci")),
+            receipt.path: envelope.seal(receipts.statement(receipt), estate.signer(by)),
             layout.pointer("prod", running.name): pointer.render(running),
         }
     )
