@@ -26,6 +26,7 @@ VERBS = {
     "reproduce": "train again, say how far it agrees, and find what makes it differ",
     "release": "assemble, sign and publish a release and its evidence",
     "approve": "sign an approval of a release for an environment, or withdraw one",
+    "gate": "judge the reviews of a pull request by the policy of its base branch",
     "promote": "move a release into an environment, if the evidence allows it",
     "rollback": "move an environment back to its last good release, and hold it there",
     "control": "write or lift a hold, a veto, a freeze or a waiver",

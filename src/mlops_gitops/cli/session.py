@@ -18,6 +18,7 @@ from mlops_gitops.evidence.signing import OpenSigner, open_signer
 from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.project import Project
 from mlops_gitops.manifests.trust import Trust
+from mlops_gitops.promotion.forge import Forge
 from mlops_gitops.promotion.snapshot import Snapshot
 
 PROJECT = "mlops-gitops.yaml"
@@ -64,6 +65,15 @@ def repository(arguments: argparse.Namespace, world: World) -> Repository:
     if "://" not in url and ":" not in url and local.exists():
         url = str(local.resolve())
     return Repository(url, branch=branch, cache=cache(world), environ=world.environ)
+
+
+def forge(arguments: argparse.Namespace, world: World) -> Forge:  # noqa: ARG001 - see below
+    """Where the pull requests are.  Raises ``Misused`` where nothing names it."""
+    raise Misused(
+        "no forge was named, and pull requests lie on one",
+        hint="name a repository on GitHub and set MG_GITHUB_TOKEN",
+        code="forge",
+    )
 
 
 def registry(world: World) -> MlflowRegistry | None:

@@ -46,13 +46,19 @@ class Looks:
 
 
 @dataclass(slots=True)
-class Words:
-    """What people say, by name: the words for a reader and the evidence.  ``errors`` are those who contradict."""
+class Voices:
+    """What people say, by name: the evidence, and the words of those who object.
 
+    ``errors`` tells of those who contradict themselves, ``notes`` of what does not count, ``missing`` of who has not
+    spoken yet.
+    """
+
+    looked: Looks
     approve: dict[str, Evidence] = field(default_factory=dict)
     object: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    missing: tuple[Missing, ...] = ()
 
 
 def looks(gate: ApprovalsGate, case: Case, heard: Iterable[Evidence], flaw: Flaw) -> Looks:
@@ -114,28 +120,32 @@ def name_of(review: Review) -> str:
 
 def weigh(
     gate: ApprovalsGate, case: Case, signed: Iterable[tuple[Evidence, str | None]], seen: Looks, *, skew: timedelta
-) -> tuple[Words, tuple[Missing, ...]]:
+) -> Voices:
     """What everybody says, and who is still missing.  ``signed`` are approvals, each with why it does not count."""
     people = persons.approvers(case.trust, case.environment)
     barred = [*quorum.of_release(case.author, case.trainers)]
     for _, review in seen.standing:
         barred += quorum.of_review(review)
-    words = Words(notes=list(seen.notes))
+    words = Voices(seen, notes=list(seen.notes))
     said = _signatures(signed, case, barred, words)
     reviewed: dict[str, tuple[Verdict, Evidence, str]] = {}
     for look, review in seen.standing:  # a word on the promotion replaces one on the commit that it came from
         until = min(case.now, look.claim.issued_at) + skew
         heard = quorum.hear(review, people=people, barred=barred, now=case.now, until=until, max_age=gate.max_age)
+        reviewed = {name: word for name, word in reviewed.items() if name not in heard.spoken}
         reviewed |= dict.fromkeys(heard.approve, (Verdict.PASS, look, ""))
         reviewed |= dict.fromkeys(heard.object, (Verdict.FAIL, look, f"requests changes in {name_of(review)}"))
         words.notes += heard.notes
+        if review.pusher is None:
+            words.notes.append(f"the forge does not say who pushed last to {name_of(review)}")
     _merge(said, reviewed, words, {look.digest for look, review in seen.standing if review.promotion is None})
-    named = [group for _, review in seen.standing for group in review.groups]
-    return words, quorum.missing(gate, words.approve.keys(), people=people, barred=barred, named=named)
+    named = [group for _, review in seen.standing if review.promotion is not None for group in review.groups]
+    words.missing = quorum.missing(gate, words.approve.keys(), people=people, barred=barred, named=named)
+    return words
 
 
 def _signatures(
-    signed: Iterable[tuple[Evidence, str | None]], case: Case, barred: Sequence[Barred], words: Words
+    signed: Iterable[tuple[Evidence, str | None]], case: Case, barred: Sequence[Barred], words: Voices
 ) -> Mapping[str, list[Evidence]]:
     """What each person signed last and counts."""
     said: dict[str, list[Evidence]] = {}
@@ -155,7 +165,7 @@ def _signatures(
 def _merge(
     said: Mapping[str, list[Evidence]],
     reviewed: Mapping[str, tuple[Verdict, Evidence, str]],
-    words: Words,
+    words: Voices,
     models: set[str],
 ) -> None:
     """One voice for each person.  A signature replaces what they said in the model repository, before it was made."""

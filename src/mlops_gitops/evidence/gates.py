@@ -21,6 +21,7 @@ from enum import Enum
 from mlops_gitops import times
 from mlops_gitops.evidence import approvals, persons, quorum
 from mlops_gitops.evidence.admission import Evidence, may_sign
+from mlops_gitops.evidence.approvals import Voices
 from mlops_gitops.evidence.statements import LEVELS, agreed, measured
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.environment import SIGNATURES, ApprovalsGate, EvidenceGate
@@ -254,26 +255,32 @@ def _identities(signer: Signer) -> set[str]:
     return {one.casefold() for one in signer.identities}
 
 
-def _approvals(gate: ApprovalsGate, case: Case) -> Judgement:
+def voices(gate: ApprovalsGate, case: Case) -> Voices:
+    """Whose voice counts for an approvals gate, and who is still missing."""
     seen = approvals.looks(gate, case, _heard(case, "review"), lambda one: _flaw(one, case, max_age=None))
-    if seen.error is not None:
-        return Judgement("approvals", Answer.PENDING, f"error: {seen.error}", seen.digests)
     signed = [
         (one, _approval_flaw(one, case, max_age=gate.max_age))
         for one in (_last_words(case, "approval") if SIGNATURES in gate.sources else ())
     ]
-    words, missing = approvals.weigh(gate, case, signed, seen, skew=SKEW)
-    for reason, digests in words.object.values():
-        return Judgement("approvals", Answer.FAIL, reason, digests)
-    given, notes = sorted(words.approve), approvals.told(words.notes)
-    digests = tuple(dict.fromkeys([*(words.approve[name].digest for name in given), *seen.digests]))
-    if words.errors:
-        return Judgement("approvals", Answer.PENDING, f"error: {'; '.join(words.errors)}{notes}", digests)
+    return approvals.weigh(gate, case, signed, seen, skew=SKEW)
+
+
+def _approvals(gate: ApprovalsGate, case: Case) -> Judgement:
+    heard = voices(gate, case)
+    given = sorted(heard.approve)
+    digests = tuple(dict.fromkeys([*(heard.approve[name].digest for name in given), *heard.looked.digests]))
+    if heard.looked.error is not None:
+        return Judgement("approvals", Answer.PENDING, f"error: {heard.looked.error}", heard.looked.digests)
+    for reason, against in heard.object.values():
+        return Judgement("approvals", Answer.FAIL, reason, against)
+    noted = approvals.told(heard.notes)
+    if heard.errors:
+        return Judgement("approvals", Answer.PENDING, f"error: {'; '.join(heard.errors)}{noted}", digests)
     by = f"approved by {', '.join(given)}" if given else "nobody has approved yet"
-    if missing:
-        still = " and ".join(one.words for one in missing)
-        return Judgement("approvals", Answer.PENDING, f"{by}; still missing: {still}{notes}", digests)
-    return Judgement("approvals", Answer.PASS, f"{by} ({len(given)} of {gate.quorum}){notes}", digests)
+    if heard.missing:
+        still = " and ".join(one.words for one in heard.missing)
+        return Judgement("approvals", Answer.PENDING, f"{by}; still missing: {still}{noted}", digests)
+    return Judgement("approvals", Answer.PASS, f"{by} ({len(given)} of {gate.quorum}){noted}", digests)
 
 
 def _approval_flaw(one: Evidence, case: Case, *, max_age: timedelta | None) -> str | None:

@@ -39,10 +39,14 @@ class Barred:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a review comes to: names of people who approve, of people who object, and voices that do not count."""
+    """What a review comes to: names of people who approve, of people who object, and voices that do not count.
+
+    ``spoken`` are all who said more than a comment, whatever became of it.
+    """
 
     approve: tuple[str, ...]
     object: tuple[str, ...]
+    spoken: tuple[str, ...]
     unheard: tuple[tuple[str, str], ...]
 
     @property
@@ -122,7 +126,7 @@ def hear(
             approve.append(person.name)
         else:
             unheard[voice.login, flaw] = None
-    return Heard(tuple(approve), tuple(object_), tuple(unheard))
+    return Heard(tuple(approve), tuple(object_), tuple(last), tuple(unheard))
 
 
 def _nobody(voice: Voice, person: Person | None) -> str | None:

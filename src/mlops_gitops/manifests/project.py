@@ -27,7 +27,7 @@ class Project:
         """From a document that fits the schema."""
         spec = value["spec"]
         review = spec.get("review")
-        demanded = None if review in {None, "none"} else ApprovalsGate.from_value({**review, "sources": [REVIEWS]})
+        demanded = ApprovalsGate.from_value({**review, "sources": [REVIEWS]}) if isinstance(review, Mapping) else None
         return cls(
             environments=spec["environments"],
             branch=spec.get("branch", "main"),
