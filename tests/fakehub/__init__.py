@@ -26,6 +26,7 @@ A fault is armed for the next matching requests and then gone::
         assert hub.asked() == ["OpenPulls", "CreateCommit"]
 """
 
+from fakehub import objects
 from fakehub.hub import Hub, Refused
 from fakehub.records import Fault, Pull, Request, Review, Token, primary_limit, secondary_limit
 from fakehub.server import serve

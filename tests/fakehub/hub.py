@@ -82,6 +82,13 @@ class Hub(GitServer):
         self.adopt(name)
         return url
 
+    def fork(self, name: str, owner: str) -> str:
+        """A fork of a repository under another owner; its name."""
+        fork = f"{owner}/{name.split('/')[1]}"
+        git("clone", "--quiet", "--bare", str(self.folder_of(name)), str(self.folder_of(fork)))
+        self.adopt(fork)
+        return fork
+
     def adopt(self, name: str) -> Repository:
         """Take a bare repository that lies in the folder already into service."""
         self.repositories[name] = Repository(name, self.folder_of(name), f"R_{secrets.token_hex(6)}")

@@ -57,7 +57,7 @@ class Repository:
                 hint="give a path, or a file://, https:// or ssh:// URL",
                 code="environments-url",
             )
-        _refuse_odd(branch)
+        refuse_odd(branch)
         self.url = url
         self.branch = branch
         self._folder = cache / "environments" / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
@@ -139,7 +139,7 @@ class Repository:
 
     def write_branch(self, branch: str, *, commit: str, expected: str | None) -> str | None:
         """See ``promotion.store.Branches``."""
-        _refuse_odd(branch)
+        refuse_odd(branch)
         target = f"refs/heads/{branch}"
         try:
             done = self._git(
@@ -318,7 +318,8 @@ def _commit_stream(reference: str, base: str, files: Files, *, message: str, whe
     return b"".join(parts)
 
 
-def _refuse_odd(branch: str) -> None:
+def refuse_odd(branch: str) -> None:
+    """Raises ``Misused`` for what cannot be the name of a branch, or could be read as an option."""
     if not re.fullmatch(r"(?!-)[\w./-]+", branch) or ".." in branch:
         raise Misused(f"{branch!r} cannot be the name of a branch", hint="name it plainly", code="branch")
 

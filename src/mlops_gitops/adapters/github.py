@@ -268,7 +268,7 @@ class GithubForge:
         with understood(purpose):
             self._learn(data)
             state: Mapping[str, Any] = data["pullRequest"]
-            state["state"], state["headRefOid"], state["mergeable"], state["mergeCommit"]  # noqa: B018 - are they there?
+            state["state"], state["headRefOid"], state["mergeable"], state["mergeCommit"]
             return state
 
 
@@ -282,7 +282,7 @@ def _unmergeable(rejected: Rejection | None, number: int, repository: str) -> Ex
         return rejected.failure if rejected else AssertionError("a merge is tried at least once")
     return WorldFailed(
         f"GitHub does not merge pull request {number} of {repository}: {rejected.failure.message}",
-        hint="its head is the one that was judged, and nothing conflicts: a rule of the base branch may demand reviews or "
-        "checks that are missing, or forbid this token to merge; let the App pass it, or add what is missing",
+        hint="its head is the one that was judged, and nothing conflicts: a rule of the base branch may demand reviews "
+        "or checks that are missing, or forbid this token to merge; let the App pass it, or add what is missing",
         code="github-not-mergeable",
     )

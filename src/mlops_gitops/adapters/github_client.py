@@ -35,7 +35,10 @@ PATIENCE = 45.0
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A write without a good answer.  ``certain``: it was not done.  ``failure`` is for when nothing better is known."""
+    """A write without a good answer.
+
+    ``certain``: it was not done.  ``failure`` is what to raise when nothing better is known.
+    """
 
     failure: Failure
     status: int
@@ -188,7 +191,7 @@ def understood(purpose: Purpose) -> Iterator[None]:
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise WorldFailed(
             f"could not {purpose.doing}: GitHub's answer has another shape than documented ({type(error).__name__})",
-            hint="run the command again; if it stays so, please report it, with the version of GitHub Enterprise Server",
+            hint="run the command again; if it stays so, report it with the version of your GitHub Enterprise Server",
             code="github-answer",
         ) from error
 

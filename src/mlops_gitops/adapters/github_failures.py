@@ -167,8 +167,10 @@ def _said(document: Any) -> str:
         return str(document or "")
     said = [str(document.get("message") or document.get("data") or "")]
     errors = document.get("errors")
-    for one in errors if isinstance(errors, list) else []:
-        said.append(str(one.get("message") or one.get("code") or "") if isinstance(one, dict) else str(one))
+    said += [
+        str(one.get("message") or one.get("code") or "") if isinstance(one, dict) else str(one)
+        for one in (errors if isinstance(errors, list) else [])
+    ]
     return ": ".join(dict.fromkeys(part for part in said if part))
 
 

@@ -22,11 +22,11 @@ from typing import Any
 from urllib.parse import quote
 
 from mlops_gitops.adapters import github_queries as queries
-from mlops_gitops.adapters.git import Repository
-from mlops_gitops.adapters.git_objects import GitTree
+from mlops_gitops.adapters.git import Repository, refuse_odd
+from mlops_gitops.adapters.git_objects import LARGEST, GitTree
 from mlops_gitops.adapters.github_client import Client, Rejection, understood
 from mlops_gitops.adapters.github_failures import Purpose
-from mlops_gitops.errors import Failure
+from mlops_gitops.errors import Failure, Misused
 from mlops_gitops.promotion.store import Files, Tree
 
 WRITING = "mlops-gitops/writing"
@@ -82,6 +82,7 @@ class GithubStore(Repository):
 
     def write_branch(self, branch: str, *, commit: str, expected: str | None) -> str | None:
         """See ``promotion.store.Branches``."""
+        refuse_odd(branch)
         purpose = self._to(f"write branch {branch}")
         base = self._text("rev-parse", f"{commit}^1")
         if expected is None:
@@ -89,12 +90,13 @@ class GithubStore(Repository):
         aside = f"{WRITING}/{secrets.token_hex(8)}"
         try:
             made = self._start(aside, commit, base, purpose)
-            if made is None:  # a branch that nobody knows of was taken
-                return None
-            return self._move(branch, expected, made, aside, purpose)
+            moved = made if made and self._move(branch, expected, made, aside, purpose) else None
         except Failure:
-            self._client.write("DELETE", f"/repos/{self._client.repository}/git/refs/heads/{quote(aside)}", purpose)
+            self._forget(aside, purpose)
             raise
+        if moved is None:
+            self._forget(aside, purpose)
+        return moved
 
     def _start(self, branch: str, commit: str, base: str, purpose: Purpose) -> str | None:
         """A new branch with our commit on top of ``base``; ``None`` where one of this name was there."""
@@ -105,13 +107,13 @@ class GithubStore(Repository):
         if not isinstance(done, Rejection):
             return self._landed(done, commit, purpose)
         found = self._tip_of(branch, purpose)
-        if found is None:
-            raise done.failure
-        if self._is_ours(found, commit, base):
+        if found is not None and self._is_ours(found, commit, base):
             return str(found["oid"])
-        if found["oid"] == base and not done.certain:  # begun and not written: finish it
-            return self._finish(branch, commit, base, purpose)
-        return None
+        if found is not None and found["oid"] != base:
+            return None
+        if found is None or done.certain:
+            raise done.failure
+        return self._finish(branch, commit, base, purpose)  # begun, and the answer lost before anything was written
 
     def _finish(self, branch: str, commit: str, base: str, purpose: Purpose) -> str | None:
         done = self._client.mutate(queries.CREATE_COMMIT, purpose, input=self._written(commit, base, branch))
@@ -122,7 +124,7 @@ class GithubStore(Repository):
             return str(found["oid"])
         raise done.failure
 
-    def _move(self, branch: str, expected: str, made: str, aside: str, purpose: Purpose) -> str | None:
+    def _move(self, branch: str, expected: str, made: str, aside: str, purpose: Purpose) -> bool:
         """Both at once: the branch to ``made`` if it is at ``expected``, and the branch aside away."""
         updates = [
             {"name": f"refs/heads/{branch}", "beforeOid": expected, "afterOid": made, "force": True},
@@ -131,14 +133,16 @@ class GithubStore(Repository):
         wanted = {"repositoryId": self._repository_id(purpose), "refUpdates": updates}
         done = self._client.mutate(queries.MOVE_BRANCH, purpose, input=wanted)
         if not isinstance(done, Rejection):
-            return made
+            return True
         found = self._tip_of(branch, purpose)
-        if found is not None and found["oid"] == made:
-            return made
-        if found is not None and found["oid"] == expected:
+        at = found["oid"] if found is not None else None
+        if at == expected:
             raise done.failure
+        return bool(at == made)
+
+    def _forget(self, aside: str, purpose: Purpose) -> None:
+        """Take away what was written aside; nobody misses it if that fails."""
         self._client.write("DELETE", f"/repos/{self._client.repository}/git/refs/heads/{quote(aside)}", purpose)
-        return None
 
     def _to(self, doing: str) -> Purpose:
         return Purpose(f"{doing} of {self._client.repository}", _PERMISSION)
@@ -165,7 +169,15 @@ class GithubStore(Repository):
         """What ``commit`` changes; it was written by us, so every path is plain."""
         listed = self._git("diff-tree", "-r", "-z", "--no-renames", "--name-only", base, commit).stdout
         tree = self._tree(commit)
-        return {path: tree.read(path) for path in listed.decode().split("\0") if path}
+        files = {path: tree.read(path) for path in listed.decode().split("\0") if path}
+        for path, data in files.items():
+            if data is not None and len(data) > LARGEST:  # no more of it was read
+                raise Misused(
+                    f"{path} is larger than {LARGEST // 1024**2} MiB",
+                    hint="keep reports and data elsewhere, and name them by digest",
+                    code="file-too-large",
+                )
+        return files
 
     def _landed(self, data: Mapping[str, Any], commit: str, purpose: Purpose) -> str:
         with understood(purpose):

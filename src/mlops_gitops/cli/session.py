@@ -7,9 +7,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlops_gitops import times
 from mlops_gitops.adapters.git import Repository, cache_folder
+from mlops_gitops.adapters.github_address import Address, address
 from mlops_gitops.adapters.mlflow import MlflowRegistry
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, WorldFailed
@@ -20,6 +22,9 @@ from mlops_gitops.manifests.project import Project
 from mlops_gitops.manifests.trust import Trust
 from mlops_gitops.promotion.forge import Forge
 from mlops_gitops.promotion.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from mlops_gitops.adapters.github_client import Client
 
 PROJECT = "mlops-gitops.yaml"
 
@@ -32,6 +37,11 @@ def add_repository_options(parser: argparse.ArgumentParser) -> None:
         help="the environment repository (default: $MG_ENVIRONMENTS, else mlops-gitops.yaml)",
     )
     parser.add_argument("--branch", help="its branch (default: $MG_BRANCH, else mlops-gitops.yaml, else main)")
+    parser.add_argument(
+        "--forge",
+        choices=("github", "none"),
+        help="what it lives on (default: $MG_FORGE, else GitHub where its URL is there and a token is set)",
+    )
 
 
 def add_key_option(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +61,33 @@ def project(world: World) -> Project | None:
 
 
 def repository(arguments: argparse.Namespace, world: World) -> Repository:
-    """The environment repository that the command is about.  Raises ``Misused`` where nothing names one."""
+    """The environment repository that the command is about.  Raises ``Misused`` where nothing names one.
+
+    On GitHub with a token it is read by git with that token, and written through the API.
+    """
+    url, branch = _named(arguments, world)
+    place = _address(url, arguments, world)
+    if place is None:
+        return Repository(url, branch=branch, cache=cache(world), environ=world.environ)
+    from mlops_gitops.adapters import git_credentials
+    from mlops_gitops.adapters.github_store import GithubStore
+
+    environ = git_credentials.beside(url, place.token, world.environ)
+    return GithubStore(url, branch=branch, cache=cache(world), environ=environ, client=_client(place, world))
+
+
+def forge(arguments: argparse.Namespace, world: World) -> Forge | None:
+    """Where the pull requests of the environment repository are; ``None`` where git alone has to do."""
+    place = _address(_named(arguments, world)[0], arguments, world)
+    if place is None:
+        return None
+    from mlops_gitops.adapters.github import GithubForge
+
+    return GithubForge(_client(place, world))
+
+
+def _named(arguments: argparse.Namespace, world: World) -> tuple[str, str]:
+    """URL and branch of the environment repository."""
     here = project(world)
     url = arguments.environments or world.environ.get("MG_ENVIRONMENTS") or (here.environments if here else None)
     if not url:
@@ -64,7 +100,17 @@ def repository(arguments: argparse.Namespace, world: World) -> Repository:
     local = world.cwd / url
     if "://" not in url and ":" not in url and local.exists():
         url = str(local.resolve())
-    return Repository(url, branch=branch, cache=cache(world), environ=world.environ)
+    return url, branch
+
+
+def _address(url: str, arguments: argparse.Namespace, world: World) -> Address | None:
+    return address(url, world.environ, forge=arguments.forge or world.environ.get("MG_FORGE"))
+
+
+def _client(place: Address, world: World) -> Client:
+    from mlops_gitops.adapters.github_client import Client
+
+    return Client(place, now=world.now, note=world.note)
 
 
 def forge(arguments: argparse.Namespace, world: World) -> Forge:  # noqa: ARG001 - see below
