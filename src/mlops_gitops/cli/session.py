@@ -76,11 +76,16 @@ def repository(arguments: argparse.Namespace, world: World) -> Repository:
     return GithubStore(url, branch=branch, cache=cache(world), environ=environ, client=_client(place, world))
 
 
-def forge(arguments: argparse.Namespace, world: World) -> Forge | None:
-    """Where the pull requests of the environment repository are; ``None`` where git alone has to do."""
+def forge(arguments: argparse.Namespace, world: World) -> Forge:
+    """Where the pull requests of the environment repository are.  Raises ``Misused`` where git alone has to do."""
     place = _address(_named(arguments, world)[0], arguments, world)
     if place is None:
-        return None
+        raise Misused(
+            "no forge was named, and pull requests live on one",
+            hint="name the environment repository by its URL on GitHub and set MG_GITHUB_TOKEN; "
+            "or write `mode: direct` in the policy",
+            code="no-forge",
+        )
     from mlops_gitops.adapters.github import GithubForge
 
     return GithubForge(_client(place, world))
@@ -111,15 +116,6 @@ def _client(place: Address, world: World) -> Client:
     from mlops_gitops.adapters.github_client import Client
 
     return Client(place, now=world.now, note=world.note)
-
-
-def forge(arguments: argparse.Namespace, world: World) -> Forge:  # noqa: ARG001 - see below
-    """Where the pull requests are.  Raises ``Misused`` where nothing names it."""
-    raise Misused(
-        "no forge was named, and pull requests lie on one",
-        hint="name a repository on GitHub and set MG_GITHUB_TOKEN",
-        code="forge",
-    )
 
 
 def registry(world: World) -> MlflowRegistry | None:

@@ -20,12 +20,14 @@ from enum import Enum
 
 from mlops_gitops.errors import Failure, Misused, NotYet
 from mlops_gitops.evidence import envelope
+from mlops_gitops.evidence.reviews import Review
 from mlops_gitops.manifests.environment import Environment
-from mlops_gitops.promotion import apply, layout, looks, plan, proposals, sealing
+from mlops_gitops.promotion import apply, layout, plan, proposals, recordings, sealing
 from mlops_gitops.promotion.apply import Answered, Wish
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Decision, Outcome
 from mlops_gitops.promotion.proposals import Branch, NotOurs, Proposal
+from mlops_gitops.promotion.recordings import Look
 from mlops_gitops.promotion.sealing import Arrival, Unsealed
 from mlops_gitops.promotion.seals import Seal
 from mlops_gitops.promotion.snapshot import Snapshot
@@ -82,8 +84,8 @@ class View:
     """All that was read for one round.
 
     ``pulls`` are open and want into our branch, by the name of theirs; ``None`` where the forge was not asked.
-    ``judged`` says when this run judged what it had merged.  ``wishes`` were asked for by name; ``only`` narrows the
-    work to some slots.
+    ``reviews`` are those of the pull requests, by number.  ``judged`` says when this run judged what it had merged.
+    ``wishes`` were asked for by name; ``only`` narrows the work to some slots.
     """
 
     snapshot: Snapshot
@@ -92,7 +94,7 @@ class View:
     arrivals: tuple[Arrival, ...]
     repository: str
     describe: Describe
-    groups: looks.Groups = field(default=lambda _pull, _environment: ())
+    reviews: Mapping[int, Review] = field(default_factory=dict)
     judged: Mapping[str, datetime] = field(default_factory=dict)
     wishes: tuple[Wish, ...] = ()
     only: frozenset[Place] | None = None
@@ -108,7 +110,7 @@ class Agenda:
 
     at: datetime
     moves: tuple[Answered, ...] = ()
-    looks: tuple[looks.Look, ...] = ()
+    looks: tuple[Look, ...] = ()
     seals: tuple[Seal, ...] = ()
     unsealed: tuple[Unsealed, ...] = ()
     requests: tuple[Request, ...] = ()
@@ -124,7 +126,7 @@ class Agenda:
 def plan_all(view: View, *, signer: envelope.Signer | None, now: datetime) -> Agenda:
     """Everything to be done at ``now``, with the reasons.  Without a key nothing that needs one is planned."""
     failures: list[tuple[Place, Failure]] = []
-    recorded: list[looks.Look] = []
+    recorded: list[Look] = []
     requests: list[Request] = []
     for place in _places(view):
         try:
@@ -305,27 +307,28 @@ def _release(
     return max(standing, candidate, key=line.index) if standing in line else candidate
 
 
-def _look(view: View, place: Place, *, signer: envelope.Signer | None, now: datetime) -> looks.Look | None:
+def _look(view: View, place: Place, *, signer: envelope.Signer | None, now: datetime) -> Look | None:
     """The reviews of a slot's pull request as evidence, where they are not on record as they are."""
     branch = view.branches.get(layout.promotion_branch(*place))
     pull = (view.pulls or {}).get(layout.promotion_branch(*place))
     found = proposals.read(branch) if branch is not None else None
-    if signer is None or pull is None or pull.draft or not isinstance(found, Proposal):
+    review = view.reviews.get(pull.number) if pull is not None else None
+    if signer is None or pull is None or review is None or pull.draft or not isinstance(found, Proposal):
         return None
     if pull.head != found.branch.tree.commit or set(pull.paths) != set(found.branch.paths):
         return None
-    seen = looks.Seen(pull, view.repository, found.receipt, now)
-    return looks.new(view.snapshot, seen, signer=signer, groups=view.groups)
+    seen = recordings.Seen(pull, review, found.receipt, now)
+    return recordings.new(view.snapshot, seen, present=view.snapshot, signer=signer)
 
 
-def _seal(view: View, arrival: Arrival, *, signer: envelope.Signer | None) -> tuple[Seal, looks.Look | None] | Unsealed:
+def _seal(view: View, arrival: Arrival, *, signer: envelope.Signer | None) -> tuple[Seal, Look | None] | Unsealed:
     """The seal of what was merged, with the reviews as they were then; or why it has none."""
     receipt, pull = arrival.filed.receipt, arrival.pull
-    look = None
-    if signer is not None and pull is not None and pull.merged is not None:
+    look, review = None, view.reviews.get(pull.number) if pull is not None else None
+    if signer is not None and pull is not None and pull.merged is not None and review is not None:
         apply.refuse_unless_trusted(view.snapshot.trust, signer.keyid, "promotion", receipt.environment)
-        seen = looks.Seen(pull, view.repository, receipt, pull.merged.at)
-        look = looks.new(view.snapshot, seen, signer=signer, groups=view.groups)
+        seen = recordings.Seen(pull, review, receipt, pull.merged.at)
+        look = recordings.new(Snapshot(arrival.before), seen, present=view.snapshot, signer=signer)
     judged = sealing.judge(
         arrival,
         present=view.snapshot.tree,

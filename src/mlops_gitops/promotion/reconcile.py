@@ -62,8 +62,9 @@ def reconcile(
     left: Agenda | None = None
     try:
         for turn in range(ROUNDS):
-            snapshot, view = reader.read(run.memory)
-            left = agenda.plan_all(view, signer=signer, now=run.moment())
+            moment = run.moment()
+            snapshot, view = reader.read(run.memory, moment)
+            left = agenda.plan_all(view, signer=signer, now=moment)
             if dry or signer is None:
                 break
             landed = _act(run, snapshot, left, signer)

@@ -6,16 +6,18 @@ has no seal costs more: the history up to its commit, and one request for its pu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from mlops_gitops.errors import Failure, Misused, WorldFailed
-from mlops_gitops.promotion import layout, looks, sealing
+from mlops_gitops.evidence.reviews import Review
+from mlops_gitops.promotion import layout, recordings, sealing
 from mlops_gitops.promotion.agenda import Describe, Place, View
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.forge import Forge, Pull
 from mlops_gitops.promotion.proposals import Branch, Remote
+from mlops_gitops.promotion.pulls import Question
 from mlops_gitops.promotion.receipts import Filed
 from mlops_gitops.promotion.sealing import Arrival
 from mlops_gitops.promotion.snapshot import Snapshot
@@ -38,16 +40,12 @@ class Memory:
     failures: dict[Place | None, Failure] = field(default_factory=dict)
 
 
-def nobody(_forge: Forge) -> looks.Groups:
-    """No group's members are known to the forge alone."""
-    return lambda _pull, _environment: ()
-
-
 @dataclass(slots=True)
 class Reader:
     """Where everything is read.
 
-    ``branch`` is the one that pull requests want into; ``forge`` raises ``Misused`` where none is configured.
+    ``branch`` is the one that pull requests want into; ``forge`` raises ``Misused`` where none is configured, and
+    ``address`` is where people find it.
     """
 
     remote: Remote
@@ -55,24 +53,25 @@ class Reader:
     branch: str
     describe: Describe
     farewell: Farewell
-    groups: Callable[[Forge], looks.Groups] = nobody
+    address: str = "https://github.com"
     wishes: tuple[Wish, ...] = ()
     only: frozenset[Place] | None = None
     tree: Tree | None = None
 
-    def read(self, memory: Memory) -> tuple[Snapshot, View]:
-        """Everything, as it is now."""
+    def read(self, memory: Memory, now: datetime) -> tuple[Snapshot, View]:
+        """Everything, as it is ``now``."""
         self.tree, branches = self.remote.survey(layout.PROMOTIONS)
         snapshot = Snapshot(self.tree)
-        pulls, repository, groups = self._ask(snapshot, branches, memory)
+        pulls, repository = self._ask(snapshot, branches, memory)
+        arrivals = tuple(self._arrivals(snapshot, memory)) if pulls is not None else ()
         return snapshot, View(
             snapshot=snapshot,
             branches={one.name: one for one in branches},
             pulls=pulls,
-            arrivals=tuple(self._arrivals(snapshot, memory)) if pulls is not None else (),
+            arrivals=arrivals,
             repository=repository,
             describe=self.describe,
-            groups=groups,
+            reviews=dict(self._reviews(snapshot, (pulls or {}).values(), arrivals, now)),
             judged=memory.judged,
             wishes=self.wishes,
             only=self.only,
@@ -80,19 +79,33 @@ class Reader:
 
     def _ask(
         self, snapshot: Snapshot, branches: Sequence[Branch], memory: Memory
-    ) -> tuple[dict[str, Pull] | None, str, looks.Groups]:
+    ) -> tuple[dict[str, Pull] | None, str]:
         """The open pull requests by their branch; ``None`` where nobody wants some, or they cannot be read."""
-        unasked = None, "", lambda _pull, _environment: ()
         if None in memory.failures or not (branches or any(one.by_pull_request for one in snapshot.environments())):
-            return unasked
+            return None, ""
         try:
             forge = self.forge()
             found = forge.open_pulls(layout.PROMOTIONS)
         except (Misused, WorldFailed) as failure:
             memory.failures[None] = failure
-            return unasked
+            return None, ""
         ours = {one.branch: one for one in found if one.base == self.branch and not one.fork}
-        return ours, forge.repository, self.groups(forge)
+        return ours, forge.repository
+
+    def _reviews(
+        self, snapshot: Snapshot, pulls: Iterable[Pull], arrivals: Sequence[Arrival], now: datetime
+    ) -> Iterator[tuple[int, Review]]:
+        """The reviews of each pull request by its number, with the groups that the policy names and the forge knows."""
+        merged = [(one.pull, Snapshot(one.before)) for one in arrivals if one.pull is not None]
+        for pull, then in [*((one, snapshot) for one in pulls), *merged]:
+            slot = layout.slot_of_branch(pull.branch)
+            try:
+                gate = recordings.counting(then.environment(slot[0])) if slot is not None else None
+            except Failure:  # the agenda meets it as well, and says so
+                continue
+            if gate is not None:
+                question = Question(pull, self.forge(), self.address, then.tree, now)
+                yield pull.number, question.review([gate])
 
     def _arrivals(self, snapshot: Snapshot, memory: Memory) -> Iterator[Arrival]:
         """How every receipt came that wants a seal."""
