@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mlops_gitops import times
 from mlops_gitops.adapters.git import Repository, cache_folder
@@ -22,9 +21,6 @@ from mlops_gitops.manifests.project import Project
 from mlops_gitops.manifests.trust import Trust
 from mlops_gitops.promotion.forge import Forge
 from mlops_gitops.promotion.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from mlops_gitops.adapters.github_client import Client
 
 PROJECT = "mlops-gitops.yaml"
 
@@ -70,20 +66,23 @@ def repository(arguments: argparse.Namespace, world: World) -> Repository:
     if place is None:
         return Repository(url, branch=branch, cache=cache(world), environ=world.environ)
     from mlops_gitops.adapters import git_credentials
+    from mlops_gitops.adapters.github_client import Client
     from mlops_gitops.adapters.github_store import GithubStore
 
     environ = git_credentials.beside(url, place.token, world.environ)
-    return GithubStore(url, branch=branch, cache=cache(world), environ=environ, client=_client(place, world))
+    client = Client(place, now=world.now, note=world.note)
+    return GithubStore(url, branch=branch, cache=cache(world), environ=environ, client=client)
 
 
-def forge(arguments: argparse.Namespace, world: World) -> Forge | None:
+def forge(repository: Repository) -> Forge | None:
     """Where the pull requests of the environment repository are; ``None`` where git alone has to do."""
-    place = _address(_named(arguments, world)[0], arguments, world)
-    if place is None:
+    from mlops_gitops.adapters.github_store import GithubStore
+
+    if not isinstance(repository, GithubStore):
         return None
     from mlops_gitops.adapters.github import GithubForge
 
-    return GithubForge(_client(place, world))
+    return GithubForge(repository.client)
 
 
 def _named(arguments: argparse.Namespace, world: World) -> tuple[str, str]:
@@ -105,12 +104,6 @@ def _named(arguments: argparse.Namespace, world: World) -> tuple[str, str]:
 
 def _address(url: str, arguments: argparse.Namespace, world: World) -> Address | None:
     return address(url, world.environ, forge=arguments.forge or world.environ.get("MG_FORGE"))
-
-
-def _client(place: Address, world: World) -> Client:
-    from mlops_gitops.adapters.github_client import Client
-
-    return Client(place, now=world.now, note=world.note)
 
 
 def registry(world: World) -> MlflowRegistry | None:
