@@ -17,14 +17,16 @@ class Failure(Exception):
     """
 
     exit_code: ClassVar[int]
-    retry: ClassVar[bool] = False
+    retry: bool = False
     """Whether trying the same command again, unchanged, can help."""
 
-    def __init__(self, message: str, *, hint: str, code: str) -> None:
+    def __init__(self, message: str, *, hint: str, code: str, retry: bool | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.code = code
+        if retry is not None:
+            self.retry = retry
 
 
 class Refused(Failure):

@@ -134,20 +134,26 @@ class GitServer:
                     return armed.fault
         return Fault()
 
-    def may(self, token: str | None) -> Access:
-        """What a client that shows ``token`` may do."""
+    def may(self, token: str | None, path: str) -> Access:  # noqa: ARG002 - another server may tell by the repository
+        """What a client that shows ``token`` may do with what lies at ``path``."""
         return self.anonymous if token is None else self.tokens.get(token, "none")
 
 
 def git(
-    *words: str, folder: Path | None = None, stdin: bytes | None = None, check: bool = True
+    *words: str,
+    folder: Path | None = None,
+    stdin: bytes | None = None,
+    check: bool = True,
+    environ: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Plain git on the server's side, without this machine's settings."""
     where = [] if folder is None else ["--git-dir", str(folder)]
-    return subprocess.run(["git", *where, *words], input=stdin, env=_environment(), capture_output=True, check=check)
+    told = {**_environment(), **(environ or {})}
+    return subprocess.run(["git", *where, *words], input=stdin, env=told, capture_output=True, check=check)
 
 
 def _environment() -> dict[str, str]:
+    """Without the settings of this machine."""
     return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
 
 
@@ -175,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(fault.delay)
         if fault.before is not None:
             fault.before()
-        access = self.shop.may(token)
+        access = self.shop.may(token, address.path)
         if fault.status is not None:
             headers = {"Location": fault.location} if fault.location else {}
             status, content = fault.status, b"a fault that the test asked for\n"
@@ -183,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
             status = 401 if token is None else 403
             headers, content = {"WWW-Authenticate": 'Basic realm="git"'}, b"not with this token\n"
         else:
-            status, headers, content = self._backend(address.path, address.query, body)
+            status, headers, content = self._backend(address.path, address.query, body, token)
         request = Request(self.command, address.path, service, advertises, token, dict(self.headers.items()), status)
         self.shop.requests.append(request)
         if fault.lose_answer:
@@ -203,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
             if cut_after is not None:
                 self.close_connection = True
 
-    def _backend(self, path: str, query: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def _backend(self, path: str, query: str, body: bytes, token: str | None) -> tuple[int, dict[str, str], bytes]:  # noqa: ARG002 - who pushed is of interest to a forge
         environ = {
             **_environment(),
             "GIT_PROJECT_ROOT": str(self.shop.root),

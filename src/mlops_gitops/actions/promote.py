@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mlops_gitops.actions import commands, credentials, outputs
+from mlops_gitops.actions import commands, outputs
 from mlops_gitops.actions.inputs import Input, Inputs, Kind
 from mlops_gitops.actions.run import Answer, Call, Outcome, ask, failed, folder, kept
+from mlops_gitops.adapters import git_credentials
 from mlops_gitops.errors import Misused, NotYet, Refused
 from mlops_gitops.reporting.inert import inert
 
@@ -49,7 +50,7 @@ def perform(call: Call) -> Outcome:
                 hint="give `environments` the https:// URL of the environment repository",
                 code="input",
             )
-        extra.update(credentials.for_url(url, token, call.world.environ))
+        extra.update(git_credentials.for_url(url, token, call.world.environ))
     if call.inputs.texts["signing-key"]:
         extra[_KEY] = call.inputs.texts["signing-key"] + "\n"
     call = call._replace(world=call.world._replace(folder=folder(call)))

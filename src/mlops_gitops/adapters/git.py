@@ -31,7 +31,7 @@ from mlops_gitops import times
 from mlops_gitops.adapters.git_objects import GitTree, Objects
 from mlops_gitops.adapters.git_process import LOCAL_SECONDS, NETWORK_SECONDS, masked, run_git
 from mlops_gitops.errors import Misused, WorldFailed
-from mlops_gitops.promotion.store import Change, Files
+from mlops_gitops.promotion.store import Change, Files, Tree
 
 _LOCATING = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE"),
@@ -55,8 +55,7 @@ class Repository:
                 hint="give a path, or a file://, https:// or ssh:// URL",
                 code="environments-url",
             )
-        if not re.fullmatch(r"(?!-)[\w./-]+", branch) or ".." in branch:
-            raise Misused(f"{branch!r} cannot be the name of a branch", hint="name it plainly", code="branch")
+        refuse_odd(branch)
         self.url = url
         self.branch = branch
         self._folder = cache / "environments" / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
@@ -88,10 +87,13 @@ class Repository:
                 hint="a shallow clone has no past, and every receipt is judged on it: name the full repository",
                 code="git-shallow",
             )
-        return self.tree(tip.stdout.decode().strip())
+        return self._tree(tip.stdout.decode().strip())
 
-    def tree(self, commit: str) -> GitTree:
+    def tree(self, commit: str) -> Tree:
         """One commit that has been fetched."""
+        return self._tree(commit)
+
+    def _tree(self, commit: str) -> GitTree:
         return GitTree(commit, self._objects, self._birth)
 
     def commit(self, base: str, files: Files, *, message: str, when: datetime) -> str:
@@ -122,6 +124,28 @@ class Repository:
         if tip == base:
             raise failure
         return commit if self.is_ancestor(commit, tip) else None
+
+    def write_branch(self, branch: str, *, commit: str, expected: str | None) -> str | None:
+        """See ``promotion.store.Branches``."""
+        refuse_odd(branch)
+        target = f"refs/heads/{branch}"
+        try:
+            done = self._git(
+                "push", "--quiet", f"--force-with-lease={target}:{expected or ''}", self.url, f"{commit}:{target}",
+                seconds=NETWORK_SECONDS, check=False,
+            )  # fmt: skip
+        except WorldFailed as late:
+            failure = late
+        else:
+            if done.returncode == 0:
+                return commit
+            failure = self._unreachable("write to", done, branch=branch)
+        tip = self._tip_of_remote(target)
+        if tip == commit:
+            return commit
+        if tip == expected:
+            raise failure
+        return None
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether ``older`` is ``newer`` or one of its ancestors."""
@@ -154,7 +178,7 @@ class Repository:
                 hint="name a commit of the environment repository's branch",
                 code="no-such-time",
             )
-        return self.tree(commit)
+        return self._tree(commit)
 
     def _birth(self, tip: str, path: str) -> str | None:
         """The first parent of the commit in which ``path`` appeared on the first-parent line to ``tip``."""
@@ -229,9 +253,18 @@ class Repository:
             code="no-branch",
         )
 
-    def _unreachable(self, verb: str, done: subprocess.CompletedProcess[bytes]) -> WorldFailed:
+    def _tip_of_remote(self, reference: str) -> str | None:
+        """The commit that a reference of the remote points at now."""
+        listed = self._git("ls-remote", self.url, reference, seconds=NETWORK_SECONDS, check=False)
+        if listed.returncode != 0:
+            raise self._unreachable("read", listed, branch=reference)
+        return listed.stdout.decode().partition("\t")[0] or None
+
+    def _unreachable(
+        self, verb: str, done: subprocess.CompletedProcess[bytes], *, branch: str | None = None
+    ) -> WorldFailed:
         return WorldFailed(
-            f"could not {verb} branch {self.branch} of {masked(self.url)}; git said: {_said(done)}",
+            f"could not {verb} branch {branch or self.branch} of {masked(self.url)}; git said: {_said(done)}",
             hint="check the URL, the network and the credentials "
             f"(`git ls-remote {masked(self.url)}` asks the same), then run the command again",
             code="git-remote",
@@ -270,6 +303,12 @@ def _commit_stream(reference: str, base: str, files: Files, *, message: str, whe
             parts.append(b"M 100644 inline " + path.encode() + b"\ndata %d\n" % len(content) + content + b"\n")
     parts.append(b"\nget-mark :1\ndone\n")
     return b"".join(parts)
+
+
+def refuse_odd(branch: str) -> None:
+    """Raises ``Misused`` for what cannot be the name of a branch, or could be read as an option."""
+    if not re.fullmatch(r"(?!-)[\w./-]+", branch) or ".." in branch:
+        raise Misused(f"{branch!r} cannot be the name of a branch", hint="name it plainly", code="branch")
 
 
 def _refuse_unsafe(path: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlops_gitops import times
 from mlops_gitops.adapters.git import Repository, cache_folder
+from mlops_gitops.adapters.github_address import Address, address
 from mlops_gitops.adapters.mlflow import MlflowRegistry
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, WorldFailed
@@ -32,6 +33,11 @@ def add_repository_options(parser: argparse.ArgumentParser) -> None:
         help="the environment repository (default: $MG_ENVIRONMENTS, else mlops-gitops.yaml)",
     )
     parser.add_argument("--branch", help="its branch (default: $MG_BRANCH, else mlops-gitops.yaml, else main)")
+    parser.add_argument(
+        "--forge",
+        choices=("github", "none"),
+        help="what it lives on (default: $MG_FORGE, else GitHub where its URL is there and a token is set)",
+    )
 
 
 def add_key_option(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +57,36 @@ def project(world: World) -> Project | None:
 
 
 def repository(arguments: argparse.Namespace, world: World) -> Repository:
-    """The environment repository that the command is about.  Raises ``Misused`` where nothing names one."""
+    """The environment repository that the command is about.  Raises ``Misused`` where nothing names one.
+
+    On GitHub with a token it is read by git with that token, and written through the API.
+    """
+    url, branch = _named(arguments, world)
+    place = _address(url, arguments, world)
+    if place is None:
+        return Repository(url, branch=branch, cache=cache(world), environ=world.environ)
+    from mlops_gitops.adapters import git_credentials
+    from mlops_gitops.adapters.github_client import Client
+    from mlops_gitops.adapters.github_store import GithubStore
+
+    environ = git_credentials.beside(url, place.token, world.environ)
+    client = Client(place, now=world.now, note=world.note)
+    return GithubStore(url, branch=branch, cache=cache(world), environ=environ, client=client)
+
+
+def forge(repository: Repository) -> Forge | None:
+    """Where the pull requests of the environment repository are; ``None`` where git alone has to do."""
+    from mlops_gitops.adapters.github_store import GithubStore
+
+    if not isinstance(repository, GithubStore):
+        return None
+    from mlops_gitops.adapters.github import GithubForge
+
+    return GithubForge(repository.client)
+
+
+def _named(arguments: argparse.Namespace, world: World) -> tuple[str, str]:
+    """URL and branch of the environment repository."""
     here = project(world)
     url = arguments.environments or world.environ.get("MG_ENVIRONMENTS") or (here.environments if here else None)
     if not url:
@@ -64,7 +99,11 @@ def repository(arguments: argparse.Namespace, world: World) -> Repository:
     local = world.cwd / url
     if "://" not in url and ":" not in url and local.exists():
         url = str(local.resolve())
-    return Repository(url, branch=branch, cache=cache(world), environ=world.environ)
+    return url, branch
+
+
+def _address(url: str, arguments: argparse.Namespace, world: World) -> Address | None:
+    return address(url, world.environ, forge=arguments.forge or world.environ.get("MG_FORGE"))
 
 
 def forge(arguments: argparse.Namespace, world: World) -> Forge:  # noqa: ARG001 - see below

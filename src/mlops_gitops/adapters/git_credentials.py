@@ -10,7 +10,8 @@ import base64
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from mlops_gitops.errors import Misused
+from mlops_gitops.adapters.git_process import run_git
+from mlops_gitops.errors import Misused, WorldFailed
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -35,8 +36,8 @@ def for_url(url: str, token: str, environ: Mapping[str, str]) -> dict[str, str]:
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise Misused(
-            "the input `token` is only sent over https, and `environments` is another kind of URL",
-            hint="write `environments` as https://…, or leave `token` out and use git's own credentials",
+            "a token is only sent over https, and the URL of the environment repository is another kind",
+            hint="write that URL as https://…, or give no token and use git's own credentials",
             code="token-url",
         )
     ours = (("extraheader", ""), ("extraheader", header(token)), ("followRedirects", "false"))
@@ -46,6 +47,31 @@ def for_url(url: str, token: str, environ: Mapping[str, str]) -> dict[str, str]:
         settings[f"GIT_CONFIG_KEY_{number}"] = f"http.{url}.{name}"
         settings[f"GIT_CONFIG_VALUE_{number}"] = value
     return settings
+
+
+def beside(url: str, token: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Git's environment with ``token`` in it, where git has nothing of its own to show to ``url``.
+
+    Its own are a user in the URL, ``ssh``, and a header that a step before has set.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"https", "http"} or parts.username is not None or _has_header(url, environ):
+        return dict(environ)
+    return {**environ, **for_url(url, token, environ)}
+
+
+def _has_header(url: str, environ: Mapping[str, str]) -> bool:
+    """Whether git would send an Authorization header of its own.
+
+    It is asked at the root of the file system: what the settings of the model repository say is not sent from ours.
+    """
+    outside = {name: value for name, value in environ.items() if name != "GIT_DIR"}
+    words = ["-C", "/", "config", "--get-urlmatch", "http.extraHeader", url]
+    try:
+        told = run_git(words, environ=outside, check=False)
+    except WorldFailed:
+        return False
+    return told.stdout.strip().lower().startswith(b"authorization:")
 
 
 def _count(environ: Mapping[str, str]) -> int:

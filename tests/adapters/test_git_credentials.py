@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_gitops.actions import credentials
+from mlops_gitops.adapters import git_credentials as credentials
 from mlops_gitops.errors import Misused
 from servers.git_http import READ, Fault, serve
 
