@@ -28,6 +28,7 @@ VERBS = {
     "approve": "sign an approval of a release for an environment, or withdraw one",
     "gate": "judge the reviews of a pull request by the policy of its base branch",
     "promote": "move a release into an environment, if the evidence allows it",
+    "reconcile": "do everything that the policies allow now, and propose what people have to approve",
     "rollback": "move an environment back to its last good release, and hold it there",
     "control": "write or lift a hold, a veto, a freeze or a waiver",
     "status": "what runs where, now or at any time in the past",

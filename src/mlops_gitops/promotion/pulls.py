@@ -15,7 +15,8 @@ from functools import cached_property
 from mlops_gitops.errors import Failure, Refused
 from mlops_gitops.evidence import approvals, codeowners, gates, persons, quorum
 from mlops_gitops.evidence.admission import Evidence
-from mlops_gitops.evidence.gates import SKEW, Answer
+from mlops_gitops.evidence.approvals import Voices
+from mlops_gitops.evidence.gates import SKEW, Answer, Case, Judgement
 from mlops_gitops.evidence.quorum import Barred, Missing
 from mlops_gitops.evidence.reviews import Review, claim_of_review, new_look
 from mlops_gitops.evidence.statements import Claim
@@ -127,13 +128,8 @@ def _promotion(question: Question, base: Snapshot, one: Proposed) -> Part:
     if not policies:
         return Part(about, Answer.PASS, f"{one.environment} demands no approvals", environment=one.environment)
     policy = policies[0]
-    case = plan.gate_case(situation, now=question.now)
-    claim = looks.look(
-        case, question.review(policies), verdict=Verdict.INCONCLUSIVE, summary="being judged", issued_at=question.now
-    )
-    made = new_look(claim, said=case.evidence)
-    seen = replace(case, evidence=(*case.evidence, *([Evidence("", made, _UNSIGNED)] if made else [])))
-    judged, voices = gates.judge(policy, seen), gates.voices(policy, seen)
+    found = weighed(policy, plan.gate_case(situation, now=question.now), question.review(policies), at=question.now)
+    judged, voices = found.judgement, found.voices
     return Part(
         about=about,
         answer=judged.answer,
@@ -143,7 +139,27 @@ def _promotion(question: Question, base: Snapshot, one: Proposed) -> Part:
         notes=tuple(dict.fromkeys(voices.notes)),
         environment=one.environment,
         model=one.model,
-        claim=replace(claim, verdict=_VERDICTS[judged.answer], summary=judged.reason) if _reviews(policy) else None,
+        claim=found.claim if _reviews(policy) else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What a look at the reviews of a promotion comes to, as if it were on record, and the claim that records it."""
+
+    judgement: Judgement
+    voices: Voices
+    claim: Claim
+
+
+def weighed(policy: ApprovalsGate, case: Case, review: Review, *, at: datetime) -> Weighed:
+    """Judge the approvals of a promotion by its evidence and by one more look at its pull request."""
+    claim = looks.look(case, review, verdict=Verdict.INCONCLUSIVE, summary="being judged", issued_at=at)
+    made = new_look(claim, said=case.evidence)
+    seen = replace(case, evidence=(*case.evidence, *([Evidence("", made, _UNSIGNED)] if made else [])))
+    judged = gates.judge(policy, seen)
+    return Weighed(
+        judged, gates.voices(policy, seen), replace(claim, verdict=_VERDICTS[judged.answer], summary=judged.reason)
     )
 
 
