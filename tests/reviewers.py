@@ -21,7 +21,7 @@ from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.environment import Environment
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.rendering import render
-from mlops_gitops.promotion import apply, layout, plan, pointer, publish, receipts
+from mlops_gitops.promotion import apply, layout, plan, pointer, publish, pulls, receipts
 from mlops_gitops.promotion.snapshot import Snapshot
 
 HEAD, OLD = "a" * 40, "b" * 40
@@ -158,6 +158,19 @@ def trained_by(*names: str) -> Release:
     value = {**RELEASE.value, "spec": {**RELEASE.value["spec"]}}
     value["spec"]["source"] = {**value["spec"]["source"], "trainers": list(names)}
     return replace(RELEASE, value=value, source=replace(RELEASE.source, trainers=names))
+
+
+REVIEW: dict[str, Any] = {
+    "quorum": 1,
+    "groups": [{"name": "platform", "min": 1, "members": ["hedy-example", "dorothy-example"]}],
+}
+
+
+def project(review: Any = REVIEW) -> dict[str, bytes]:
+    """mlops-gitops.yaml of a repository."""
+    spec = {"environments": "https://git.example.com/airline/environments.git"}
+    spec |= {} if review is None else {"review": review}
+    return {pulls.PROJECT: render({"apiVersion": "mlops-gitops/v1", "kind": "Project", "spec": spec})}
 
 
 def with_receipt(where: Estate, running: Release, *, by: str = "ci") -> Estate:

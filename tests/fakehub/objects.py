@@ -1,7 +1,11 @@
-"""What GitHub does with git: commits through the API, and the three ways to merge, on a bare repository without a work tree."""
+"""What GitHub does with git: commits through the API, and the three ways to merge, without a work tree.
+
+What is asked of commits by their full ids is remembered: it cannot change.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,10 +58,12 @@ def exists(folder: Path, commit: str) -> bool:
     return git("cat-file", "-e", f"{commit}^{{commit}}", folder=folder, check=False).returncode == 0
 
 
+@functools.lru_cache(maxsize=4096)
 def is_ancestor(folder: Path, older: str, newer: str) -> bool:
     return git("merge-base", "--is-ancestor", older, newer, folder=folder, check=False).returncode == 0
 
 
+@functools.lru_cache(maxsize=4096)
 def merge_base(folder: Path, one: str, other: str) -> str | None:
     return text(folder, "merge-base", one, other, check=False) or None
 
@@ -77,10 +83,12 @@ def commits(folder: Path, *selection: str) -> list[Commit]:
     return found
 
 
+@functools.lru_cache(maxsize=4096)
 def commit(folder: Path, name: str) -> Commit:
     return commits(folder, "-1", name)[0]
 
 
+@functools.lru_cache(maxsize=4096)
 def changed(folder: Path, old: str, new: str) -> list[tuple[str, str, str]]:
     """``(status, path, previous path)`` of every file that differs, with renames found as GitHub finds them."""
     raw = git("diff", "--name-status", "-z", "--find-renames", old, new, folder=folder).stdout.decode(errors="replace")
@@ -141,6 +149,7 @@ def write_commit(
     return git("commit-tree", tree, *words, folder=folder, stdin=message.encode(), environ=who).stdout.decode().strip()
 
 
+@functools.lru_cache(maxsize=4096)
 def merged_tree(folder: Path, base: str, head: str) -> str:
     """The tree of a real three-way merge, which git makes without a work tree.  Raises ``Conflict``."""
     done = git("merge-tree", "--write-tree", "--no-messages", "--name-only", base, head, folder=folder, check=False)

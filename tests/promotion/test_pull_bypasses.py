@@ -23,22 +23,9 @@ from mlops_gitops.promotion.forge import Merged, Pull
 from mlops_gitops.promotion.pulls import Part, Question
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import MemoryTree
-from reviewers import HEAD, RELEASE, start, voice
+from reviewers import HEAD, RELEASE, REVIEW, project, start, voice
 
 GRACE, KATHERINE, HEDY = voice("grace"), voice("katherine"), voice("hedy")
-REVIEW: dict[str, Any] = {
-    "quorum": 1,
-    "groups": [{"name": "platform", "min": 1, "members": ["hedy-example", "dorothy-example"]}],
-}
-
-
-def project(review: Any = REVIEW) -> dict[str, bytes]:
-    """mlops-gitops.yaml of a repository."""
-    spec = {"environments": "https://git.example.com/airline/environments.git"}
-    spec |= {} if review is None else {"review": review}
-    return {pulls.PROJECT: render({"apiVersion": "mlops-gitops/v1", "kind": "Project", "spec": spec})}
-
-
 BASE = start().with_files(project())
 PROMOTED = reviewers.with_receipt(BASE, RELEASE)
 """What a promotion of the release would leave."""

@@ -204,7 +204,8 @@ class GithubForge:
         return found
 
     def _learn(self, repository: Mapping[str, Any]) -> None:
-        """Which ways to merge the repository allows."""
+        """Which ways to merge the repository allows, and its id."""
+        self._client.node = str(repository["id"])
         self._method = next((method for method, told in _METHODS.items() if repository[told]), None)
 
     def _is_there(self) -> bool:

@@ -61,6 +61,7 @@ class Client:
         from github import Auth, Github
 
         self.repository = address.repository
+        self.node: str | None = None  # the id that GraphQL has for it, once an answer has told
         self._where, self._graphql, self._token = address.api, address.graphql, address.token
         self._sleep, self._now, self._note = sleep, now, note
         self._lock = threading.Lock()  # PyGithub keeps the request that it makes in the connection

@@ -60,14 +60,13 @@ class GithubStore(Repository):
 
     def __init__(self, url: str, *, branch: str, cache: Path, environ: Mapping[str, str], client: Client) -> None:
         super().__init__(url, branch=branch, cache=cache, environ=environ)
-        self._client = client
-        self._id: str | None = None
+        self.client = client
         self._twins: dict[str, str] = {}
 
     def push(self, commit: str, *, base: str) -> str | None:
         """See ``promotion.store.Store.push``."""
         purpose = self._to(f"write to branch {self.branch}")
-        done = self._client.mutate(queries.CREATE_COMMIT, purpose, input=self._written(commit, base, self.branch))
+        done = self.client.mutate(queries.CREATE_COMMIT, purpose, input=self._written(commit, base, self.branch))
         if not isinstance(done, Rejection):
             return self._landed(done, commit, purpose)
         tip = self.fetch().commit
@@ -101,9 +100,7 @@ class GithubStore(Repository):
     def _start(self, branch: str, commit: str, base: str, purpose: Purpose) -> str | None:
         """A new branch with our commit on top of ``base``; ``None`` where one of this name was there."""
         start = {"repositoryId": self._repository_id(purpose), "name": f"refs/heads/{branch}", "oid": base}
-        done = self._client.mutate(
-            queries.START_BRANCH, purpose, start=start, input=self._written(commit, base, branch)
-        )
+        done = self.client.mutate(queries.START_BRANCH, purpose, start=start, input=self._written(commit, base, branch))
         if not isinstance(done, Rejection):
             return self._landed(done, commit, purpose)
         found = self._tip_of(branch, purpose)
@@ -116,7 +113,7 @@ class GithubStore(Repository):
         return self._finish(branch, commit, base, purpose)  # begun, and the answer lost before anything was written
 
     def _finish(self, branch: str, commit: str, base: str, purpose: Purpose) -> str | None:
-        done = self._client.mutate(queries.CREATE_COMMIT, purpose, input=self._written(commit, base, branch))
+        done = self.client.mutate(queries.CREATE_COMMIT, purpose, input=self._written(commit, base, branch))
         if not isinstance(done, Rejection):
             return self._landed(done, commit, purpose)
         found = self._tip_of(branch, purpose)
@@ -131,7 +128,7 @@ class GithubStore(Repository):
             {"name": f"refs/heads/{aside}", "beforeOid": made, "afterOid": _GONE},
         ]
         wanted = {"repositoryId": self._repository_id(purpose), "refUpdates": updates}
-        done = self._client.mutate(queries.MOVE_BRANCH, purpose, input=wanted)
+        done = self.client.mutate(queries.MOVE_BRANCH, purpose, input=wanted)
         if not isinstance(done, Rejection):
             return True
         found = self._tip_of(branch, purpose)
@@ -142,10 +139,10 @@ class GithubStore(Repository):
 
     def _forget(self, aside: str, purpose: Purpose) -> None:
         """Take away what was written aside; nobody misses it if that fails."""
-        self._client.write("DELETE", f"/repos/{self._client.repository}/git/refs/heads/{quote(aside)}", purpose)
+        self.client.write("DELETE", f"/repos/{self.client.repository}/git/refs/heads/{quote(aside)}", purpose)
 
     def _to(self, doing: str) -> Purpose:
-        return Purpose(f"{doing} of {self._client.repository}", _PERMISSION)
+        return Purpose(f"{doing} of {self.client.repository}", _PERMISSION)
 
     def _written(self, commit: str, base: str, branch: str) -> dict[str, Any]:
         headline, _, body = self._text("show", "--no-patch", "--format=%B", commit).partition("\n")
@@ -156,7 +153,7 @@ class GithubStore(Repository):
             if data is not None
         ]
         return {
-            "branch": {"repositoryNameWithOwner": self._client.repository, "branchName": branch},
+            "branch": {"repositoryNameWithOwner": self.client.repository, "branchName": branch},
             "message": {"headline": headline, "body": body.strip()},
             "expectedHeadOid": base,
             "fileChanges": {
@@ -208,14 +205,14 @@ class GithubStore(Repository):
         return found
 
     def _repository_id(self, purpose: Purpose) -> str:
-        if self._id is None:
+        if self.client.node is None:
             self._asked(purpose, f"refs/heads/{self.branch}")
-        return str(self._id)
+        return str(self.client.node)
 
     def _asked(self, purpose: Purpose, ref: str) -> Mapping[str, Any]:
-        owner, _, name = self._client.repository.partition("/")
-        data = self._client.query(queries.BRANCH, purpose, owner=owner, name=name, ref=ref)
+        owner, _, name = self.client.repository.partition("/")
+        data = self.client.query(queries.BRANCH, purpose, owner=owner, name=name, ref=ref)
         with understood(purpose):
             found: Mapping[str, Any] = data["repository"]
-            self._id = str(found["id"])
+            self.client.node = str(found["id"])
         return found

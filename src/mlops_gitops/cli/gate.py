@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from dataclasses import replace
 
 from mlops_gitops.adapters.git import Repository
@@ -25,6 +26,7 @@ mlops-gitops gate --pull-request 7 --to prod --record --key file2:keys/reviews.p
 """
 FORMATS = ("text", "json", "markdown")
 _SERVER = "https://github.com"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 _EXITS = {Answer.PASS: EXIT_DONE, Answer.FAIL: Refused.exit_code, Answer.PENDING: NotYet.exit_code}
 
 
@@ -47,7 +49,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Look, judge, record, and tell."""
-    forge = session.forge(arguments, world)
+    environments = session.repository(arguments, world)
+    elsewhere = _elsewhere(arguments, world, environments)
+    forge = session.forge(arguments, world, url=elsewhere)
     pull = forge.pull(arguments.pull_request)
     if pull is None:
         raise Misused(
@@ -55,7 +59,6 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             hint="name another with --pull-request, or another repository with --repository",
             code="no-pull-request",
         )
-    environments = session.repository(arguments, world)
     found = Gated(forge.repository, pull, _judged(arguments, world, forge, pull, environments))
     if arguments.record:
         found = _recorded(found, arguments, world, environments)
@@ -64,6 +67,16 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     else:
         world.print(report.summary(found) if arguments.format == "markdown" else report.text(found))
     return _EXITS[found.answer]
+
+
+def _elsewhere(arguments: argparse.Namespace, world: World, environments: Repository) -> str | None:
+    """Where git reaches the repository of the pull request, if that is not the environment repository."""
+    name = arguments.repository or world.environ.get("GITHUB_REPOSITORY")
+    if not name or _is_at(name, environments.url):
+        return None
+    if not _NAME.fullmatch(name):
+        raise Misused(f"{name!r} names no repository", hint="write it as OWNER/NAME", code="usage")
+    return arguments.address or f"{world.environ.get('GITHUB_SERVER_URL') or _SERVER}/{name}.git"
 
 
 def _judged(
@@ -78,7 +91,7 @@ def _judged(
                 code="usage",
             )
         address = arguments.address or f"{server}/{forge.repository}.git"
-        base = _repository(address, pull.base, world).fetch()
+        base = session.repository_at(address, pull.base, arguments, world).fetch()
         question = Question(pull, forge, server, base, world.now())
         return pulls.of_models(question, environments=Snapshot(environments.fetch()))
     if pull.base != environments.branch:
@@ -88,7 +101,7 @@ def _judged(
             code="pull-request",
         )
     question = Question(pull, forge, server, environments.fetch(), world.now())
-    parts = pulls.of_environments(question, head=lambda: _head(pull, environments, world))
+    parts = pulls.of_environments(question, head=lambda: _head(pull, environments, arguments, world))
     return _wanted(parts, arguments.to)
 
 
@@ -105,9 +118,9 @@ def _wanted(parts: tuple[Part, ...], names: list[str] | None) -> tuple[Part, ...
     return tuple(one for one in parts if not names or one.environment is None or one.environment in names)
 
 
-def _head(pull: Pull, environments: Repository, world: World) -> Tree:
+def _head(pull: Pull, environments: Repository, arguments: argparse.Namespace, world: World) -> Tree:
     """The newest commit of the pull request, if it still is the one that the forge told of."""
-    tree = _repository(environments.url, pull.branch, world).fetch()
+    tree = session.repository_at(environments.url, pull.branch, arguments, world).fetch()
     if tree.commit != pull.head:
         raise NotYet(
             f"the branch of pull request {pull.number} moved while it was judged",
@@ -115,10 +128,6 @@ def _head(pull: Pull, environments: Repository, world: World) -> Tree:
             code="head-moved",
         )
     return tree
-
-
-def _repository(url: str, branch: str, world: World) -> Repository:
-    return Repository(url, branch=branch, cache=session.cache(world), environ=world.environ)
 
 
 def _is_at(repository: str, url: str) -> bool:

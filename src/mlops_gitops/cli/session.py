@@ -66,6 +66,11 @@ def repository(arguments: argparse.Namespace, world: World) -> Repository:
     On GitHub with a token it is read by git with that token, and written through the API.
     """
     url, branch = _named(arguments, world)
+    return repository_at(url, branch, arguments, world)
+
+
+def repository_at(url: str, branch: str, arguments: argparse.Namespace, world: World) -> Repository:
+    """Any other repository or branch, read in the same way."""
     place = _address(url, arguments, world)
     if place is None:
         return Repository(url, branch=branch, cache=cache(world), environ=world.environ)
@@ -76,9 +81,12 @@ def repository(arguments: argparse.Namespace, world: World) -> Repository:
     return GithubStore(url, branch=branch, cache=cache(world), environ=environ, client=_client(place, world))
 
 
-def forge(arguments: argparse.Namespace, world: World) -> Forge:
-    """Where the pull requests of the environment repository are.  Raises ``Misused`` where git alone has to do."""
-    place = _address(_named(arguments, world)[0], arguments, world)
+def forge(arguments: argparse.Namespace, world: World, *, url: str | None = None) -> Forge:
+    """Where the pull requests of the environment repository, or of that at ``url``, are.
+
+    Raises ``Misused`` where git alone has to do.
+    """
+    place = _address(url or _named(arguments, world)[0], arguments, world)
     if place is None:
         raise Misused(
             "no forge was named, and pull requests live on one",
