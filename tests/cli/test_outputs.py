@@ -63,11 +63,15 @@ STEPS = [
     (f"rollback {MODEL} --in dev --to 1.0.0 --reason late", 0),
     (f"rollback {MODEL} --in staging --reason late", 1),
     ("doctor", 0),
+    ("gate --pull-request 7", 2),
     ("schema model", 0),
     ("schema output/promote", 0),
     ("demo demonstration", 0),
 ]
 """What is asked, one after the other, and the exit code; ``rollback`` to another release is in ``test_release``."""
+
+ON_A_FORGE = {"gate"}
+"""Verbs that have an answer only where there are pull requests; their own tests hold it against the schema."""
 
 
 def actions(parser: ArgumentParser) -> list[Any]:
@@ -98,7 +102,7 @@ def test_every_verb_prints_what_its_schema_says(shell: Shell, monkeypatch: pytes
         document = outputs.checked(asked, code, shell.out)
         if set(document) != {"error"}:
             own.add(asked[0])
-    assert own == set(VERBS)
+    assert own == set(VERBS) - ON_A_FORGE
 
 
 def test_a_waiver_has_its_control_again_after_it_was_lifted(shell: Shell) -> None:

@@ -28,9 +28,11 @@ from datetime import datetime
 from pathlib import Path
 
 from mlops_gitops import times
+from mlops_gitops.adapters import git_branches
 from mlops_gitops.adapters.git_objects import GitTree, Objects
 from mlops_gitops.adapters.git_process import LOCAL_SECONDS, NETWORK_SECONDS, masked, run_git
 from mlops_gitops.errors import Misused, WorldFailed
+from mlops_gitops.promotion.proposals import Branch
 from mlops_gitops.promotion.store import Change, Files, Tree
 
 _LOCATING = (
@@ -70,12 +72,22 @@ class Repository:
 
     def fetch(self) -> GitTree:
         """The newest commit of the branch, as the remote has it now.  Raises ``WorldFailed``."""
+        return self._fetched()
+
+    def survey(self, prefix: str) -> tuple[Tree, tuple[Branch, ...]]:
+        """See ``promotion.proposals.Remote``; one fetch for all."""
+        tip = self._fetched("--prune", git_branches.refspec(prefix))
+        return tip, tuple(git_branches.found(prefix, tip=tip.commit, git=self._text, tree=self._tree))
+
+    def _fetched(self, *more: str) -> GitTree:
+        """The newest commit of the branch, fetched together with ``more``."""
         reference = f"refs/environments/{self.branch}"
+        options, refspecs = [one for one in more if one.startswith("--")], [one for one in more if one[:1] == "+"]
         with self._locked():
             self._prepare(reference)
             done = self._git(
-                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.url,
-                f"+refs/heads/{self.branch}:{reference}",
+                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", *options, self.url,
+                f"+refs/heads/{self.branch}:{reference}", *refspecs,
                 seconds=NETWORK_SECONDS, check=False,
             )  # fmt: skip
             if done.returncode != 0:
@@ -222,6 +234,7 @@ class Repository:
             self._git("init", "--quiet", "--bare", "--template=", f"--object-format={self._object_format()}", fresh)
             Path(fresh).rename(self._folder)
         (self._folder / f"{reference}.lock").unlink(missing_ok=True)
+        git_branches.unlock(self._folder)
 
     def _object_format(self) -> str:
         """The hash that the remote's ids are made with; git cannot fetch across."""

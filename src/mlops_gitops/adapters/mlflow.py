@@ -17,6 +17,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -40,6 +41,7 @@ _PASSED_ON: Final = ("MLFLOW_TRACKING_", "MLFLOW_S3_", "AWS_", "AZURE_", "GOOGLE
 _VERSION: Final = re.compile(r"models:/(?P<name>[^/@]+)/(?P<version>[0-9]+)")
 _LOGGED: Final = re.compile(r"models:/(?P<id>m-[0-9A-Za-z]+)")
 _PAGE: Final = 1000
+_LONGEST_NAME: Final = 320
 _ONE_AT_A_TIME = threading.RLock()
 
 
@@ -64,7 +66,8 @@ class MlflowRegistry:
         """The version of ``name`` that holds the artifact.  ``Refused`` where none does."""
         with self._client() as client:
             client.get_registered_model(name)
-            return chosen(name, identity, [_version(found) for found in _versions(client, name)])
+            found = chosen(name, identity, [_version(one) for one in _versions(client, name)])
+            return replace(found, trainer=_trainer(client, found.run))
 
     def download(self, uri: str, target: Path) -> None:
         """Fetch the files of ``models:/name/version`` into the empty folder ``target``, exactly as they were logged."""
@@ -150,6 +153,19 @@ class MlflowRegistry:
 
 def _version(found: Any) -> Version:
     return Version(name=found.name, version=str(found.version), run=found.run_id or None, source=found.source or "")
+
+
+def _trainer(client: Any, run: str | None) -> str | None:
+    """Who started the run, as MLflow's own tag says; ``None`` where it says nothing or the run is gone."""
+    if run is None:
+        return None
+    try:
+        tags = client.get_run(run).data.tags
+    except Exception as error:
+        if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+    return " ".join(str(tags.get("mlflow.user", "")).split())[:_LONGEST_NAME] or None
 
 
 def _versions(client: Any, name: str) -> Iterator[Any]:

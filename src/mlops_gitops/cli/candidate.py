@@ -6,7 +6,7 @@ The order is the safety: digest, then scan, and only what passed the scan is eve
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlops_gitops.adapters import artifacts
@@ -20,7 +20,7 @@ from mlops_gitops.manifests.documents import Document
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.manifests.release import Material, Registered, Release, Source
 from mlops_gitops.packaging import digests, provenance, release
-from mlops_gitops.packaging.registry import Registry, identity
+from mlops_gitops.packaging.registry import Registry, Version, identity
 from mlops_gitops.packaging.scan import scan
 from mlops_gitops.promotion import layout
 from mlops_gitops.promotion.snapshot import Snapshot
@@ -128,16 +128,17 @@ def open_candidate(name: str, world: World, *, allow_dirty: bool) -> Candidate:
             hint="save the model in a format that holds no code (skops, ONNX, safetensors), or without the named parts",
             code="scan",
         )
+    version = _registered(model, made, session.registry(world))
     return Candidate(
         model=model,
         document=document,
         manifest=manifest,
         folder=folder,
         root=at.root,
-        source=at.source,
+        source=replace(at.source, trainers=release.trainers(model, version.trainer if version else None)),
         artifact=artifact,
         scanned=scanned,
-        registered=_registered(model, made, session.registry(world)),
+        registered=Registered(version.name, version.version, version.run) if version else None,
         data=provenance.materials(model, folder=folder, root=at.root),
         dependencies=provenance.dependencies(model, folder=folder, root=at.root),
     )
@@ -258,7 +259,7 @@ def artifact_path(model: Model, folder: Path) -> Path:
     return path
 
 
-def _registered(model: Model, artifact: Path, registry: Registry | None) -> Registered | None:
+def _registered(model: Model, artifact: Path, registry: Registry | None) -> Version | None:
     if model.artifact.registered is None:
         return None
     if registry is None:
@@ -274,5 +275,4 @@ def _registered(model: Model, artifact: Path, registry: Registry | None) -> Regi
             hint="save the model with MLflow, or remove artifact.registry from model.yaml",
             code="artifact-mlmodel",
         )
-    found = registry.find(model.artifact.registered, identity(mlmodel.read_bytes()))
-    return Registered(found.name, found.version, found.run)
+    return registry.find(model.artifact.registered, identity(mlmodel.read_bytes()))

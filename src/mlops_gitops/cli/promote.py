@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Iterable
 
-from mlops_gitops.cli import derived, session
+from mlops_gitops.cli import derived, proposal, session
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Misused, NotYet, Refused
 from mlops_gitops.promotion import apply
@@ -27,7 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", metavar="MODEL", help="the model to move")
     parser.add_argument("--to", metavar="ENV", help="the environment to move it into")
     parser.add_argument(
-        "--all", action="store_true", help="move whatever may move into environments that are automatic"
+        "--all",
+        action="store_true",
+        help="move whatever may move into environments that are automatic, without pull request",
     )
     parser.add_argument(
         "--release", help="an id, its beginning, or a version (default: what runs upstream, or the newest)"
@@ -47,6 +49,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     signer = None
     if not arguments.dry_run:
         signer = session.signer(arguments, world, lambda: Snapshot(repository.fetch()).trust)
+        if arguments.to and Snapshot(repository.fetch()).environment(arguments.to).by_pull_request:
+            return proposal.run(repository, signer, arguments, world)
     answered: list[Answered] = []
     commits: list[str] = []
     while True:
@@ -70,7 +74,7 @@ def _wishes(arguments: argparse.Namespace, snapshot: Snapshot) -> Iterable[Wish]
     return [
         Wish(model, environment.name)
         for environment in snapshot.environments()
-        if environment.automatic
+        if environment.automatic and not environment.by_pull_request  # those are for `reconcile`
         for model in snapshot.models()
     ]
 

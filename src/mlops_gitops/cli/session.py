@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlops_gitops import times
 from mlops_gitops.adapters.git import Repository, cache_folder
@@ -21,6 +22,9 @@ from mlops_gitops.manifests.project import Project
 from mlops_gitops.manifests.trust import Trust
 from mlops_gitops.promotion.forge import Forge
 from mlops_gitops.promotion.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from mlops_gitops.adapters.github_client import Client
 
 PROJECT = "mlops-gitops.yaml"
 
@@ -62,27 +66,37 @@ def repository(arguments: argparse.Namespace, world: World) -> Repository:
     On GitHub with a token it is read by git with that token, and written through the API.
     """
     url, branch = _named(arguments, world)
+    return repository_at(url, branch, arguments, world)
+
+
+def repository_at(url: str, branch: str, arguments: argparse.Namespace, world: World) -> Repository:
+    """Any other repository or branch, read in the same way."""
     place = _address(url, arguments, world)
     if place is None:
         return Repository(url, branch=branch, cache=cache(world), environ=world.environ)
     from mlops_gitops.adapters import git_credentials
-    from mlops_gitops.adapters.github_client import Client
     from mlops_gitops.adapters.github_store import GithubStore
 
     environ = git_credentials.beside(url, place.token, world.environ)
-    client = Client(place, now=world.now, note=world.note)
-    return GithubStore(url, branch=branch, cache=cache(world), environ=environ, client=client)
+    return GithubStore(url, branch=branch, cache=cache(world), environ=environ, client=_client(place, world))
 
 
-def forge(repository: Repository) -> Forge | None:
-    """Where the pull requests of the environment repository are; ``None`` where git alone has to do."""
-    from mlops_gitops.adapters.github_store import GithubStore
+def forge(arguments: argparse.Namespace, world: World, *, url: str | None = None) -> Forge:
+    """Where the pull requests of the environment repository, or of that at ``url``, are.
 
-    if not isinstance(repository, GithubStore):
-        return None
+    Raises ``Misused`` where git alone has to do.
+    """
+    place = _address(url or _named(arguments, world)[0], arguments, world)
+    if place is None:
+        raise Misused(
+            "no forge was named, and pull requests live on one",
+            hint="name the environment repository by its URL on GitHub and set MG_GITHUB_TOKEN; "
+            "or write `mode: direct` in the policy",
+            code="no-forge",
+        )
     from mlops_gitops.adapters.github import GithubForge
 
-    return GithubForge(repository.client)
+    return GithubForge(_client(place, world))
 
 
 def _named(arguments: argparse.Namespace, world: World) -> tuple[str, str]:
@@ -104,6 +118,12 @@ def _named(arguments: argparse.Namespace, world: World) -> tuple[str, str]:
 
 def _address(url: str, arguments: argparse.Namespace, world: World) -> Address | None:
     return address(url, world.environ, forge=arguments.forge or world.environ.get("MG_FORGE"))
+
+
+def _client(place: Address, world: World) -> Client:
+    from mlops_gitops.adapters.github_client import Client
+
+    return Client(place, now=world.now, note=world.note)
 
 
 def registry(world: World) -> MlflowRegistry | None:

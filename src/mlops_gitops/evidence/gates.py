@@ -7,7 +7,8 @@ Pure functions over frozen records; the time is an argument.  The rules, each wi
 * Missing evidence is pending.  Pieces that disagree are pending, with an error, until one supersedes the other.  An
   inconclusive verdict is pending: a person has to look.  Only a pass passes.
 * An approval counts for one release, one commit, one environment and one policy, once per person, and never from the
-  author.  Who withdraws or rejects later replaces what they said before.
+  author or who trained the model.  Who withdraws or rejects later replaces what they said before.  A review of the pull
+  request that proposes the promotion counts as an approval (``evidence/approvals.py``).
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from mlops_gitops import times
+from mlops_gitops.evidence import approvals, persons, quorum
 from mlops_gitops.evidence.admission import Evidence, may_sign
+from mlops_gitops.evidence.approvals import Voices
 from mlops_gitops.evidence.statements import LEVELS, agreed, measured
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.manifests.environment import ApprovalsGate, EvidenceGate
+from mlops_gitops.manifests.environment import SIGNATURES, ApprovalsGate, EvidenceGate
 from mlops_gitops.manifests.model import Threshold
 from mlops_gitops.manifests.trust import Signer, Trust
 
@@ -52,7 +55,8 @@ class Case:
     """Everything that a gate may look at.
 
     ``champion`` is the release that runs in the environment now, ``policy`` the digest of the environment's policy,
-    ``head`` and ``author`` the commit and the person that the release was made from.
+    ``head`` and ``author`` the commit and the person that the release was made from, ``trainers`` those who trained
+    it.  ``promotion`` is the id of the promotion that is judged: reviews count for that one alone.
     """
 
     release: str
@@ -65,6 +69,8 @@ class Case:
     waivers: tuple[Waiver, ...]
     trust: Trust
     now: datetime
+    trainers: tuple[str, ...] = ()
+    promotion: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +240,10 @@ def _signed(waiver: Waiver, case: Case) -> Evidence | None:
 
 
 def _may_approve(signer: Signer, case: Case, *, kind: str) -> bool:
-    return signer.type == "person" and not wrote(signer, case.author) and may_sign(signer, kind, case.environment)
+    if signer.type != "person" or not may_sign(signer, kind, case.environment):
+        return False
+    barred = quorum.of_release(case.author, case.trainers)
+    return quorum.why_barred(persons.who(signer, case.trust), barred) is None
 
 
 def wrote(signer: Signer, author: str) -> bool:
@@ -242,46 +251,40 @@ def wrote(signer: Signer, author: str) -> bool:
     return author.strip().casefold() in _identities(signer)
 
 
-def _person(signer: Signer, trust: Trust) -> str:
-    """The name under which a voice is counted: entries of ``trust/`` that share an identity are one person."""
-    mine = _identities(signer)
-    return next((one.name for one in trust.signers if mine & _identities(one)), signer.name)
-
-
 def _identities(signer: Signer) -> set[str]:
     return {one.casefold() for one in signer.identities}
 
 
+def voices(gate: ApprovalsGate, case: Case) -> Voices:
+    """Whose voice counts for an approvals gate, and who is still missing."""
+    seen = approvals.looks(gate, case, _heard(case, "review"), lambda one: _flaw(one, case, max_age=None))
+    signed = [
+        (one, _approval_flaw(one, case, max_age=gate.max_age))
+        for one in (_last_words(case, "approval") if SIGNATURES in gate.sources else ())
+    ]
+    return approvals.weigh(gate, case, signed, seen, skew=SKEW)
+
+
 def _approvals(gate: ApprovalsGate, case: Case) -> Judgement:
-    voices: dict[str, list[Evidence]] = {}
-    notes: list[str] = []
-    for one in _last_words(case, "approval"):
-        flaw = _approval_flaw(one, case, max_age=gate.max_age)
-        if flaw is None:
-            voices.setdefault(_person(one.signer, case.trust), []).append(one)
-        else:
-            notes.append(flaw)
-    approved: list[Evidence] = []
-    for name, said in sorted(voices.items()):
-        verdicts = {one.claim.verdict for one in said}
-        if verdicts == {Verdict.FAIL}:
-            return Judgement(
-                "approvals",
-                Answer.FAIL,
-                f"{name} rejects it: {said[-1].claim.summary}",
-                tuple(one.digest for one in said),
-            )
-        if verdicts == {Verdict.PASS}:
-            approved.append(said[-1])
-        else:
-            notes.append(f"error: what {name} signed disagrees with itself; {name} can sign again")
-    return _counted(gate, case, approved, notes)
+    heard = voices(gate, case)
+    given = sorted(heard.approve)
+    digests = tuple(dict.fromkeys([*(heard.approve[name].digest for name in given), *heard.looked.digests]))
+    if heard.looked.error is not None:
+        return Judgement("approvals", Answer.PENDING, f"error: {heard.looked.error}", heard.looked.digests)
+    for reason, against in heard.object.values():
+        return Judgement("approvals", Answer.FAIL, reason, against)
+    noted = approvals.told(heard.notes)
+    if heard.errors:
+        return Judgement("approvals", Answer.PENDING, f"error: {'; '.join(heard.errors)}{noted}", digests)
+    by = f"approved by {', '.join(given)}" if given else "nobody has approved yet"
+    if heard.missing:
+        still = " and ".join(one.words for one in heard.missing)
+        return Judgement("approvals", Answer.PENDING, f"{by}; still missing: {still}{noted}", digests)
+    return Judgement("approvals", Answer.PASS, f"{by} ({len(given)} of {gate.quorum}){noted}", digests)
 
 
 def _approval_flaw(one: Evidence, case: Case, *, max_age: timedelta | None) -> str | None:
     name = one.signer.name
-    if wrote(one.signer, case.author):
-        return f"{name} is the author, whose approval does not count"
     if not _may_approve(one.signer, case, kind="approval"):
         return f"{name} may not approve for {case.environment}"
     if one.claim.head != case.head:
@@ -289,34 +292,6 @@ def _approval_flaw(one: Evidence, case: Case, *, max_age: timedelta | None) -> s
     if one.claim.policy != case.policy:
         return f"{name} approved under another policy of {case.environment}"
     return _flaw(one, case, max_age=max_age)
-
-
-def _counted(gate: ApprovalsGate, case: Case, approved: Sequence[Evidence], notes: Sequence[str]) -> Judgement:
-    digests = tuple(one.digest for one in approved)
-    given = {one.signer.name for one in approved}
-    missing: list[str] = []
-    for group in gate.groups:
-        have = sum(group.name in one.signer.groups for one in approved)
-        if have < group.min:
-            missing.append(f"{group.min - have} more of group {group.name} ({_who(case, given, group=group.name)})")
-    if len(approved) < gate.quorum:
-        missing.append(f"{gate.quorum - len(approved)} more of {_who(case, given)}")
-    by = f"approved by {', '.join(sorted(given))}" if given else "nobody has approved yet"
-    noted = f" ({'; '.join(notes)})" if notes else ""
-    if missing:
-        return Judgement("approvals", Answer.PENDING, f"{by}; still missing: {' and '.join(missing)}{noted}", digests)
-    return Judgement("approvals", Answer.PASS, f"{by} ({len(approved)} of {gate.quorum}){noted}", digests)
-
-
-def _who(case: Case, given: set[str], *, group: str | None = None) -> str:
-    names = [
-        signer.name
-        for signer in case.trust.signers
-        if _may_approve(signer, case, kind="approval")
-        and signer.name not in given
-        and (group is None or group in signer.groups)
-    ]
-    return " or ".join(names) if names else "nobody in trust/signers.yaml: add a signer"
 
 
 def _short(release: str | None) -> str:

@@ -1,49 +1,82 @@
-"""What reviews on a forge say, as a record that evidence can carry.
+"""What reviews on a forge say, as a piece of evidence.
 
-A ``Review`` is one look at one pull request at one head: who wrote it, who pushed last, and every review that was
-submitted.  It says what the forge answered and judges nothing; ``evidence/gates.py`` decides which voices count.
+One piece holds one look at one pull request; a later look supersedes the earlier ones.  It says what the forge answered
+and judges nothing: ``evidence/gates.py`` decides which voices count, and believes only a machine whom trust lets sign
+``review``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal
 
-Said = Literal["approved", "changes-requested", "commented", "dismissed"]
+from mlops_gitops.evidence import voices
+from mlops_gitops.evidence.admission import Evidence
+from mlops_gitops.evidence.statements import Claim
+from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.evidence.voices import Review, Said, Voice
+
+__all__ = ["Review", "Said", "Voice", "claim_of_review", "new_look", "replaces"]
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """One submitted review.  ``commit`` is the head that it was given on, ``id`` the forge's own name for it.
+def claim_of_review(
+    review: Review,
+    *,
+    release: str,
+    environment: str | None,
+    policy: str | None,
+    head: str,
+    verdict: Verdict,
+    issued_at: datetime,
+    supersedes: Iterable[str] = (),
+    summary: str,
+) -> Claim:
+    """The claim of one look at a pull request.
 
-    A dismissed review keeps its place with ``said`` of ``dismissed``.
+    ``environment`` and ``policy`` are ``None`` for a pull request in a model repository; ``head`` is the commit that
+    the release was made from.  ``verdict`` is for readers: gates count the voices themselves.
     """
+    return Claim(
+        kind="review",
+        release=release,
+        verdict=verdict,
+        issued_at=issued_at,
+        summary=summary,
+        environment=environment,
+        policy=policy,
+        head=head,
+        supersedes=tuple(sorted(supersedes)),
+        review=review,
+    )
 
-    login: str
-    bot: bool
-    said: Said
-    commit: str
-    at: datetime
-    id: str
 
+def new_look(claim: Claim, *, said: Iterable[Evidence]) -> Claim | None:
+    """The claim to sign, or ``None`` where this very look is on record and stands.
 
-@dataclass(frozen=True, slots=True)
-class Review:
-    """The reviews of one pull request at ``head``.
-
-    Logins are as the forge writes them; ``authors`` may hold e-mail addresses too.  ``groups`` are groups whose members
-    the forge itself named (its teams, its code owners), each with the logins in it.  ``promotion`` is the id of the
-    promotion that the pull request proposes, ``None`` for one in a model repository.
+    ``said`` is the evidence about the release.  Earlier looks at the same pull request, or for the same promotion, are
+    superseded, whoever recorded them: of what people say, one look stands.
     """
+    before = [one for one in said if replaces(claim, one.claim)]
+    replaced = {digest for one in before for digest in one.claim.supersedes}
+    standing = [one.claim for one in before if one.digest not in replaced]
+    if [_seen(one) for one in standing] == [_seen(claim)]:
+        return None
+    return replace(claim, supersedes=tuple(sorted(one.digest for one in before)))
 
-    forge: str
-    repository: str
-    number: int
-    head: str
-    author: str
-    authors: tuple[str, ...]
-    pusher: str | None
-    voices: tuple[Voice, ...]
-    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    promotion: str | None = None
+
+def replaces(claim: Claim, other: Claim) -> bool:
+    """Whether one look may supersede another: for one environment, and of one pull request or for one promotion."""
+    if claim.review is None or other.review is None or claim.environment != other.environment:
+        return False
+    same = claim.review.promotion is not None and claim.review.promotion == other.review.promotion
+    return same or _pull_request(claim.review) == _pull_request(other.review)
+
+
+def _pull_request(review: Review) -> tuple[str, str, int]:
+    """Which pull request it is about.  Letters' case does not tell two repositories apart."""
+    return review.forge.casefold(), review.repository.casefold(), review.number
+
+
+def _seen(claim: Claim) -> tuple[object, ...]:
+    return claim.policy, claim.head, claim.verdict, voices.document(claim.review) if claim.review else None

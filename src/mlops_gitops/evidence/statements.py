@@ -16,7 +16,9 @@ from typing import Any, cast
 
 from mlops_gitops import times
 from mlops_gitops.canonical import JSON
+from mlops_gitops.evidence import voices
 from mlops_gitops.evidence.verdicts import Report, Verdict
+from mlops_gitops.evidence.voices import Review
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
@@ -34,7 +36,7 @@ TEST_KINDS = (
     "reproduction",
     "monitoring",
 )
-KINDS = ("provenance", *TEST_KINDS, "approval", "waiver")
+KINDS = ("provenance", *TEST_KINDS, "approval", "waiver", "review")
 
 METRIC_CHECK = "model.metric"
 """The id of the checks that hold a metric of the whole model against its threshold."""
@@ -52,7 +54,8 @@ class Claim:
 
     ``environment``, ``policy`` (digest), ``champion`` (release id) and ``head`` (commit) narrow where the claim counts;
     ``None`` does not narrow.  ``supersedes`` names evidence files, by digest, that this one replaces.  ``details``
-    holds what people want to read (checks, materials) and decides nothing.
+    holds what people want to read (checks, materials) and decides nothing.  ``review`` is there in evidence of kind
+    ``review``, and only there.
     """
 
     kind: str
@@ -68,6 +71,7 @@ class Claim:
     gate: str | None = None
     supersedes: tuple[str, ...] = ()
     details: Mapping[str, JSON] = field(default_factory=dict)
+    review: Review | None = None
 
 
 def of_report(report: Report, *, release: str, issued_at: datetime, expires_at: datetime | None = None) -> Claim:
@@ -110,6 +114,7 @@ def statement(claim: Claim, *, model: str, predicate: Mapping[str, JSON] | None 
         "supersedes": list(claim.supersedes) or None,
         "summary": claim.summary,
         "details": dict(claim.details) or None,
+        "review": voices.document(claim.review) if claim.review else None,
     }
     said: JSON = {name: value for name, value in document.items() if value is not None}
     return {
@@ -132,6 +137,10 @@ def claim_of(document: Any) -> Claim:
             raise ValueError(f"{kind!r} is not a kind of evidence")
         if document["predicateType"] != _predicate_type(kind):
             raise ValueError(f"evidence of kind {kind} has another predicateType")
+        if (kind == "review") != ("review" in said):
+            raise ValueError(
+                f"evidence of kind {kind} {'lacks' if kind == 'review' else 'has'} a look at a pull request"
+            )
         expires = said.get("expiresAt")
         return Claim(
             kind=kind,
@@ -147,6 +156,7 @@ def claim_of(document: Any) -> Claim:
             gate=optional(said, "gate"),
             supersedes=tuple(text(one) for one in said.get("supersedes", ())),
             details=cast("Mapping[str, JSON]", said.get("details", {})),
+            review=voices.parse(said["review"]) if kind == "review" else None,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it lacks or misuses the field {error}") from error

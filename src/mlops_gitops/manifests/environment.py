@@ -38,21 +38,45 @@ class EvidenceGate:
         return self.evidence
 
 
+SIGNATURES, REVIEWS, MODEL_REVIEWS = "signatures", "reviews", "model-reviews"
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
-    """At least ``min`` of the people who approve must belong to the group."""
+    """At least ``min`` of the people who approve must belong to the group.
+
+    Its members are those whom ``trust/`` puts into it; or the logins in ``members``, those of a ``team`` of the forge,
+    or the code owners of what changes, and then ``min`` of the owners of every changed path.
+    """
 
     name: str
     min: int
+    members: tuple[str, ...] = ()
+    team: str | None = None
+    codeowners: bool = False
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Group:
+        """From one entry of ``groups``."""
+        members = tuple(value.get("members", ()))
+        return cls(value["name"], int(value["min"]), members, value.get("team"), value.get("codeowners", False))
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalsGate:
-    """Signed approvals by ``quorum`` different people."""
+    """Approvals by ``quorum`` different people, from any of ``sources``."""
 
     quorum: int
     groups: tuple[Group, ...] = ()
     max_age: timedelta | None = None
+    sources: tuple[str, ...] = (SIGNATURES, REVIEWS)
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> ApprovalsGate:
+        """From a document that fits the schema."""
+        groups = tuple(map(Group.from_value, value.get("groups", ())))
+        sources = tuple(value.get("sources", (SIGNATURES, REVIEWS)))
+        return cls(int(value["quorum"]), groups, _duration(value.get("maxAge")), sources)
 
     @property
     def name(self) -> str:
@@ -81,13 +105,15 @@ class Environment:
     """One environment.
 
     ``ungated`` is true only where the file says ``gates: none`` in so many words; ``gates`` is empty then, and only
-    then.  ``value`` is the whole document, from which ``policy_digest`` is computed.
+    then.  ``value`` is the whole document, from which ``policy_digest`` is computed.  ``mode`` says whether we write a
+    promotion into the branch ourselves (``direct``) or propose it (``pull-request``).
     """
 
     name: str
     description: str
     owners: tuple[Person, ...]
     promotion: str
+    mode: str
     after: tuple[str, ...]
     soak: timedelta
     gates: tuple[Gate, ...]
@@ -109,6 +135,7 @@ class Environment:
             description=metadata.get("description", ""),
             owners=tuple(map(Person.from_value, metadata.get("owners", ()))),
             promotion=spec["promotion"],
+            mode=spec.get("mode", "direct"),
             after=tuple(spec.get("after", ())),
             soak=parse_duration(spec.get("soak", "PT0S")),
             gates=() if ungated else tuple(map(_gate, spec["gates"])),
@@ -126,6 +153,11 @@ class Environment:
         return self.promotion == "automatic"
 
     @property
+    def by_pull_request(self) -> bool:
+        """Whether promotions come by a pull request; a rollback never waits for one."""
+        return self.mode == "pull-request"
+
+    @property
     def policy_digest(self) -> str:
         """SHA-256 of the document's canonical JSON: comments and layout do not count, every value does."""
         return canonical.digest(dict(self.value))
@@ -137,9 +169,7 @@ def _gate(value: Mapping[str, Any]) -> Gate:
             Demand(one["name"], Threshold(one.get("min"), one.get("max"))) for one in value.get("metrics", ())
         )
         return EvidenceGate(value["evidence"], _duration(value.get("maxAge")), demands, value.get("level"))
-    approvals = value["approvals"]
-    groups = tuple(Group(one["name"], int(one["min"])) for one in approvals.get("groups", ()))
-    return ApprovalsGate(int(approvals["quorum"]), groups, _duration(approvals.get("maxAge")))
+    return ApprovalsGate.from_value(value["approvals"])
 
 
 def _freeze(value: Mapping[str, Any]) -> Freeze:

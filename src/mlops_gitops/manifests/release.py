@@ -19,12 +19,16 @@ from mlops_gitops.manifests.rendering import render
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The commit that the release was built from; ``dirty`` where the work tree held more than that."""
+    """The commit that the release was built from; ``dirty`` where the work tree held more than that.
+
+    ``trainers`` are those who trained the model, as the MLflow run and the manifest name them.
+    """
 
     repository: str
     revision: str
     author: str
     dirty: bool
+    trainers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ class Release:
             version=metadata["version"],
             supersedes=spec["supersedes"],
             manifest=spec["manifest"]["sha256"],
-            source=Source(source["repository"], source["revision"], source["author"], source["dirty"]),
+            source=_source(source),
             artifact=_artifact(spec["artifact"]),
             registered=None if mlflow is None else Registered(mlflow["name"], mlflow["version"], mlflow.get("run")),
             image=None if image is None else Image(image["uri"], image["digest"]["sha256"]),
@@ -132,11 +136,17 @@ class Release:
         return self.serving.pattern
 
     def same_content(self, other: Release) -> bool:
-        """Whether the two differ in nothing but what they supersede: building the one again gives the other."""
-        return self._content() == other._content()
+        """Whether the two differ in nothing but what they supersede: building the one again gives the other.
 
-    def _content(self) -> dict[str, JSON]:
-        return {**self.value, "spec": {**self.value["spec"], "supersedes": None}}
+        One that says nothing of its trainers was built before anybody asked, and is the same as one that does.
+        """
+        asked = bool(self.source.trainers) and bool(other.source.trainers)
+        return self._content(trainers=asked) == other._content(trainers=asked)
+
+    def _content(self, *, trainers: bool) -> dict[str, JSON]:
+        spec = self.value["spec"]
+        source = {name: one for name, one in spec["source"].items() if trainers or name != "trainers"}
+        return {**self.value, "spec": {**spec, "supersedes": None, "source": source}}
 
     def document(self) -> dict[str, JSON]:
         """The document, as JSON."""
@@ -158,6 +168,11 @@ class Release:
             fix = "releases are written by `mlops-gitops release`; restore the file from git history"
             raise Invalid((MALFORMED.at(Location(path), message, fix),))
         return found
+
+
+def _source(value: Mapping[str, Any]) -> Source:
+    trainers = tuple(value.get("trainers", ()))
+    return Source(value["repository"], value["revision"], value["author"], value["dirty"], trainers)
 
 
 def _artifact(value: Mapping[str, Any]) -> ReleaseArtifact:

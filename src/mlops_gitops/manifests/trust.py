@@ -30,7 +30,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A person or a machine.  Whoever has one of ``identities`` (e-mail, ``github:login``) is this signer."""
+    """A person or a machine.  Whoever has one of ``identities`` (e-mail, ``github:login``) is this signer.
+
+    A person who only reviews on the forge has no key.
+    """
 
     name: str
     type: str

@@ -25,12 +25,16 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One registered model version: its number as text, the run that made it, and where its files come from."""
+    """One registered model version: its number as text, the run that made it, and where its files come from.
+
+    ``trainer`` is who started that run, where MLflow says.
+    """
 
     name: str
     version: str
     run: str | None
     source: str
+    trainer: str | None = None
 
     @property
     def uri(self) -> str:

@@ -70,8 +70,15 @@ def assemble(
     return Release.from_value(document)
 
 
+def trainers(model: Model, run_by: str | None) -> tuple[str, ...]:
+    """Who trained the model: the owners whose role says so, and who started the registered run, where it says."""
+    named = {one.email for one in model.owners if one.role == "trainer"}
+    return tuple(sorted(named | ({run_by} if run_by else set())))
+
+
 def _source(source: Source) -> JSON:
     return {
+        **({"trainers": list(source.trainers)} if source.trainers else {}),
         "repository": source.repository,
         "revision": source.revision,
         "author": source.author,

@@ -56,21 +56,24 @@ def promote(
     """Move every wish that may move, in one commit and one push.
 
     ``wishes`` are asked for again whenever the repository has moved.  Without a ``signer`` nothing is written: the
-    result is the plan.  Of several wishes, one that this key may not sign for does not stop the others.
+    result is the plan.  Of several wishes, one that this key may not sign for does not stop the others.  Where the
+    policy asks for pull requests nothing is written either: ``reconcile`` proposes it.
     """
 
     def propose(tree: Tree) -> Proposal[tuple[Answered, ...]]:
         moment = now().replace(microsecond=0)  # a receipt is dated to the second, and verify decides by its date
         snapshot = Snapshot(tree)
-        answered = tuple(_answer(snapshot, wish, now=moment) for wish in wishes(snapshot))
+        answered = tuple(answer(snapshot, wish, now=moment) for wish in wishes(snapshot))
         if signer is None:
             return Proposal(answered, {})
-        answered = tuple(_signable(one, snapshot.trust, signer.keyid, alone=len(answered) == 1) for one in answered)
-        moving = [one.decision for one in answered if one.decision is not None and one.decision.outcome is Outcome.MOVE]
+        answered = tuple(signable(one, snapshot.trust, signer.keyid, alone=len(answered) == 1) for one in answered)
+        moving = [one.decision for one in answered if one.decision is not None and moves_now(one.decision)]
         written = {id(decision): move(decision, tree=tree, now=moment, reason="") for decision in moving}
-        files = {path: data for receipt in written.values() for path, data in _files(receipt, snapshot, signer).items()}
+        changed = {
+            path: data for receipt in written.values() for path, data in files(receipt, snapshot, signer).items()
+        }
         done = tuple(Answered(one.wish, one.decision, written.get(id(one.decision)), one.failure) for one in answered)
-        return Proposal(done, files, _message([written[id(one)] for one in moving], snapshot))
+        return Proposal(done, changed, message([written[id(one)] for one in moving], snapshot))
 
     return settle(store, propose, now=now)
 
@@ -107,17 +110,17 @@ def rollback(
             reason=reason,
             since=moment,
         )
-        files = {
-            **_files(receipt, snapshot, signer),
+        changed = {
+            **files(receipt, snapshot, signer),
             **controls.adding(slot, hold),
         }
-        return Proposal(Answered(wish, decision, receipt), files, _message([receipt], snapshot))
+        return Proposal(Answered(wish, decision, receipt), changed, message([receipt], snapshot))
 
     return settle(store, propose, now=now)
 
 
-def move(decision: Decision, *, tree: Tree, now: datetime, reason: str) -> Receipt:
-    """The receipt of a decision that may move.  Pure; nothing is signed yet."""
+def move(decision: Decision, *, tree: Tree, now: datetime, reason: str, mode: str = receipts.DIRECT) -> Receipt:
+    """The receipt of a decision that may move, or is proposed to.  Pure; nothing is signed yet."""
     case = decision.situation
     chain = case.slot.receipts
     return Receipt(
@@ -134,6 +137,7 @@ def move(decision: Decision, *, tree: Tree, now: datetime, reason: str) -> Recei
         judgements=decision.judgements,
         reason=reason,
         time=now,
+        mode=mode,
     )
 
 
@@ -155,7 +159,13 @@ def refuse_unless_trusted(trust: Trust, keyid: str, kind: str, environment: str 
     )
 
 
-def _answer(snapshot: Snapshot, wish: Wish, *, now: datetime) -> Answered:
+def moves_now(decision: Decision) -> bool:
+    """Whether it is for us to write the move: it may be made, and the policy asks for no pull request."""
+    return decision.outcome is Outcome.MOVE and not decision.situation.slot.environment.by_pull_request
+
+
+def answer(snapshot: Snapshot, wish: Wish, *, now: datetime) -> Answered:
+    """The decision about one wish, or why there is none."""
     try:
         release = wish.release or snapshot.candidate(wish.model, snapshot.environment(wish.environment))
         case = plan.situation(snapshot, model=wish.model, environment=wish.environment, release=release)
@@ -164,9 +174,9 @@ def _answer(snapshot: Snapshot, wish: Wish, *, now: datetime) -> Answered:
     return Answered(wish, plan.decide(case, now=now), None)
 
 
-def _signable(one: Answered, trust: Trust, keyid: str, *, alone: bool) -> Answered:
+def signable(one: Answered, trust: Trust, keyid: str, *, alone: bool) -> Answered:
     """The answer, if the key may sign for what it moves; else why not.  Raises ``Refused`` for a wish that is alone."""
-    if one.decision is None or one.decision.outcome is not Outcome.MOVE:
+    if one.decision is None or not moves_now(one.decision):
         return one
     try:
         refuse_unless_trusted(trust, keyid, "promotion", one.decision.environment)
@@ -177,21 +187,27 @@ def _signable(one: Answered, trust: Trust, keyid: str, *, alone: bool) -> Answer
     return one
 
 
-def _files(receipt: Receipt, snapshot: Snapshot, signer: envelope.Signer) -> dict[str, bytes]:
+def files(receipt: Receipt, snapshot: Snapshot, signer: envelope.Signer) -> dict[str, bytes]:
+    """The files of one move: what follows from it, and its receipt, signed."""
+    return {**moved(receipt, snapshot), receipt.path: envelope.seal(receipts.statement(receipt), signer)}
+
+
+def moved(receipt: Receipt, snapshot: Snapshot) -> dict[str, bytes]:
+    """The pointer that a move writes, and the overlay where the slot is new."""
     release = snapshot.release(receipt.model, receipt.release)
     new = snapshot.tree.read(layout.overlay(receipt.environment, receipt.model)) is None
     return {
         **(overlay.files(receipt.environment, release) if new else {}),
         layout.pointer(receipt.environment, receipt.model): pointer.render(release),
-        receipt.path: envelope.seal(receipts.statement(receipt), signer),
     }
 
 
-def _message(moved: Sequence[Receipt], snapshot: Snapshot) -> str:
-    if not moved:
+def message(moves: Sequence[Receipt], snapshot: Snapshot) -> str:
+    """The message of the commit that makes these moves."""
+    if not moves:
         return ""
     lines = []
-    for one in moved:
+    for one in moves:
         verb = "Promote" if one.action == Action.PROMOTE.value else "Roll back"
         version = snapshot.release(one.model, one.release).version
         lines.append(
@@ -199,5 +215,5 @@ def _message(moved: Sequence[Receipt], snapshot: Snapshot) -> str:
         )
     subject = lines[0] if len(lines) == 1 else f"Move {len(lines)} releases"
     body = [] if len(lines) == 1 else ["", *lines]
-    trailers = [f"Promotion-Id: {one.id}" for one in moved]
+    trailers = [f"Promotion-Id: {one.id}" for one in moves]
     return "\n".join([subject, *body, "", *trailers]) + "\n"

@@ -12,6 +12,8 @@ from mlops_gitops.errors import Misused
 NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 TRUST = "trust/signers.yaml"
+PROMOTIONS = "promote/"
+"""What the names of the branches begin with that pull requests of promotions come from."""
 APPEND_ONLY = ("releases", "evidence", "receipts", "seals")
 """Folders in which a file, once written, never changes and never goes."""
 
@@ -75,6 +77,18 @@ def receipt(env: str, model: str, promotion: str) -> str:
 def seal(env: str, model: str, promotion: str) -> str:
     """What completes the receipt of a promotion that came by a pull request."""
     return f"seals/{env}/{model}/{promotion}.json"
+
+
+def promotion_branch(env: str, model: str) -> str:
+    """The branch that holds what the pull request of a slot proposes."""
+    return f"{PROMOTIONS}{env}/{model}"
+
+
+def slot_of_branch(branch: str) -> tuple[str, str] | None:
+    """The environment and the model whose promotion a branch proposes, or ``None`` where it is no such branch."""
+    env, _, model = branch.removeprefix(PROMOTIONS).partition("/")
+    ours = branch.startswith(PROMOTIONS) and NAME.fullmatch(env) and NAME.fullmatch(model)
+    return (env, model) if ours else None
 
 
 def controls(env: str, model: str) -> str:

@@ -21,6 +21,7 @@ from mlops_gitops.evidence import gates
 from mlops_gitops.evidence.gates import Answer, Case, Judgement, Waiver
 from mlops_gitops.manifests.control import Control
 from mlops_gitops.manifests.trust import Trust
+from mlops_gitops.promotion import receipts
 from mlops_gitops.promotion.snapshot import Dossier, Slot, Snapshot
 
 
@@ -93,12 +94,13 @@ def situation(snapshot: Snapshot, *, model: str, environment: str, release: str)
 
 def decide(case: Situation, *, now: datetime) -> Decision:
     """Whether the release may be promoted into the environment at ``now``."""
-    if case.slot.current == case.dossier.release.id:
+    if case.slot.current == case.dossier.release.id and not stranded(case.slot):
         return Decision(
             Action.PROMOTE, case, Outcome.NOTHING, (Judgement("pointer", Answer.PASS, "it runs there already"),)
         )
     judgements = (
         *_restrictions(case, now=now, frozen=True),
+        *_seal(case),
         *_upstream(case, now=now),
         *_gates(case, now=now),
     )
@@ -134,9 +136,14 @@ def last_good(slot: Slot, *, now: datetime) -> str:
     for filed in reversed(slot.receipts):
         release = filed.receipt.release
         forbidden = any(one.type in {"hold", "veto"} and in_force(one, release, now=now) for one in slot.controls)
-        if release != slot.current and not forbidden:
+        if release != slot.current and filed.stands and not forbidden:
             return release
     raise _nowhere(slot, "no other release that is neither held nor vetoed ever ran there")
+
+
+def stranded(slot: Slot) -> bool:
+    """Whether what runs there was not allowed, and nothing that was allowed ever ran there to go back to."""
+    return slot.unsealed and slot.lawful is None
 
 
 def _nowhere(slot: Slot, why: str) -> Refused:
@@ -195,11 +202,29 @@ def _upstream(case: Situation, *, now: datetime) -> Iterator[Judgement]:
             runs = f"release {upstream.current[:12]}" if upstream.current else "nothing"
             yield Judgement("after", Answer.PENDING, f"it must run in {name} first, and {runs} runs there")
             continue
+        if upstream.unsealed:
+            yield Judgement("after", Answer.PENDING, f"it came to {name} by a pull request that is not sealed")
+            continue
         yield Judgement("after", Answer.PASS, f"it runs in {name}")
-        remaining = soak - (now - upstream.receipts[-1].receipt.time)
+        remaining = soak - (now - upstream.receipts[-1].since)
         if remaining > timedelta():
             words = f"it must run in {name} for {times.describe(soak)}; {times.describe(remaining)} remain"
             yield Judgement("soak", Answer.PENDING, words)
+
+
+def _seal(case: Situation) -> Iterator[Judgement]:
+    """Nothing is promoted over what nobody showed to be allowed, unless there is no way back.
+
+    Then the next promotion, also one of the same release, is judged as the first.
+    """
+    slot = case.slot
+    if not slot.unsealed:
+        return
+    came = f"release {slot.receipts[-1].receipt.release[:12]} came by a pull request that is not sealed"
+    if stranded(slot):
+        yield Judgement("seal", Answer.PASS, f"{came}; nothing ran here before, so this is judged as the first")
+    else:
+        yield Judgement("seal", Answer.PENDING, f"{came}; it has to be sealed or rolled back first")
 
 
 def _gates(case: Situation, *, now: datetime) -> Iterator[Judgement]:
@@ -207,21 +232,34 @@ def _gates(case: Situation, *, now: datetime) -> Iterator[Judgement]:
     if environment.ungated:
         yield Judgement("gates", Answer.PASS, "the policy says `gates: none`")
         return
-    dossier = case.dossier
-    judged = Case(
+    judged = gate_case(case, now=now)
+    for gate in environment.gates:
+        yield gates.judge(gate, judged)
+
+
+def gate_case(case: Situation, *, now: datetime) -> Case:
+    """What the gates of the environment may look at."""
+    environment, dossier, chain = case.slot.environment, case.dossier, case.slot.receipts
+    return Case(
         release=dossier.release.id,
         environment=environment.name,
         policy=environment.policy_digest,
-        champion=case.slot.current,
+        champion=None if stranded(case.slot) else case.slot.current,
         head=dossier.release.source.revision,
         author=dossier.release.source.author,
         evidence=dossier.evidence,
         waivers=tuple(_waivers(case, now=now)),
         trust=case.trust,
         now=now,
+        trainers=dossier.release.source.trainers,
+        promotion=receipts.promotion_id(
+            action=Action.PROMOTE.value,
+            environment=environment.name,
+            model=case.slot.model,
+            release=dossier.release.id,
+            previous=chain[-1].digest if chain else None,
+        ),
     )
-    for gate in environment.gates:
-        yield gates.judge(gate, judged)
 
 
 def _waivers(case: Situation, *, now: datetime) -> Iterator[Waiver]:
@@ -235,8 +273,8 @@ def _admitted_before(case: Situation) -> Judgement:
     """The receipt by which the release was once let into this environment."""
     release = case.dossier.release.id
     for filed in reversed(case.slot.receipts):
-        if filed.receipt.release == release:
-            when = times.format_instant(filed.receipt.time)
+        if filed.receipt.release == release and filed.stands:
+            when = times.format_instant(filed.since)
             return Judgement(
                 "receipt", Answer.PASS, f"it was let in by receipt {filed.receipt.id[:12]} on {when}", (filed.digest,)
             )

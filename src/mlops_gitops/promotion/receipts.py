@@ -10,9 +10,10 @@ the same move make the same id, and moving to A, B, A, B makes four.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_gitops import canonical, times
 from mlops_gitops.canonical import JSON
@@ -21,6 +22,9 @@ from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.gates import Answer, Judgement
 from mlops_gitops.evidence.statements import ATTESTATION, STATEMENT, optional, text
 from mlops_gitops.promotion import layout
+
+if TYPE_CHECKING:  # a seal is about a receipt, and not the other way round
+    from mlops_gitops.promotion.seals import Seal
 
 PREDICATE_TYPE = f"{ATTESTATION}/promotion/v1"
 DIRECT, PULL_REQUEST = "direct", "pull-request"
@@ -72,11 +76,25 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """A receipt as it lies in the repository: what it says, the digest of its file, and its envelope."""
+    """A receipt as it lies in the repository: what it says, the digest of its file, and its envelope.
+
+    ``seal`` is what completes it, where it came by a pull request and a seal holds.
+    """
 
     receipt: Receipt
     digest: str
     sealed: envelope.Envelope
+    seal: Seal | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether the promotion was allowed as it came: one by a pull request only with its seal."""
+        return self.receipt.mode == DIRECT or self.seal is not None
+
+    @property
+    def since(self) -> datetime:
+        """Since when the release runs there: a receipt that waited in a pull request is older than that."""
+        return self.seal.time if self.seal is not None else self.receipt.time
 
 
 def promotion_id(*, action: str, environment: str, model: str, release: str, previous: str | None) -> str:
@@ -106,16 +124,21 @@ def statement(receipt: Receipt) -> JSON:
             "previousReceipt": receipt.previous,
             "base": receipt.base,
             "policy": receipt.policy,
-            "gates": [
-                {"gate": one.gate, "answer": one.answer.value, "reason": one.reason, "evidence": list(one.evidence)}
-                for one in receipt.judgements
-            ],
+            "gates": judgements_document(receipt.judgements),
             "reason": receipt.reason,
             "time": times.format_instant(receipt.time),
             **({} if receipt.mode == DIRECT else {"mode": receipt.mode}),
             **({"targets": list(receipt.targets)} if receipt.targets else {}),
         },
     }
+
+
+def judgements_document(judgements: Sequence[Judgement]) -> JSON:
+    """The answers of the gates as receipts and seals keep them."""
+    return [
+        {"gate": one.gate, "answer": one.answer.value, "reason": one.reason, "evidence": list(one.evidence)}
+        for one in judgements
+    ]
 
 
 def parse(data: bytes, *, path: str) -> Filed:
@@ -151,12 +174,12 @@ def _read(document: Any) -> Receipt:
             model=text(said["model"]),
             release=text(said["release"]),
             replaced=optional(said, "replaced"),
-            sequence=_count(said["sequence"]),
+            sequence=count(said["sequence"]),
             previous=optional(said, "previousReceipt"),
             base=text(said["base"]),
             policy=text(said["policy"]),
             pointer=text(document["subject"][0]["digest"]["sha256"]),
-            judgements=tuple(map(_judgement, said["gates"])),
+            judgements=tuple(map(judgement, said["gates"])),
             reason=text(said["reason"]),
             time=times.parse_instant(said["time"]),
             mode=text(said.get("mode", DIRECT)),
@@ -166,13 +189,15 @@ def _read(document: Any) -> Receipt:
         raise ValueError(f"it lacks or misuses the field {error}") from error
 
 
-def _judgement(said: Any) -> Judgement:
+def judgement(said: Any) -> Judgement:
+    """The answer of one gate as a receipt or a seal keeps it.  Raises ``TypeError``, ``KeyError`` or ``ValueError``."""
     return Judgement(
         text(said["gate"]), Answer(said["answer"]), text(said["reason"]), tuple(map(text, said["evidence"]))
     )
 
 
-def _count(value: Any) -> int:
+def count(value: Any) -> int:
+    """``value``, which must be a whole number.  Raises ``TypeError``."""
     if type(value) is not int:  # not a bool, which Python takes for a number
         raise TypeError(f"{value!r}, which should be a whole number")
     return value

@@ -7,7 +7,7 @@ does not hold raises ``Refused`` with the path; nothing is repaired here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -15,13 +15,15 @@ from typing import Any
 from mlops_gitops import canonical
 from mlops_gitops.errors import Misused, NotYet, Refused
 from mlops_gitops.evidence.admission import Evidence, TurnedAway, admit, may_sign, signed_by
+from mlops_gitops.evidence.envelope import Envelope
 from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.control import Control, ControlFile
 from mlops_gitops.manifests.environment import Environment
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.trust import Trust
-from mlops_gitops.promotion import layout, pointer, receipts
+from mlops_gitops.promotion import layout, pointer, receipts, seals
 from mlops_gitops.promotion.receipts import Filed
+from mlops_gitops.promotion.seals import Seal
 from mlops_gitops.promotion.store import Tree
 
 
@@ -34,6 +36,16 @@ class Slot:
     current: str | None
     receipts: tuple[Filed, ...]
     controls: tuple[Control, ...]
+
+    @property
+    def unsealed(self) -> bool:
+        """Whether what runs there came by a pull request and nothing shows yet that it was allowed."""
+        return bool(self.receipts) and not self.receipts[-1].stands
+
+    @property
+    def lawful(self) -> str | None:
+        """The release that runs there, or the last one before it, by a promotion that stands."""
+        return next((one.receipt.release for one in reversed(self.receipts) if one.stands), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,17 +212,35 @@ class Snapshot:
                 raise _broken(path, f"it is not the pointer that receipt {last.id[:12]} wrote")
             if not self._promoted_by_right(chain[-1]):
                 raise _broken(last.path, f"nobody who may promote to {environment.name} signed it")
-        return Slot(environment, model, last.release if last else None, chain, self.controls(environment.name, model))
+        whole = tuple(replace(one, seal=self._seal(one)) for one in chain)
+        return Slot(environment, model, last.release if last else None, whole, self.controls(environment.name, model))
 
     def _promoted_by_right(self, filed: Filed) -> bool:
-        """Whether trust lets the signer promote there, as it is; or as it was when the receipt came.
+        """Whether the signer of a receipt may promote there."""
+        return self._signed_by_right(filed.sealed, filed.receipt.environment, filed.receipt.path)
+
+    def _signed_by_right(self, sealed: Envelope, environment: str, path: str) -> bool:
+        """Whether trust lets the signer promote there, as it is; or as it was when the file came.
 
         So a key can be retired and what it moved stays; and it can move nothing more, whatever a receipt of its says.
         """
-        if _may_promote(filed, self.trust):
+        if may_promote(sealed, environment, self.trust):
             return True
-        then = self.tree.before(filed.receipt.path)
-        return then is not None and _may_promote(filed, Snapshot(then).trust)
+        then = self.tree.before(path)
+        return then is not None and may_promote(sealed, environment, Snapshot(then).trust)
+
+    def _seal(self, filed: Filed) -> Seal | None:
+        """What completes a receipt that came by a pull request; a seal that does not hold completes nothing."""
+        path = layout.seal(filed.receipt.environment, filed.receipt.model, filed.receipt.id)
+        data = self.tree.read(path) if filed.receipt.mode != receipts.DIRECT else None
+        if data is None:
+            return None
+        try:
+            found = seals.parse(data, path=path)
+        except Refused:
+            return None
+        holds = seals.completes(found.seal, filed) and self._signed_by_right(found.sealed, found.seal.environment, path)
+        return found.seal if holds else None
 
     def _chain(self, environment: str, model: str) -> tuple[Filed, ...]:
         folder = layout.receipts(environment, model)
@@ -251,9 +281,10 @@ class Snapshot:
         return tuple(admitted), tuple(away)
 
 
-def _may_promote(filed: Filed, trust: Trust) -> bool:
-    signer = signed_by(filed.sealed, trust)
-    return signer is not None and may_sign(signer, "promotion", filed.receipt.environment)
+def may_promote(sealed: Envelope, environment: str, trust: Trust) -> bool:
+    """Whether somebody whom trust lets promote into the environment signed this."""
+    signer = signed_by(sealed, trust)
+    return signer is not None and may_sign(signer, "promotion", environment)
 
 
 def _broken(path: str, why: str) -> Refused:

@@ -48,7 +48,7 @@ def running(snapshot: Snapshot, *, now: datetime) -> tuple[Running, ...]:
 def _running(snapshot: Snapshot, environment: str, model: str, *, now: datetime) -> Running:
     try:
         slot = snapshot.slot(environment, model)
-        last = slot.receipts[-1].receipt if slot.receipts else None
+        last = slot.receipts[-1] if slot.receipts else None
         version = snapshot.release(model, slot.current).version if slot.current else None
     except Failure as failure:
         return Running(model, environment, None, None, None, None, (), failure.message)
@@ -57,8 +57,8 @@ def _running(snapshot: Snapshot, environment: str, model: str, *, now: datetime)
         environment=environment,
         release=slot.current,
         version=version,
-        since=last.time if last else None,
-        action=last.action if last else None,
+        since=last.since if last else None,
+        action=last.receipt.action if last else None,
         controls=active(slot, now=now),
     )
 

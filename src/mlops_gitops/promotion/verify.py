@@ -14,30 +14,22 @@ past unreadable.  Problems are collected, never raised; one broken file does not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 
 from mlops_gitops import canonical
 from mlops_gitops.errors import Failure
 from mlops_gitops.evidence.admission import TurnedAway, admit, may_sign, signed_by
-from mlops_gitops.promotion import apply, layout, plan, pointer, receipts
+from mlops_gitops.promotion import apply, layout, plan, pointer, receipts, verify_seals
 from mlops_gitops.promotion.plan import Action, Outcome
-from mlops_gitops.promotion.receipts import Filed, Receipt
+from mlops_gitops.promotion.problems import Problem, problem
+from mlops_gitops.promotion.receipts import PULL_REQUEST, Filed, Receipt
+from mlops_gitops.promotion.sealing import WATCHED
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Change, History, Tree
 
-_WATCHED = (*layout.APPEND_ONLY, "environments", "trust")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that does not hold: a stable id, the path, the commit where the past shows it, and words."""
-
-    id: str
-    path: str
-    message: str
-    commit: str | None = None
+__all__ = ["Problem", "Verification", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +46,11 @@ class Verification:
 
 def verify(history: History, tip: Tree) -> Verification:
     """Check the whole environment repository up to ``tip``."""
-    changes = history.changes(tip.commit, _WATCHED)
+    changes = history.changes(tip.commit, WATCHED)
     born = {path: change for change in changes for status, path in change.paths if status == "A"}
     look = _Tip(history, tip, born)
-    problems = [*look.trust(), *look.releases(), *look.evidence(), *look.slots(), *look.controls()]
-    problems += _past(history, changes)
+    problems = [*look.trust(), *look.releases(), *look.evidence(), *look.slots(), *look.seals(), *look.controls()]
+    problems += _past(history, changes, born)
     unique = dict.fromkeys(problems)
     return Verification(
         tip=tip.commit,
@@ -81,7 +73,7 @@ class _Tip:
         self.counted = {"releases": 0, "evidence": 0, "receipts": 0}
 
     def trust(self) -> Iterator[Problem]:
-        broken = _problem("trust", layout.TRUST, lambda: self._snapshot.trust)
+        broken = problem("trust", layout.TRUST, lambda: self._snapshot.trust)
         if broken is not None:
             yield broken
 
@@ -89,7 +81,7 @@ class _Tip:
         for environment in self._tree.names("controls"):
             for name in self._tree.names(f"controls/{environment}"):
                 path, model = f"controls/{environment}/{name}", name.removesuffix(".yaml")
-                broken = _problem("control", path, partial(self._snapshot.controls, environment, model))
+                broken = problem("control", path, partial(self._snapshot.controls, environment, model))
                 if broken is not None:
                     yield broken
 
@@ -99,14 +91,14 @@ class _Tip:
             for name in self._tree.names(f"releases/{model}"):
                 self.counted["releases"] += 1
                 path = f"releases/{model}/{name}"
-                found = _problem("release", path, partial(self._snapshot.release, model, name.removesuffix(".yaml")))
+                found = problem("release", path, partial(self._snapshot.release, model, name.removesuffix(".yaml")))
                 if layout.DIGEST.fullmatch(name.removesuffix(".yaml")) is None or not name.endswith(".yaml"):
                     found = Problem("release", path, "its name is not that of a release")
                 if found is not None:
                     whole = False
                     yield found
             broken = (
-                _problem("release-line", f"releases/{model}", partial(self._snapshot.line, model)) if whole else None
+                problem("release-line", f"releases/{model}", partial(self._snapshot.line, model)) if whole else None
             )
             if broken is not None:
                 yield broken
@@ -143,7 +135,7 @@ class _Tip:
         for environment in self._tree.names("environments"):  # where people may keep other files and folders too
             path = layout.environment(environment)
             if self._tree.read(path) is not None or any(environment == one for one, _ in places):
-                broken = _problem("environment", path, partial(self._snapshot.environment, environment))
+                broken = problem("environment", path, partial(self._snapshot.environment, environment))
                 if broken is not None:
                     yield broken
         for environment, model in sorted(places):
@@ -176,6 +168,13 @@ class _Tip:
             yield Problem("receipt-chain", folder, failure.message)
             return
         yield from self._pointer(path, model, chain)
+        yield from verify_seals.running(self._snapshot, environment, model)
+
+    def seals(self) -> Iterator[Problem]:
+        trees = {
+            path: self._history.tree(change.commit) for path, change in self._born.items() if path.startswith("seals/")
+        }
+        yield from verify_seals.at_tip(self._snapshot, trees)
 
     def _kept(self, filed: Filed, path: str) -> Iterator[Problem]:
         """The evidence that decided is still there; a rollback names the receipt that it goes back to instead."""
@@ -194,7 +193,7 @@ class _Tip:
             yield Problem("pointer", path, "pointer and receipts do not agree: one of them is missing")
             return
         last = chain[-1].receipt
-        broken = _problem("pointer", path, partial(self._snapshot.release, model, last.release))
+        broken = problem("pointer", path, partial(self._snapshot.release, model, last.release))
         if broken is not None:
             yield broken
         elif (
@@ -207,10 +206,10 @@ class _Tip:
         """The repository as it was when ``path`` appeared, for its trust."""
         change = self._born.get(path)
         snapshot = Snapshot(self._history.tree(change.commit)) if change is not None else self._snapshot
-        return _problem("trust", layout.TRUST, lambda: snapshot.trust) or snapshot
+        return problem("trust", layout.TRUST, lambda: snapshot.trust) or snapshot
 
 
-def _past(history: History, changes: tuple[Change, ...]) -> Iterator[Problem]:
+def _past(history: History, changes: tuple[Change, ...], born: Mapping[str, Change]) -> Iterator[Problem]:
     for change in changes:
         for status, path in change.paths:
             if status == "T" and _is_ours(path):
@@ -218,6 +217,8 @@ def _past(history: History, changes: tuple[Change, ...]) -> Iterator[Problem]:
             elif status != "A" and path.split("/", 1)[0] in layout.APPEND_ONLY:
                 did = "removed" if status == "D" else "changed"
                 yield Problem("append-only", path, f"it was {did}, and nothing here may ever be", change.commit)
+            elif path.startswith("seals/"):
+                yield from verify_seals.again(history, change, path, born)
         yield from _moves(history, change)
 
 
@@ -255,6 +256,9 @@ def _moves(history: History, change: Change) -> Iterator[Problem]:
 
 def _again(history: History, change: Change, tree: Tree, filed: Filed) -> Iterator[Problem]:
     receipt = filed.receipt
+    if receipt.mode == PULL_REQUEST and change.parent is not None:
+        yield from verify_seals.arrived(change, tree, Snapshot(history.tree(change.parent)), filed)
+        return
     if change.parent is None or receipt.base != change.parent:
         yield Problem(
             "receipt-base",
@@ -278,6 +282,7 @@ def _again(history: History, change: Change, tree: Tree, filed: Filed) -> Iterat
         yield Problem(
             "receipt-reasons", receipt.path, f"made again, it would say otherwise in {', '.join(other)}", change.commit
         )
+    yield from verify_seals.direct(change, before, filed)
     path = layout.pointer(receipt.environment, receipt.model)
     if tree.read(path) != pointer.render(case.dossier.release):
         yield Problem("pointer", path, f"it is not the pointer that receipt {receipt.id[:12]} wrote", change.commit)
@@ -305,12 +310,3 @@ def _other_fields(receipt: Receipt, again: Receipt) -> list[str]:
 
     receipt, again = said(receipt), said(again)
     return [one.name for one in fields(Receipt) if getattr(receipt, one.name) != getattr(again, one.name)]
-
-
-def _problem(kind: str, path: str, read: Callable[[], object]) -> Problem | None:
-    """The problem that reading something runs into, if any."""
-    try:
-        read()
-    except Failure as failure:
-        return Problem(kind, path, failure.message)
-    return None

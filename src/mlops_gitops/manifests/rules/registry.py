@@ -25,13 +25,13 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "training",
         "lifecycle",
     ),
-    "Environment": ("policy", "addresses"),
+    "Environment": ("policy", "approvals", "addresses"),
     "Trust": ("trust",),
     "Control": ("controls",),
     "Release": ("addresses",),
-    "Project": ("addresses",),
+    "Project": ("approvals", "addresses"),
 }
-_ALL = ("documents", "shape", *FAMILIES["Model"], "policy", "trust", "controls", "repository")
+_ALL = ("documents", "shape", *FAMILIES["Model"], "policy", "approvals", "trust", "controls", "repository")
 
 Family = Callable[[Subject], Iterator[Problem]]
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from mlops_gitops.manifests import schema
 from mlops_gitops.manifests.rules.rule import ERROR, Problem, Rule
 from mlops_gitops.manifests.rules.subject import entries, mapping, number, text, texts
-from mlops_gitops.manifests.rules.trust import KEY_ONE, example, example_signer
+from mlops_gitops.manifests.rules.trust import KEY_ONE, KEY_TWO, example, example_signer
 
 _ENVIRONMENT = (
     "# file: environments/{0}/environment.yaml\napiVersion: mlops-gitops/v1\nkind: Environment\n"
@@ -130,8 +130,36 @@ UNKNOWN_SIGNER = Rule(
     + '    - {id: hold-3f2a3f2a3f2a, type: hold, by: ada, reason: Wrong answers, since: "2026-11-21T12:00:00Z"}\n',
     "Control",
 )
+NOBODY_RECORDS = Rule(
+    "MG909",
+    "nobody-records-reviews",
+    ERROR,
+    "Reviews count as approvals, and no machine may record them for this environment.",
+    "grant `review` to a machine in trust/signers.yaml, or leave reviews out of `sources`",
+    "A review counts once a machine has signed that it was given; without one, none ever does.",
+    _TRUST.replace("[ada@example.com]", "[github:ada-example]")
+    + _PROD
+    + _policy(gates="[{approvals: {quorum: 1, sources: [reviews]}}]"),
+    _TRUST.replace("[ada@example.com]", "[github:ada-example]")
+    + example_signer("reviews", KEY_TWO, kind="machine", signs="review")
+    + _PROD
+    + _policy(gates="[{approvals: {quorum: 1, sources: [reviews]}}]"),
+    "Environment",
+)
 
-RULES = (REPEATED_MODEL, UNKNOWN_ENVIRONMENT, CIRCLE, QUORUM, GROUP, SHARED_ALIAS, NOBODY_SIGNS, UNKNOWN_SIGNER)
+_SOURCES = ("signatures", "reviews")
+
+RULES = (
+    REPEATED_MODEL,
+    UNKNOWN_ENVIRONMENT,
+    CIRCLE,
+    QUORUM,
+    GROUP,
+    SHARED_ALIAS,
+    NOBODY_SIGNS,
+    UNKNOWN_SIGNER,
+    NOBODY_RECORDS,
+)
 
 
 class Fact(NamedTuple):
@@ -233,13 +261,12 @@ def _gates(one: Fact, signers: Sequence[dict[str, Any]]) -> Iterator[Placed]:
     kinds = schema.document("environment")["$defs"]["gate"]["properties"]["evidence"]["enum"]
     for index, gate in entries(mapping(one.value, "spec"), "gates"):
         at = ("spec", "gates", index)
+        yield from _recorders(one, mapping(gate, "approvals"), signers, (*at, "approvals", "sources"))
         kind = text(gate, "evidence")
         if kind is not None and kind in kinds and not any(_may_sign(signer, kind, one.name) for signer in signers):
             yield one.path, NOBODY_SIGNS.on((*at, "evidence"), f"no signer may sign {kind} for {one.name}")
         approvals = mapping(gate, "approvals")
-        people = [
-            signer for signer in signers if signer.get("type") == "person" and _may_sign(signer, "approval", one.name)
-        ]
+        people = _approvers(signers, one.name, texts(approvals, "sources") or _SOURCES)
         quorum = number(approvals, "quorum")
         if quorum is not None and quorum > len(people):
             message = f"{quorum:g} approvals are demanded, and {_count(people)} may approve for {one.name}"
@@ -247,9 +274,35 @@ def _gates(one: Fact, signers: Sequence[dict[str, Any]]) -> Iterator[Placed]:
         for place, group in entries(approvals, "groups"):
             members = [signer for signer in people if group.get("name") in texts(signer, "groups")]
             least = number(group, "min")
-            if least is not None and least > len(members):
+            elsewhere = "team" in group or "codeowners" in group  # only the forge knows who that is
+            if least is not None and least > len(members) and not elsewhere:
                 message = f"{least:g} of group {group.get('name')} must approve, and {_count(members)} of it may"
                 yield one.path, GROUP.on((*at, "approvals", "groups", place, "min"), message)
+
+
+def _recorders(
+    one: Fact, approvals: dict[str, Any], signers: Sequence[dict[str, Any]], at: tuple[str | int, ...]
+) -> Iterator[Placed]:
+    """Reviews that are asked for by name need a machine that records them."""
+    asked = sorted({"reviews", "model-reviews"} & set(texts(approvals, "sources")))
+    able = any(signer.get("type") == "machine" and _may_sign(signer, "review", one.name) for signer in signers)
+    if asked and not able:
+        yield one.path, NOBODY_RECORDS.on(at, f"{' and '.join(asked)} count, and no machine may sign review")
+
+
+def _approvers(signers: Sequence[dict[str, Any]], environment: str | None, sources: Sequence[str]) -> list[object]:
+    """The people who may approve for an environment in one of these ways: with a key, or under a login."""
+    ways = {"keys" if source == "signatures" else "login" for source in sources}
+    return [
+        signer
+        for signer in signers
+        if signer.get("type") == "person" and _may_sign(signer, "approval", environment) and ways & _ways(signer)
+    ]
+
+
+def _ways(signer: dict[str, Any]) -> set[str]:
+    logins = any(one.startswith("github:") for one in texts(signer, "identities"))
+    return ({"keys"} if signer.get("keys") else set()) | ({"login"} if logins else set())
 
 
 def _count(people: Sequence[object]) -> str:

@@ -129,11 +129,26 @@ NO_KEY = Rule(
     "MG859",
     "signer-without-key",
     WARNING,
-    "A signer has no key.",
-    "add a key, or remove the signer",
+    "A signer has no key, and no login by which they could review.",
+    "add a key; or the `github:login` of a person who reviews; or remove the signer",
     "Nothing that they sign can be checked, so they cannot sign.",
     example(_ADA.replace(f"      keys:\n        - {KEY_ONE}\n", "      keys: []\n")),
-    example(_ADA),
+    example(
+        _ADA.replace(f"      keys:\n        - {KEY_ONE}\n", "      keys: []\n").replace(
+            "@example.com]", "@example.com, github:ada-example]"
+        )
+    ),
+    "Trust",
+)
+PERSON_RECORDS = Rule(
+    "MG837",
+    "person-records-reviews",
+    ERROR,
+    "A person may sign what was seen on a forge.",
+    "let a machine sign `review`; people sign `approval`",
+    "Whoever signs a look says what others said. One person could write a whole quorum; no gate believes them.",
+    example(example_signer("ada", KEY_ONE, signs="review")),
+    example(example_signer("reviews", KEY_ONE, kind="machine", signs="review")),
     "Trust",
 )
 
@@ -147,6 +162,7 @@ RULES = (
     KEY_ID,
     NO_IDENTITY,
     NO_KEY,
+    PERSON_RECORDS,
 )
 
 _PERSONAL = {"approval", "waiver"}
@@ -179,9 +195,12 @@ def _rights(signer: dict[str, Any], name: str, at: Pointer) -> Iterator[Problem]
             yield MACHINE_APPROVES.on(
                 (*at, "signs", index, "kinds"), f"{name} is a machine and may sign {', '.join(personal)}"
             )
+        if signer.get("type") == "person" and "review" in texts(grant, "kinds"):
+            yield PERSON_RECORDS.on((*at, "signs", index, "kinds"), f"{name} is a person and may sign review")
     if signer.get("type") == "person" and kinds & _PERSONAL and not texts(signer, "identities"):
         yield NO_IDENTITY.on((*at, "name"), f"{name} may approve and has no identity")
-    if signer.get("keys") == []:
+    reviews = signer.get("type") == "person" and any(one.startswith("github:") for one in texts(signer, "identities"))
+    if signer.get("keys") == [] and not reviews:
         yield NO_KEY.on((*at, "keys"), f"{name} has no key")
 
 
