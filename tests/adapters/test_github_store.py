@@ -160,7 +160,8 @@ def test_what_a_killed_run_left_at_the_base_is_written_over(site: Site) -> None:
     store = site.store
     commit, base = written(store)
     site.hub.commit(NAME, {"x.txt": "x\n"}, branch="other")
-    site.hub.moved(site.hub.repositories[NAME], [(BRANCH, fakehub.objects.ZERO, base)], "promoter[bot]", check=True)
+    moves = [(BRANCH, fakehub.objects.ZERO, base)]
+    fakehub.references.moved(site.hub, site.hub.repositories[NAME], moves, "promoter[bot]", check=True)
     assert store.write_branch(BRANCH, commit=commit, expected=base) == site.hub.tip(NAME, BRANCH)
     assert site.hub.read(NAME, "a.txt", BRANCH) == b"two\n"
 

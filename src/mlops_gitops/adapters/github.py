@@ -75,17 +75,11 @@ class GithubForge:
     def pull(self, number: int) -> Pull | None:
         """See ``promotion.forge.Forge``; who pushed last is asked of the activity API, where it tells."""
         purpose = self._to(f"read pull request {number}", _READ)
-        try:
-            data = self._ask(queries.ONE_PULL, purpose, number=number, commits=queries.COMMITS)
-        except WorldFailed as failure:
-            if failure.code == "github-not-found" and self._is_there():
-                return None
-            raise
+        data = self._ask(queries.ONE_PULL, purpose, number=number, commits=queries.COMMITS)
         with understood(purpose):
             self._learn(data)
             node = data["pullRequest"]
-            found = self._whole(node)
-            return pulls.with_pusher(found, self._activity(node))
+            return None if node is None else pulls.with_pusher(self._whole(node), self._activity(node))
 
     def pull_of(self, commit: str) -> Pull | None:
         """See ``promotion.forge.Forge``."""
@@ -207,9 +201,6 @@ class GithubForge:
         """Which ways to merge the repository allows, and its id."""
         self._client.node = str(repository["id"])
         self._method = next((method for method, told in _METHODS.items() if repository[told]), None)
-
-    def _is_there(self) -> bool:
-        return bool(self._client.read(self._path(""), self._to("find the repository", _READ)))
 
     def _open_one(self, branch: str, base: str) -> Pull | None:
         purpose = self._to(f"look for the pull request from {branch}", _READ)
