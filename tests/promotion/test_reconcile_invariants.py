@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -221,7 +222,7 @@ class PullRequests(RuleBasedStateMachine):
     def nothing_was_promoted_over_what_has_no_seal(self) -> None:
         """But where nothing lawful ever ran, the next one starts anew."""
         chain = self.shop.slot().receipts
-        for place, (one, following) in enumerate(zip(chain, chain[1:], strict=False)):
+        for place, (one, following) in enumerate(pairwise(chain)):
             lawful_before = any(earlier.stands for earlier in chain[:place])
             if not one.stands and following.stands and following.receipt.action == "promote":
                 assert not lawful_before
