@@ -358,10 +358,11 @@ def test_a_team_that_cannot_be_asked_for_is_no_empty_team(site: Site) -> None:
         site.forge.members("org/risk")
 
 
-def test_the_requests_that_a_promotion_takes(site: Site) -> None:
-    """Listing and opening is four with the branch; listing alone is one."""
+def test_opening_takes_one_request_after_a_list_and_two_alone(site: Site) -> None:
     forge = site.forge
     proposed(site.hub)
     assert forge.open_pulls("promote/") == ()
     forge.open_pull(BRANCH, base="main", title="Promote", body="")
-    assert site.hub.asked() == ["OpenPulls", f"POST /repos/{NAME}/pulls", "OnePull"]
+    assert site.hub.asked() == ["OpenPulls", "CreatePull"]
+    site.forge.open_pull(BRANCH, base="main", title="Promote", body="")
+    assert site.hub.asked(since=2) == ["Repository", "CreatePull", "PullOfBranch"]

@@ -81,7 +81,7 @@ WRITES = [
         "open_pull",
         lambda site, _: site.forge.open_pull(BRANCH, base="main", title="Promote", body=""),
         lambda site, head: [(one.state, one.head) for one in pulls(site)] == [("open", head)],
-        {"method": "POST", "path": "*/pulls"},
+        {"operation": "CreatePull"},
         proposed_ := lambda site: proposed(site.hub),
     ),
     Write(
@@ -131,7 +131,7 @@ WRITES = [
         "write_branch, new",
         lambda _, made: made[0].write_branch(BRANCH, commit=made[1], expected=None) or pytest.fail("nothing has moved"),
         lambda site, _: landed(site, BRANCH) and only_branches(site),
-        {"operation": "StartBranch"},
+        {"operation": "MoveBranch"},
         local,
     ),
     Write(
@@ -139,7 +139,7 @@ WRITES = [
         lambda site, made: made[0].write_branch(BRANCH, commit=made[1], expected=site.hub.tip(NAME, BRANCH)),
         lambda site, _: landed(site, BRANCH) and pulls(site)[0].head == site.hub.tip(NAME, BRANCH)
         and pulls(site)[0].state == "open",
-        {"operation": "StartBranch"},
+        {"operation": "WriteAside"},
         older,
     ),
     Write(

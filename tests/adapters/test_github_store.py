@@ -244,7 +244,7 @@ def test_a_promotion_with_a_pull_request_is_four_calls(promoting: Site) -> None:
     commit = store.commit(base, {"x.txt": b"x\n"}, message="x\n", when=NOW)
     assert store.write_branch(BRANCH, commit=commit, expected=None)
     forge.open_pull(BRANCH, base="main", title="x", body="")
-    assert hub.asked() == ["OpenPulls", "StartBranch", f"POST /repos/{NAME}/pulls", "OnePull"]
+    assert hub.asked() == ["OpenPulls", "WriteAside", "MoveBranch", "CreatePull"]
     assert len(hub.requests) == known
 
 

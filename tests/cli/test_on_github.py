@@ -111,7 +111,7 @@ def test_the_doctor_asks_github_only_when_told_to(hub: Hub, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("expired", "expired, revoked or mistyped"), ("stranger", "App is not installed"), (None, "no token is set")],
+    [("expired", "expired, revoked or mistyped"), ("stranger", "App is not installed"), (None, "set MG_GITHUB_TOKEN")],
 )
 def test_the_doctor_says_what_is_wrong_with_the_token(hub: Hub, tmp_path: Path, kind: str | None, words: str) -> None:
     extra = {"GITHUB_TOKEN": hub.token(kind)} if kind else {}  # type: ignore[arg-type]

@@ -90,8 +90,19 @@ class Root:
     def repository(self, _: Any, *, owner: str, name: str) -> RepositoryNode:
         return RepositoryNode(self.hub, self.hub.seen(self.token, f"{owner}/{name}"))
 
+    def createPullRequest(self, _: Any, *, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002, N802
+        repository = self._named(input["repositoryId"])
+        self.hub.allowed(self.token, "pull_requests")
+        made = pulls.open_pull(
+            self.hub, repository, self.token.login, input["headRefName"], base=input["baseRefName"],
+            title=input["title"], body=input.get("body") or "", head_repository=repository.name,
+            draft=bool(input.get("draft")), token=self.token,
+        )  # fmt: skip
+        return {"pullRequest": PullNode(self.hub, repository, made)}
+
     def createRef(self, _: Any, *, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002, N802 - GitHub's names
         repository = self._named(input["repositoryId"])
+        self.hub.allowed(self.token, "contents")
         branch = input["name"].removeprefix("refs/heads/")
         references.create_ref(self.hub, self.token, repository, branch, input["oid"])
         return {"ref": RefNode(self.hub, repository, branch)}
@@ -111,6 +122,7 @@ class Root:
 
     def updateRefs(self, _: Any, *, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002, N802
         repository = self._named(input["repositoryId"])
+        self.hub.allowed(self.token, "contents")
         refused = Refused(422, "Reference update failed", kind="UNPROCESSABLE")
         with repository.lock:
             moves = []
@@ -130,9 +142,7 @@ class Root:
     def _named(self, node: str) -> Repository:
         for one in self.hub.repositories.values():
             if one.id == node:
-                found = self.hub.seen(self.token, one.name)
-                self.hub.allowed(self.token, "contents")
-                return found
+                return self.hub.seen(self.token, one.name)
         raise Refused(
             404, "Not Found", kind="NOT_FOUND", told=f"Could not resolve to a node with the global id of '{node}'"
         )

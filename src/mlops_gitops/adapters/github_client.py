@@ -61,7 +61,7 @@ class Client:
         timeout: int = TIMEOUT,
     ) -> None:
         """``note`` is told of every pause."""
-        self.repository = address.repository
+        self.address, self.repository = address, address.repository
         self.node: str | None = None  # the id that GraphQL has for it, once an answer has told
         self._where, self._graphql, self._token = address.api, address.graphql, address.token
         self._sleep, self._now, self._note = sleep, now, note

@@ -149,9 +149,7 @@ def _forge(arguments: argparse.Namespace, world: World) -> Found:
 
     try:
         repository = session.repository(arguments, world)
-        forge = session.forge(repository)
-        if forge is None:
-            return Found(_FORGE, present=False, detail="no token is set, or the environment repository is elsewhere")
+        forge = session.forge(arguments, world, beside=repository)
         tip = forge.read_branch(repository.branch)
     except Failure as failure:
         return Found(_FORGE, present=False, detail=f"{failure.message}; {failure.hint}")
