@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from mlops_gitops.errors import WorldFailed
 from mlops_gitops.evidence.reviews import Said, Voice
 from mlops_gitops.promotion.forge import Merged, Pull
 from mlops_gitops.promotion.proposals import Branch
@@ -129,6 +130,8 @@ class MemoryForge:
     def open_pull(self, branch: str, *, base: str, title: str, body: str) -> Pull:
         self._step("before open_pull")
         known = [one for one in self.pulls.values() if one.branch == branch and one.state == "open"]
+        if branch not in self.remote.refs:
+            raise WorldFailed("422: the branch is not there", hint="look again", code="github")
         if not known:
             known = [self.opened(branch, title=title, body=body, by=BOT, base=base)]
             self.remote.writes.append("open_pull")

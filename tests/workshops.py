@@ -109,7 +109,7 @@ class Workshop:
 
     def rollback(self, environment: str = "prod") -> None:
         apply.rollback(
-            self.remote, Wish(MODEL, environment), signer=estate.signer("ci"), by="grace", reason="too many late flights",
+            self.remote, Wish(MODEL, environment), signer=estate.signer("ci"), by="grace", reason="too many late ones",
             now=self.now, preflight=lambda _: None,
         )  # fmt: skip
 

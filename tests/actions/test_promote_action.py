@@ -14,7 +14,7 @@ import yaml
 from airline import MODEL, airline
 from workflows import Ran, pull_request, run
 
-from mlops_gitops.actions.credentials import hidden
+from mlops_gitops.adapters.git_credentials import hidden
 from mlops_gitops.evidence.verdicts import Verdict
 from servers.git_http import PUSH, Fault, GitServer, serve
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mlops_gitops.actions import run as running
-from mlops_gitops.actions.credentials import header
+from mlops_gitops.adapters.git_credentials import header
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import NotYet, Refused
 

@@ -18,7 +18,7 @@ from mlops_gitops.promotion import apply
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.verify import verify
 from servers import ssh
-from servers.git_http import serve
+from servers.git_http import Fault, serve
 
 CI = bool(os.environ.get("CI"))
 
@@ -167,3 +167,42 @@ def test_what_was_before_a_file_is_told_also_for_a_file_that_a_merge_brought(tmp
         "beside": second,
         "never": None,
     }
+
+
+BESIDE = "promote/prod/flight-delays"
+
+
+def test_a_branch_beside_is_written_on_the_condition_that_it_is_where_it_was_seen(
+    reached: tuple[str, dict[str, str]], tmp_path: Path
+) -> None:
+    url, environ = reached
+    repository = Repository(url, branch="main", cache=tmp_path / "cache", environ=environ)
+    base = repository.fetch().commit
+    first, second = (repository.commit(base, {"x.txt": text}, message="x\n", when=NOW) for text in (b"one\n", b"two\n"))
+    assert repository.write_branch(BESIDE, commit=first, expected=None) == first
+    assert repository.write_branch(BESIDE, commit=second, expected=None) is None
+    assert repository.write_branch(BESIDE, commit=second, expected=base) is None
+    assert repository.write_branch(BESIDE, commit=second, expected=first) == second
+    assert repository.write_branch(BESIDE, commit=second, expected=first) == second, "it is there already"
+    assert repository.fetch().commit == base
+
+
+def test_the_branch_beside_is_read_when_the_answer_was_lost(tmp_path: Path) -> None:
+    with serve(tmp_path / "served") as server:
+        repository = Repository(server.create("store"), branch="main", cache=tmp_path / "cache", environ=os.environ)
+        base = repository.fetch().commit
+        commit = repository.commit(base, {"x.txt": b"x\n"}, message="x\n", when=NOW)
+        server.arm(Fault(lose_answer=True))
+        assert repository.write_branch(BESIDE, commit=commit, expected=None) == commit == server.tip("store", BESIDE)
+        other = repository.commit(base, {"x.txt": b"y\n"}, message="y\n", when=NOW)
+        server.arm(Fault(status=503))
+        with pytest.raises(WorldFailed, match=BESIDE):
+            repository.write_branch(BESIDE, commit=other, expected=commit)
+        assert server.tip("store", BESIDE) == commit
+
+
+def test_a_branch_that_is_no_name_is_not_written(bare: Path, tmp_path: Path) -> None:
+    repository = Repository(str(bare), branch="main", cache=tmp_path / "cache", environ=os.environ)
+    tip = repository.fetch().commit
+    with pytest.raises(Misused):
+        repository.write_branch("x:refs/heads/main", commit=tip, expected=None)

@@ -81,3 +81,27 @@ def test_a_token_never_travels_in_the_clear(url: str) -> None:
 
 def test_every_form_of_the_token_is_hidden() -> None:
     assert credentials.header("t0ken").endswith(credentials.hidden("t0ken")[1])
+
+
+def test_what_git_has_of_its_own_is_left_alone(tmp_path: Path) -> None:
+    url = "https://git.example.com/org/environments"
+    clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"}
+    assert "GIT_CONFIG_COUNT" in credentials.beside(url, "t0ken", clean)
+    for own in ("ssh://git@git.example.com/org/environments", "https://ada:secret@git.example.com/o/e", "/srv/e.git"):
+        assert credentials.beside(own, "t0ken", clean) == clean
+    left = credentials.for_url(url, "theirs", clean)
+    assert credentials.beside(url, "t0ken", {**clean, **left}) == {**clean, **left}
+    (tmp_path / ".gitconfig").write_text('[http "https://git.example.com/"]\n\textraheader = Authorization: Basic x\n')
+    assert credentials.beside(url, "t0ken", clean) == clean
+
+
+def test_the_settings_of_the_folder_that_we_stand_in_are_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "https://git.example.com/org/environments"
+    clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(["git", "init", "--quiet", str(tmp_path / "model")], env=clean, check=True)
+    config = tmp_path / "model" / ".git" / "config"
+    config.write_text('[http "https://git.example.com/"]\n\textraheader = Authorization: Basic checkout\n')
+    monkeypatch.chdir(tmp_path / "model")
+    assert "GIT_CONFIG_COUNT" in credentials.beside(url, "t0ken", clean)

@@ -101,7 +101,8 @@ def test_a_fork_with_the_same_branch_is_not_listed(site: Site) -> None:
     proposed(site.hub)
     site.hub.commit("mallory/environments", {"evil.txt": "x\n"}, branch=BRANCH, by="mallory")
     there = site.hub.repository(NAME)
-    site.hub.open_pull(there, "mallory", BRANCH, "main", "Mine", "", head_repository="mallory/environments")
+    fork = {"base": "main", "title": "Mine", "body": "", "head_repository": "mallory/environments"}
+    fakehub.pulls.open_pull(site.hub, there, "mallory", BRANCH, **fork)
     assert site.forge.open_pulls("promote/") == ()
     ours = site.forge.open_pull(BRANCH, base="main", title="Ours", body="")
     assert ours.number == 2
@@ -188,7 +189,7 @@ def test_the_old_path_of_a_rename_is_a_path_that_differs(site: Site) -> None:
     made = fakehub.objects.write_commit(
         repository.folder, tree, [tip], message="Move\n", author=who, committer=who, date=site.hub.date()
     )
-    site.hub.moved(repository, [(BRANCH, fakehub.objects.ZERO, made)], "ada", check=True)
+    fakehub.references.moved(site.hub, repository, [(BRANCH, fakehub.objects.ZERO, made)], "ada", check=True)
     assert site.forge.open_pull(BRANCH, base="main", title="Promote", body="").paths == ("b.txt", "c.txt")
 
 
@@ -206,7 +207,7 @@ def test_who_pushed_last_is_asked_of_the_activity_where_the_committer_may_lie(si
     made = fakehub.objects.write_commit(
         repository.folder, tree, [old], message="x\n", author=who, committer=who, date=site.hub.date()
     )
-    site.hub.moved(repository, [(BRANCH, old, made)], "mallory", check=True)
+    fakehub.references.moved(site.hub, repository, [(BRANCH, old, made)], "mallory", check=True)
     found = site.forge.pull(1)
     assert found is not None
     assert found.pusher == "mallory"
@@ -222,7 +223,7 @@ def test_a_push_by_force_names_who_did_it(site: Site) -> None:
     made = fakehub.objects.write_commit(
         repository.folder, tree, [tip], message="x\n", author=("ada", "ada@example.com"), date=site.hub.date()
     )
-    site.hub.moved(repository, [(BRANCH, site.hub.tip(NAME, BRANCH), made)], "mallory", check=True)
+    fakehub.references.moved(site.hub, repository, [(BRANCH, site.hub.tip(NAME, BRANCH), made)], "mallory", check=True)
     assert site.forge.open_pulls("promote/")[0].pusher == "mallory"
 
 
@@ -357,10 +358,11 @@ def test_a_team_that_cannot_be_asked_for_is_no_empty_team(site: Site) -> None:
         site.forge.members("org/risk")
 
 
-def test_the_requests_that_a_promotion_takes(site: Site) -> None:
-    """Listing and opening is four with the branch; listing alone is one."""
+def test_opening_takes_one_request_after_a_list_and_two_alone(site: Site) -> None:
     forge = site.forge
     proposed(site.hub)
     assert forge.open_pulls("promote/") == ()
     forge.open_pull(BRANCH, base="main", title="Promote", body="")
-    assert site.hub.asked() == ["OpenPulls", f"POST /repos/{NAME}/pulls", "OnePull"]
+    assert site.hub.asked() == ["OpenPulls", "CreatePull"]
+    site.forge.open_pull(BRANCH, base="main", title="Promote", body="")
+    assert site.hub.asked(since=2) == ["Repository", "CreatePull", "PullOfBranch"]

@@ -160,7 +160,8 @@ def test_what_a_killed_run_left_at_the_base_is_written_over(site: Site) -> None:
     store = site.store
     commit, base = written(store)
     site.hub.commit(NAME, {"x.txt": "x\n"}, branch="other")
-    site.hub.moved(site.hub.repositories[NAME], [(BRANCH, fakehub.objects.ZERO, base)], "promoter[bot]", check=True)
+    moves = [(BRANCH, fakehub.objects.ZERO, base)]
+    fakehub.references.moved(site.hub, site.hub.repositories[NAME], moves, "promoter[bot]", check=True)
     assert store.write_branch(BRANCH, commit=commit, expected=base) == site.hub.tip(NAME, BRANCH)
     assert site.hub.read(NAME, "a.txt", BRANCH) == b"two\n"
 
@@ -243,7 +244,7 @@ def test_a_promotion_with_a_pull_request_is_four_calls(promoting: Site) -> None:
     commit = store.commit(base, {"x.txt": b"x\n"}, message="x\n", when=NOW)
     assert store.write_branch(BRANCH, commit=commit, expected=None)
     forge.open_pull(BRANCH, base="main", title="x", body="")
-    assert hub.asked() == ["OpenPulls", "StartBranch", f"POST /repos/{NAME}/pulls", "OnePull"]
+    assert hub.asked() == ["OpenPulls", "WriteAside", "MoveBranch", "CreatePull"]
     assert len(hub.requests) == known
 
 

@@ -26,9 +26,24 @@ A fault is armed for the next matching requests and then gone::
         assert hub.asked() == ["OpenPulls", "CreateCommit"]
 """
 
-from fakehub import objects
-from fakehub.hub import Hub, Refused
+from fakehub import objects, pulls, references
+from fakehub.hub import Hub
 from fakehub.records import Fault, Pull, Request, Review, Token, primary_limit, secondary_limit
+from fakehub.refusals import Refused
 from fakehub.server import serve
 
-__all__ = ["Fault", "Hub", "Pull", "Refused", "Request", "Review", "Token", "primary_limit", "secondary_limit", "serve"]
+__all__ = [
+    "Fault",
+    "Hub",
+    "Pull",
+    "Refused",
+    "Request",
+    "Review",
+    "Token",
+    "objects",
+    "primary_limit",
+    "pulls",
+    "references",
+    "secondary_limit",
+    "serve",
+]

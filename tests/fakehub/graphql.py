@@ -9,130 +9,18 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from graphql import GraphQLError, build_schema, graphql_sync
 
-from fakehub import objects, rest
-from fakehub.hub import Hub, Refused
+from fakehub import documents, objects, pulls, references
+from fakehub.hub import Hub
 from fakehub.objects import ZERO, Moved
 from fakehub.records import Pull, Repository, Token
+from fakehub.refusals import Refused
 
-SCHEMA = build_schema("""
-scalar GitObjectID
-scalar GitRefname
-scalar DateTime
-scalar URI
-scalar Base64String
-
-type Query { repository(owner: String!, name: String!): Repository, viewer: User! }
-type PageInfo { hasNextPage: Boolean!, endCursor: String }
-interface Actor { login: String! }
-type User implements Actor { login: String! }
-type Bot implements Actor { login: String! }
-
-type Repository {
-  id: ID!
-  nameWithOwner: String!
-  mergeCommitAllowed: Boolean!
-  squashMergeAllowed: Boolean!
-  rebaseMergeAllowed: Boolean!
-  ref(qualifiedName: String!): Ref
-  refs(refPrefix: String!, first: Int, after: String): RefConnection
-  object(oid: GitObjectID): GitObject
-  pullRequest(number: Int!): PullRequest
-}
-type RefConnection { totalCount: Int!, pageInfo: PageInfo!, nodes: [Ref] }
-type Ref {
-  name: String!
-  target: GitObject
-  associatedPullRequests(states: [PullRequestState!], first: Int, after: String): PullRequestConnection!
-}
-interface GitObject { oid: GitObjectID! }
-type Tree implements GitObject { oid: GitObjectID! }
-type CommitConnection { totalCount: Int!, pageInfo: PageInfo!, nodes: [Commit] }
-type Commit implements GitObject {
-  oid: GitObjectID!
-  message: String!
-  tree: Tree!
-  parents(first: Int, after: String): CommitConnection!
-  author: GitActor
-  committer: GitActor
-  authors(first: Int, after: String): GitActorConnection!
-  associatedPullRequests(first: Int, after: String): PullRequestConnection
-}
-type GitActorConnection { totalCount: Int!, pageInfo: PageInfo!, nodes: [GitActor] }
-type GitActor { name: String, email: String, user: User }
-
-enum PullRequestState { OPEN CLOSED MERGED }
-enum MergeableState { MERGEABLE CONFLICTING UNKNOWN }
-enum PatchStatus { ADDED DELETED RENAMED COPIED MODIFIED CHANGED }
-enum PullRequestReviewState { PENDING COMMENTED APPROVED CHANGES_REQUESTED DISMISSED }
-enum PullRequestTimelineItemsItemType { HEAD_REF_FORCE_PUSHED_EVENT }
-type PullRequestConnection { totalCount: Int!, pageInfo: PageInfo!, nodes: [PullRequest] }
-type PullRequest {
-  number: Int!
-  url: URI!
-  title: String!
-  body: String!
-  state: PullRequestState!
-  isDraft: Boolean!
-  isCrossRepository: Boolean!
-  headRefName: String!
-  headRefOid: GitObjectID!
-  headRepository: Repository
-  baseRefName: String!
-  author: Actor
-  mergeable: MergeableState!
-  mergedAt: DateTime
-  mergedBy: Actor
-  mergeCommit: Commit
-  changedFiles: Int!
-  files(first: Int, after: String): PullRequestChangedFileConnection
-  commits(first: Int, after: String): PullRequestCommitConnection!
-  reviews(first: Int, after: String): PullRequestReviewConnection
-  timelineItems(last: Int, itemTypes: [PullRequestTimelineItemsItemType!]): PullRequestTimelineItemsConnection!
-}
-type PullRequestChangedFileConnection { totalCount: Int!, pageInfo: PageInfo!, nodes: [PullRequestChangedFile] }
-type PullRequestChangedFile { path: String!, changeType: PatchStatus! }
-type PullRequestCommitConnection { totalCount: Int!, pageInfo: PageInfo!, nodes: [PullRequestCommit] }
-type PullRequestCommit { commit: Commit! }
-type PullRequestReviewConnection { totalCount: Int!, pageInfo: PageInfo!, nodes: [PullRequestReview] }
-type PullRequestReview {
-  id: ID!
-  state: PullRequestReviewState!
-  author: Actor
-  commit: Commit
-  submittedAt: DateTime
-}
-type PullRequestTimelineItemsConnection { nodes: [PullRequestTimelineItems] }
-union PullRequestTimelineItems = HeadRefForcePushedEvent
-type HeadRefForcePushedEvent { actor: Actor, afterCommit: Commit }
-
-type Mutation {
-  createRef(input: CreateRefInput!): CreateRefPayload
-  createCommitOnBranch(input: CreateCommitOnBranchInput!): CreateCommitOnBranchPayload
-  updateRefs(input: UpdateRefsInput!): UpdateRefsPayload
-}
-input CreateRefInput { repositoryId: ID!, name: String!, oid: GitObjectID!, clientMutationId: String }
-type CreateRefPayload { ref: Ref, clientMutationId: String }
-input CommittableBranch { id: ID, repositoryNameWithOwner: String, branchName: String }
-input CommitMessage { headline: String!, body: String }
-input FileAddition { path: String!, contents: Base64String! }
-input FileDeletion { path: String! }
-input FileChanges { additions: [FileAddition!] = [], deletions: [FileDeletion!] = [] }
-input CreateCommitOnBranchInput {
-  branch: CommittableBranch!
-  message: CommitMessage!
-  expectedHeadOid: GitObjectID!
-  fileChanges: FileChanges
-  clientMutationId: String
-}
-type CreateCommitOnBranchPayload { commit: Commit, ref: Ref, clientMutationId: String }
-input RefUpdate { name: GitRefname!, afterOid: GitObjectID!, beforeOid: GitObjectID, force: Boolean = false }
-input UpdateRefsInput { repositoryId: ID!, refUpdates: [RefUpdate!]!, clientMutationId: String }
-type UpdateRefsPayload { clientMutationId: String }
-""")
+SCHEMA = build_schema(Path(__file__).with_name("schema.graphql").read_text(encoding="utf-8"))
 LARGEST_PAGE = 100
 PATCHES = {"A": "ADDED", "D": "DELETED", "R": "RENAMED", "C": "COPIED", "M": "MODIFIED", "T": "CHANGED"}
 
@@ -202,10 +90,21 @@ class Root:
     def repository(self, _: Any, *, owner: str, name: str) -> RepositoryNode:
         return RepositoryNode(self.hub, self.hub.seen(self.token, f"{owner}/{name}"))
 
+    def createPullRequest(self, _: Any, *, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002, N802
+        repository = self._named(input["repositoryId"])
+        self.hub.allowed(self.token, "pull_requests")
+        made = pulls.open_pull(
+            self.hub, repository, self.token.login, input["headRefName"], base=input["baseRefName"],
+            title=input["title"], body=input.get("body") or "", head_repository=repository.name,
+            draft=bool(input.get("draft")), token=self.token,
+        )  # fmt: skip
+        return {"pullRequest": PullNode(self.hub, repository, made)}
+
     def createRef(self, _: Any, *, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002, N802 - GitHub's names
         repository = self._named(input["repositoryId"])
+        self.hub.allowed(self.token, "contents")
         branch = input["name"].removeprefix("refs/heads/")
-        self.hub.create_ref(self.token, repository, branch, input["oid"])
+        references.create_ref(self.hub, self.token, repository, branch, input["oid"])
         return {"ref": RefNode(self.hub, repository, branch)}
 
     def createCommitOnBranch(self, _: Any, *, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002, N802
@@ -213,7 +112,7 @@ class Root:
         self.hub.allowed(self.token, "contents")
         changes, told = input.get("fileChanges") or {}, input["message"]
         body = told.get("body") or ""
-        made = self.hub.commit_on(
+        made = references.commit_on(self.hub,
             self.token, repository, input["branch"]["branchName"], input["expectedHeadOid"],
             message=f"{told['headline']}\n" + (f"\n{body.rstrip()}\n" if body else ""),
             additions={one["path"]: base64.b64decode(one["contents"]) for one in changes.get("additions", [])},
@@ -223,6 +122,7 @@ class Root:
 
     def updateRefs(self, _: Any, *, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002, N802
         repository = self._named(input["repositoryId"])
+        self.hub.allowed(self.token, "contents")
         refused = Refused(422, "Reference update failed", kind="UNPROCESSABLE")
         with repository.lock:
             moves = []
@@ -234,7 +134,7 @@ class Root:
                     raise refused
                 moves.append((branch, now, after))
             try:
-                self.hub.moved(repository, moves, self.token.login, check=True, token=self.token)
+                references.moved(self.hub, repository, moves, self.token.login, check=True, token=self.token)
             except Moved:
                 raise refused from None
         return {"clientMutationId": input.get("clientMutationId")}
@@ -242,9 +142,7 @@ class Root:
     def _named(self, node: str) -> Repository:
         for one in self.hub.repositories.values():
             if one.id == node:
-                found = self.hub.seen(self.token, one.name)
-                self.hub.allowed(self.token, "contents")
-                return found
+                return self.hub.seen(self.token, one.name)
         raise Refused(
             404, "Not Found", kind="NOT_FOUND", told=f"Could not resolve to a node with the global id of '{node}'"
         )
@@ -325,7 +223,7 @@ class CommitNode:
         return connection([self._actor(one) for one in [self._found.author, *beside]], first, after)
 
     def associatedPullRequests(self, _: Any, *, first: int | None = None, after: str | None = None) -> dict[str, Any]:  # noqa: N802
-        found = rest.associated(self._repository, self.oid)
+        found = documents.associated(self._repository, self.oid)
         return connection([PullNode(self._hub, self._repository, one) for one in found], first, after)
 
 
@@ -346,22 +244,22 @@ class PullNode:
     def mergeable(self, _: Any) -> str:
         if self._pull.state != "open":
             return "UNKNOWN"
-        return "CONFLICTING" if self._hub.conflicts(self._repository, self._pull) else "MERGEABLE"
+        return "CONFLICTING" if pulls.conflicts(self._repository, self._pull) else "MERGEABLE"
 
     def mergeCommit(self, _: Any) -> CommitNode | None:  # noqa: N802
         merged = self._pull.merged_commit
         return CommitNode(self._hub, self._repository, merged) if merged else None
 
     def changedFiles(self, _: Any) -> int:  # noqa: N802
-        return len(rest.pull_changes(self._repository, self._pull))
+        return len(documents.pull_changes(self._repository, self._pull))
 
     def files(self, _: Any, *, first: int | None = None, after: str | None = None) -> dict[str, Any]:
-        changes = rest.pull_changes(self._repository, self._pull)
+        changes = documents.pull_changes(self._repository, self._pull)
         found = [{"path": path, "changeType": PATCHES[status]} for status, path, _previous in changes]
         return connection(found, first, after)
 
     def commits(self, _: Any, *, first: int | None = None, after: str | None = None) -> dict[str, Any]:
-        found = rest.pull_commits(self._repository, self._pull)
+        found = documents.pull_commits(self._repository, self._pull)
         page = connection(found, first, after)
         return {**page, "nodes": [{"commit": CommitNode(self._hub, self._repository, one.id)} for one in page["nodes"]]}
 

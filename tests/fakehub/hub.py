@@ -5,40 +5,19 @@ Every refusal is a ``Refused`` with GitHub's own status and words.
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from fakehub import objects
-from fakehub.objects import ZERO, Conflict, Moved
-from fakehub.records import Armed, Comment, Fault, Kind, Level, Method, Pull, Repository, Request, Review, Token
+from fakehub import objects, pulls, references
+from fakehub.objects import ZERO
+from fakehub.records import Armed, Fault, Kind, Level, Method, Pull, Repository, Request, Review, Token
+from fakehub.refusals import Refused
 from servers.git_http import Access, GitServer, git
 
 RANKS = {"none": 0, "read": 1, "write": 2}
-
-
-class Refused(Exception):
-    """An answer other than 2xx.  ``kind`` is what GraphQL calls it."""
-
-    def __init__(
-        self, status: int, message: str, *, kind: str = "", headers: Mapping[str, str] | None = None, **more: Any
-    ) -> None:
-        super().__init__(message)
-        self.status, self.message, self.kind, self.headers, self.more = status, message, kind, headers or {}, more
-
-
-def not_found() -> Refused:
-    return Refused(404, "Not Found", kind="NOT_FOUND")
-
-
-def invalid(message: str, **error: str) -> Refused:
-    text = f"Validation Failed: {message}" if error else message
-    errors = [{"message": message, **error}] if error else []
-    return Refused(422, "Validation Failed" if error else message, kind="UNPROCESSABLE", errors=errors, text=text)
 
 
 @dataclass
@@ -60,7 +39,7 @@ class Hub(GitServer):
     _faults: list[Armed] = field(default_factory=list)
     _next: int = 1000
 
-    # --- what tests set up -------------------------------------------------------------------------------------------
+    # --- what tests set up ---
 
     @property
     def api_url(self) -> str:
@@ -132,7 +111,9 @@ class Hub(GitServer):
         """A review by ``login``, as a person submits it on the web page.  Raises ``Refused``."""
         if login not in self.users and not login.endswith("[bot]"):
             self.user(login)
-        return self.submit_review(self.repository(name), self.pull(name, number), login, state, body, commit)
+        return pulls.submit_review(
+            self, self.repository(name), self.pull(name, number), login, state=state, body=body, commit=commit
+        )
 
     def dismiss(self, name: str, number: int, review: int, *, by: str = "katherine") -> None:  # noqa: ARG002 - for the reader
         """Dismiss a review; it keeps its place, its author and its commit."""
@@ -162,18 +143,20 @@ class Hub(GitServer):
             )  # fmt: skip
             if before is not None and on != before and not force:
                 raise Refused(422, "Update is not a fast forward")
-            self.moved(repository, [(branch, before or ZERO, made)], by, check=True)
+            references.moved(self, repository, [(branch, before or ZERO, made)], by, check=True)
         return made
 
     def open(self, name: str, branch: str, *, by: str = "ada", base: str = "main", title: str = "A proposal") -> Pull:
         """A pull request that a person opens."""
         if by not in self.users:
             self.user(by)
-        return self.open_pull(self.repository(name), by, branch, base, title, "", head_repository=name)
+        return pulls.open_pull(
+            self, self.repository(name), by, branch, base=base, title=title, body="", head_repository=name
+        )
 
     def human_merge(self, name: str, number: int, *, by: str = "katherine", method: Method = "merge") -> str:
         """The merge button; the commit in the base branch."""
-        return self.merge(self.repository(name), self.pull(name, number), by, method=method)
+        return pulls.merge(self, self.repository(name), self.pull(name, number), by, method=method)
 
     def arm(
         self, fault: Fault, *, method: str = "*", path: str = "*", operation: str = "", times: int = 1
@@ -190,7 +173,7 @@ class Hub(GitServer):
         """What the API was asked, one word for each request: the GraphQL operation, or method and path."""
         return [one.operation or f"{one.method} {one.path}" for one in self.calls[since:]]
 
-    # --- what both APIs share ----------------------------------------------------------------------------------------
+    # --- what both APIs share ---
 
     def fault(self, method: str, path: str, operation: str) -> Fault:
         """The fault that the next request meets."""
@@ -273,203 +256,3 @@ class Hub(GitServer):
     def login_of(self, email: str) -> str | None:
         """The account of an e-mail address; none for bots, which are no users."""
         return next((login for login, known in self.users.items() if known.lower() == email.lower()), None)
-
-    def moved(
-        self, repository: Repository, moves: list[tuple[str, str, str]], login: str, *, check: bool,
-        token: Token | None = None,
-    ) -> None:  # fmt: skip
-        """Move branches ``(branch, before, after)``, or note that git has moved them, and let pull requests follow.
-
-        Raises ``Moved``.
-        """
-        with repository.lock:
-            if check:
-                objects.move(repository.folder, [(branch, after, before) for branch, before, after in moves])
-            for branch, before, after in moves:
-                forced = ZERO not in (before, after) and not objects.is_ancestor(repository.folder, before, after)
-                kind = "branch_creation" if before == ZERO else "branch_deletion" if after == ZERO else "push"
-                repository.pushes.insert(
-                    0,
-                    {
-                        "ref": f"refs/heads/{branch}", "before": before, "after": after, "actor": login,
-                        "activity_type": "force_push" if forced else kind, "timestamp": self.date(),
-                    },
-                )  # fmt: skip
-                if after != ZERO:
-                    self.event(token, "push", repository, branch)
-                self._follow(repository, branch, after, login, forced=forced)
-
-    def _follow(self, repository: Repository, branch: str, after: str, login: str, *, forced: bool) -> None:
-        everywhere = [(where, one) for where in self.repositories.values() for one in where.pulls.values()]
-        for where, one in everywhere:
-            if one.state != "open":
-                continue
-            if one.branch == branch and one.head_repository == repository.name:
-                if after == ZERO:
-                    one.state = "closed"
-                    continue
-                if where is not repository:
-                    git("fetch", "--quiet", str(repository.folder), after, folder=where.folder)
-                one.head, one.forced = after, (login, after) if forced else None
-            base = objects.tip(where.folder, one.base)
-            if base is not None and objects.is_ancestor(where.folder, one.head, base):
-                # reachable from its base: GitHub marks it as merged when the base was pushed, and closes it otherwise
-                one.state = "closed"
-                if one.base == branch and where is repository:
-                    one.merged_commit, one.merged_by, one.merged_at = one.head, login, self.date()
-                    one.base_commit = one.head
-
-    # --- pull requests -----------------------------------------------------------------------------------------------
-
-    def open_pull(
-        self, repository: Repository, login: str, branch: str, base: str, title: str, body: str, *,
-        head_repository: str, draft: bool = False, token: Token | None = None,
-    ) -> Pull:  # fmt: skip
-        with repository.lock:
-            source = self.repository(head_repository)
-            head, onto = objects.tip(source.folder, branch), objects.tip(repository.folder, base)
-            if head is None or onto is None:
-                field_name = "head" if head is None else "base"
-                raise invalid("", resource="PullRequest", field=field_name, code="invalid")
-            if source is not repository:
-                git("fetch", "--quiet", str(source.folder), head, folder=repository.folder)
-            owner = head_repository.split("/", 1)[0]
-            for one in repository.pulls.values():
-                if (one.state, one.branch, one.head_repository, one.base) == ("open", branch, head_repository, base):
-                    raise invalid(
-                        f"A pull request already exists for {owner}:{branch}.", resource="PullRequest", code="custom"
-                    )
-            if objects.is_ancestor(repository.folder, head, onto):
-                raise invalid(f"No commits between {base} and {branch}", resource="PullRequest", code="custom")
-            number = len(repository.pulls) + 1
-            made = Pull(number, login, branch, head_repository, base, head, title, body, draft=draft)
-            repository.pulls[number] = made
-            self.event(token, "pull_request", repository, str(number))
-            return made
-
-    def submit_review(
-        self, repository: Repository, pull: Pull, login: str, state: str, body: str, commit: str | None
-    ) -> Review:
-        with repository.lock:
-            if login == pull.login and state in {"APPROVED", "CHANGES_REQUESTED"}:
-                word = "approve" if state == "APPROVED" else "request changes on"
-                raise Refused(422, f"Can not {word} your own pull request")
-            made = Review(self.number(), login, state, body, commit or pull.head, self.date())
-            pull.reviews.append(made)
-            return made
-
-    def comment(self, pull: Pull, login: str, body: str) -> Comment:
-        made = Comment(self.number(), login, body)
-        pull.comments.append(made)
-        return made
-
-    def conflicts(self, repository: Repository, pull: Pull) -> bool:
-        base = objects.tip(repository.folder, pull.base)
-        try:
-            objects.merged_tree(repository.folder, str(base), pull.head)
-        except Conflict:
-            return True
-        return False
-
-    def merge(
-        self, repository: Repository, pull: Pull, login: str, *, method: str = "merge", head: str | None = None,
-        title: str = "", message: str = "", token: Token | None = None,
-    ) -> str:  # fmt: skip
-        """Merge a pull request; the new tip of its base.  Raises ``Refused`` with 405 or 409."""
-        with repository.lock:
-            if pull.merged:
-                raise Refused(405, "Pull Request is not mergeable")
-            if pull.state != "open" or pull.draft:
-                raise Refused(405, "Pull Request is still a draft" if pull.draft else "Pull Request is not mergeable")
-            if head is not None and head != pull.head:
-                raise Refused(409, "Head branch was modified. Review and try the merge again.")
-            if method not in repository.methods:
-                words = {"merge": "Merge commits are", "squash": "Squash merges are", "rebase": "Rebase merges are"}
-                raise Refused(405, f"{words[method]} not allowed on this repository.")
-            self._protected(repository, pull)
-            base = str(objects.tip(repository.folder, pull.base))
-            made = self._merged(repository, pull, base, method, title, message, self.person(login))
-            pull.state, pull.merged_commit, pull.merged_by, pull.merged_at = "closed", made, login, self.date()
-            pull.base_commit = base
-            self.moved(repository, [(pull.base, base, made)], login, check=True, token=token)
-            return made
-
-    def _protected(self, repository: Repository, pull: Pull) -> None:
-        latest = {one.login: one for one in pull.reviews if one.state in {"APPROVED", "CHANGES_REQUESTED", "DISMISSED"}}
-        given = [one for one in latest.values() if one.state == "APPROVED" and one.commit == pull.head]
-        if len(given) < repository.protected_reviews:
-            raise Refused(
-                405,
-                f"At least {repository.protected_reviews} approving review is required by reviewers with write access.",
-            )
-
-    def _merged(
-        self, repository: Repository, pull: Pull, base: str, method: str, title: str, message: str, who: tuple[str, str]
-    ) -> str:
-        folder, date = repository.folder, self.date()
-        try:
-            if method == "rebase":
-                return objects.rebased(folder, base, pull.head, date=date, committer=who)
-            tree = objects.merged_tree(folder, base, pull.head)
-        except Conflict:
-            raise Refused(405, "Pull Request is not mergeable") from None
-        if method == "squash":
-            text = f"{title or f'{pull.title} (#{pull.number})'}\n\n{message}".strip() + "\n"
-            return objects.write_commit(folder, tree, [base], message=text, author=self.person(pull.login), date=date)
-        owner = pull.head_repository.split("/", 1)[0]
-        named = title or f"Merge pull request #{pull.number} from {owner}/{pull.branch}"
-        text = f"{named}\n\n{message or pull.title}".strip() + "\n"
-        return objects.write_commit(folder, tree, [base, pull.head], message=text, author=who, date=date)
-
-    # --- branches ----------------------------------------------------------------------------------------------------
-
-    def create_ref(self, token: Token, repository: Repository, branch: str, commit: str) -> None:
-        if not objects.exists(repository.folder, commit):
-            raise Refused(422, "Object does not exist", kind="UNPROCESSABLE")
-        try:
-            self.moved(repository, [(branch, ZERO, commit)], token.login, check=True, token=token)
-        except Moved:
-            told = f'A ref named "refs/heads/{branch}" already exists in the repository.'
-            raise Refused(422, "Reference already exists", kind="UNPROCESSABLE", told=told) from None
-
-    def commit_on(
-        self, token: Token, repository: Repository, branch: str, expected: str, *, message: str,
-        additions: Mapping[str, bytes], deletions: list[str],
-    ) -> str:  # fmt: skip
-        """``createCommitOnBranch``: a compare-and-swap over git."""
-        stale = Refused(
-            409, f'Expected branch to point to "{expected}" but it did not.  Pull and try again.', kind="STALE_DATA"
-        )
-        if objects.tip(repository.folder, branch) is None:
-            raise Refused(404, f"No such branch: {branch}", kind="NOT_FOUND")
-        if not objects.exists(repository.folder, expected):
-            raise stale
-        tree = objects.write_tree(repository.folder, expected, additions, deletions)
-        who = self.person(token.login)
-        made = objects.write_commit(repository.folder, tree, [expected], message=message, author=who, date=self.date())
-        try:
-            self.moved(repository, [(branch, expected, made)], token.login, check=True, token=token)
-        except Moved:
-            raise stale from None
-        return made
-
-    # --- git -----------------------------------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def pushing(self, name: str, value: str | None) -> Iterator[None]:
-        """What a push through git has moved is noted when it is done."""
-        repository = self.repositories.get(name)
-        if repository is None:
-            yield
-            return
-        with repository.lock:
-            before = objects.branches(repository.folder)
-            yield
-            after = objects.branches(repository.folder)
-            token = self.tokens_by_value.get(value or "")
-            moves = [
-                (branch, before.get(branch, ZERO), after.get(branch, ZERO))
-                for branch in sorted(before.keys() | after.keys())
-                if before.get(branch) != after.get(branch)
-            ]
-            self.moved(repository, moves, token.login if token else "ghost", check=False, token=token)

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from fakehub import graphql, rest
-from fakehub.hub import Hub, Refused
+from fakehub import graphql, references, rest
+from fakehub.hub import Hub
 from fakehub.records import Fault, Request
+from fakehub.refusals import Refused
 from fakehub.rest import Answer, Asked
 from servers.git_http import PUSH, _Handler
 
@@ -25,13 +26,13 @@ class Handler(_Handler):
 
     shop: Hub
 
-    def do_PATCH(self) -> None:
+    def do_PATCH(self) -> None:  # noqa: N802 - the name that http.server calls
         self._answer(self._body())
 
-    def do_PUT(self) -> None:
+    def do_PUT(self) -> None:  # noqa: N802 - the name that http.server calls
         self._answer(self._body())
 
-    def do_DELETE(self) -> None:
+    def do_DELETE(self) -> None:  # noqa: N802 - the name that http.server calls
         self._answer(self._body())
 
     def _answer(self, body: bytes) -> None:
@@ -44,7 +45,7 @@ class Handler(_Handler):
     def _backend(self, path: str, query: str, body: bytes, token: str | None) -> tuple[int, dict[str, str], bytes]:
         if not path.endswith(PUSH):
             return super()._backend(path, query, body, token)
-        with self.shop.pushing(path.lstrip("/").split(".git/", 1)[0], token):
+        with references.pushing(self.shop, path.lstrip("/").split(".git/", 1)[0], token):
             return super()._backend(path, query, body, token)
 
     def _api(self, path: str, query: Mapping[str, str], body: bytes) -> None:

@@ -75,17 +75,11 @@ class GithubForge:
     def pull(self, number: int) -> Pull | None:
         """See ``promotion.forge.Forge``; who pushed last is asked of the activity API, where it tells."""
         purpose = self._to(f"read pull request {number}", _READ)
-        try:
-            data = self._ask(queries.ONE_PULL, purpose, number=number, commits=queries.COMMITS)
-        except WorldFailed as failure:
-            if failure.code == "github-not-found" and self._is_there():
-                return None
-            raise
+        data = self._ask(queries.ONE_PULL, purpose, number=number, commits=queries.COMMITS)
         with understood(purpose):
             self._learn(data)
             node = data["pullRequest"]
-            found = self._whole(node)
-            return pulls.with_pusher(found, self._activity(node))
+            return None if node is None else pulls.with_pusher(self._whole(node), self._activity(node))
 
     def pull_of(self, commit: str) -> Pull | None:
         """See ``promotion.forge.Forge``."""
@@ -102,18 +96,18 @@ class GithubForge:
     def open_pull(self, branch: str, *, base: str, title: str, body: str) -> Pull:
         """See ``promotion.forge.Forge``."""
         purpose = self._to(f"open a pull request from {branch}", _WRITE)
-        wanted = {"head": branch, "base": base, "title": title, "body": body, "maintainer_can_modify": False}
-        made = self._client.write("POST", self._path("/pulls"), purpose, body=wanted)
+        wanted = {
+            "repositoryId": self._node(purpose), "headRefName": branch, "baseRefName": base, "title": title,
+            "body": body, "maintainerCanModify": False,
+        }  # fmt: skip
+        made = self._client.mutate(queries.CREATE_PULL, purpose, input=wanted, commits=queries.COMMITS)
         if isinstance(made, Rejection):
             found = None if made.status == _NOT_FOUND else self._open_one(branch, base)
             if found is None:
                 raise made.failure
             return found
         with understood(purpose):
-            number = int(made["number"])
-        data = self._ask(queries.ONE_PULL, purpose, number=number, commits=queries.COMMITS)
-        with understood(purpose):
-            return self._whole(data["pullRequest"])
+            return self._whole(made["createPullRequest"]["pullRequest"])
 
     def update_pull(self, number: int, *, title: str, body: str) -> None:
         """See ``promotion.forge.Forge``."""
@@ -203,13 +197,17 @@ class GithubForge:
             found.keys()  # an answer without a repository is no answer
         return found
 
+    def _node(self, purpose: Purpose) -> str:
+        if self._client.node is None:
+            data = self._ask(queries.REPOSITORY, purpose)
+            with understood(purpose):
+                self._learn(data)
+        return str(self._client.node)
+
     def _learn(self, repository: Mapping[str, Any]) -> None:
         """Which ways to merge the repository allows, and its id."""
         self._client.node = str(repository["id"])
         self._method = next((method for method, told in _METHODS.items() if repository[told]), None)
-
-    def _is_there(self) -> bool:
-        return bool(self._client.read(self._path(""), self._to("find the repository", _READ)))
 
     def _open_one(self, branch: str, base: str) -> Pull | None:
         purpose = self._to(f"look for the pull request from {branch}", _READ)

@@ -18,13 +18,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_gitops import __version__
 from mlops_gitops.adapters import github_failures
 from mlops_gitops.adapters.github_address import Address
 from mlops_gitops.adapters.github_failures import Purpose, Trouble
 from mlops_gitops.errors import Failure, WorldFailed
+
+if TYPE_CHECKING:
+    from github.Requester import Requester
 
 TIMEOUT = 20
 """Seconds without a byte."""
@@ -58,23 +61,13 @@ class Client:
         timeout: int = TIMEOUT,
     ) -> None:
         """``note`` is told of every pause."""
-        from github import Auth, Github
-
-        self.repository = address.repository
+        self.address, self.repository = address, address.repository
         self.node: str | None = None  # the id that GraphQL has for it, once an answer has told
         self._where, self._graphql, self._token = address.api, address.graphql, address.token
         self._sleep, self._now, self._note = sleep, now, note
         self._lock = threading.Lock()  # PyGithub keeps the request that it makes in the connection
-        self._github = Github(
-            auth=Auth.Token(address.token),
-            base_url=address.api,
-            timeout=timeout,
-            user_agent=f"mlops-gitops/{__version__}",
-            retry=0,
-            seconds_between_requests=None,
-            seconds_between_writes=None,
-            lazy=True,
-        )
+        self._timeout = timeout
+        self._opened: Requester | None = None
 
     def __repr__(self) -> str:
         return f"Client({self.repository!r} at {self._where!r})"
@@ -109,6 +102,23 @@ class Client:
         """The ``data`` of a GraphQL mutation."""
         found: dict[str, Any] | Rejection = self._asked(lambda: self._graph(text, variables), purpose, repeatable=False)
         return found
+
+    @property
+    def _requester(self) -> Requester:
+        """PyGithub's connection; it takes a third of a second to import, and reading needs it never."""
+        if self._opened is None:
+            from github import Auth, Github
+
+            self._opened = Github(
+                auth=Auth.Token(self._token),
+                base_url=self._where,
+                timeout=self._timeout,
+                user_agent=f"mlops-gitops/{__version__}",
+                retry=0,
+                seconds_between_requests=None,
+                seconds_between_writes=None,
+            ).requester
+        return self._opened
 
     def pause(self, seconds: float) -> None:
         """Wait a moment, because GitHub needs one."""
@@ -162,16 +172,16 @@ class Client:
         self, method: str, path: str, *, parameters: Mapping[str, str] | None = None, body: Any | None = None
     ) -> Any:
         asked = dict(parameters or {})
-        headers, data = self._github.requester.requestJsonAndCheck(method, path, parameters=asked, input=body)
+        headers, data = self._requester.requestJsonAndCheck(method, path, parameters=asked, input=body)
         return _json(data, headers)
 
     def _graph(self, text: str, variables: Mapping[str, Any]) -> Any:
         body = {"query": text, "variables": dict(variables)}
-        headers, answer = self._github.requester.requestJsonAndCheck("POST", self._graphql, input=body)
+        headers, answer = self._requester.requestJsonAndCheck("POST", self._graphql, input=body)
         answer = _json(answer, headers)
         if not isinstance(answer, dict) or ("data" not in answer and "errors" not in answer):
             raise ValueError("the answer is no answer of GraphQL")
-        if answer.get("errors"):
+        if answer.get("errors") and not _only_absent(answer):
             raise _Errors(github_failures.of_errors(answer["errors"], headers))
         return answer["data"]
 
@@ -208,6 +218,13 @@ def _json(data: Any, headers: Mapping[str, Any]) -> Any:
     ):
         raise ValueError(f"the answer is no JSON but {data['data'][:80]!r}")
     return data
+
+
+def _only_absent(answer: Mapping[str, Any]) -> bool:
+    """Whether the repository was found, and what is an error is that something in it was not; there stands a null."""
+    data, errors = answer.get("data"), answer["errors"]
+    found = isinstance(data, dict) and isinstance(data.get("repository"), dict) and isinstance(errors, list)
+    return found and all(isinstance(one, dict) and one.get("type") == "NOT_FOUND" for one in errors)
 
 
 def _listed(found: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The GraphQL that we speak: what one pull request is, and four ways to write.
+"""The GraphQL that we speak: what one pull request is, and the ways to write.
 
 Every query names itself, so that a log of GitHub's, or a test, can tell them apart.  The sizes of pages are chosen for
 GitHub's points, of which GITHUB_TOKEN has 1,000 an hour: a list of fifty branches costs about fifteen.
@@ -60,6 +60,14 @@ PULL_OF_BRANCH = f"""query PullOfBranch($owner: String!, $name: String!, $ref: S
   }}
 }}{_PULL}"""
 
+CREATE_PULL = f"""mutation CreatePull($input: CreatePullRequestInput!, $commits: Int!) {{
+  createPullRequest(input: $input) {{ pullRequest {{ ...Whole }} }}
+}}{_PULL}"""
+
+REPOSITORY = f"""query Repository($owner: String!, $name: String!) {{
+  repository(owner: $owner, name: $name) {{ {_FACTS} }}
+}}"""
+
 MORE = """query MoreOfPull($owner: String!, $name: String!, $number: Int!, $after: String) {{
   repository(owner: $owner, name: $name) {{ pullRequest(number: $number) {{
     {part}(first: 100, after: $after) {{ {fields} }}
@@ -90,7 +98,7 @@ CREATE_COMMIT = f"""mutation CreateCommit($input: CreateCommitOnBranchInput!) {{
   createCommitOnBranch(input: $input) {{ {_WRITTEN} }}
 }}"""
 
-START_BRANCH = f"""mutation StartBranch($start: CreateRefInput!, $input: CreateCommitOnBranchInput!) {{
+WRITE_ASIDE = f"""mutation WriteAside($start: CreateRefInput!, $input: CreateCommitOnBranchInput!) {{
   createRef(input: $start) {{ ref {{ name }} }}
   createCommitOnBranch(input: $input) {{ {_WRITTEN} }}
 }}"""

@@ -6,9 +6,8 @@ with git, which transfers what is new and nothing else.
 * ``createCommitOnBranch`` is a compare-and-swap on GitHub's side: it writes if the tip is what was planned on.
 * **What landed is told by content.**  GitHub gives the commit another id than ours.  When an answer is lost, the commit
   above the base with our parent and our tree is the one.
-* The branch of a pull request changes in one step: what is new is written on a branch of its own, and one atomic
-  update moves the branch there if it is where it was seen.  Writing in place would show the pull request empty for a
-  moment, and GitHub closes one that is.
+* The branch of a pull request begins and changes in one step: what is new is written aside, and one atomic update moves
+  the branch there if it is where it was seen.  Nobody ever sees it empty; GitHub would close its pull request.
 """
 
 from __future__ import annotations
@@ -26,12 +25,13 @@ from mlops_gitops.adapters.git import Repository, refuse_odd
 from mlops_gitops.adapters.git_objects import LARGEST, GitTree
 from mlops_gitops.adapters.github_client import Client, Rejection, understood
 from mlops_gitops.adapters.github_failures import Purpose
-from mlops_gitops.errors import Failure, Misused
+from mlops_gitops.errors import Misused
 from mlops_gitops.promotion.store import Files, Tree
 
 WRITING = "mlops-gitops/writing"
 """Branches under this name live for one request; what a killed run left there can be deleted."""
-_GONE = "0" * 40
+_NONE = "0" * 40
+"""In place of a commit: a branch that is not there, before or after."""
 _PERMISSION = "contents: write"
 
 
@@ -83,49 +83,33 @@ class GithubStore(Repository):
         """See ``promotion.store.Branches``."""
         refuse_odd(branch)
         purpose = self._to(f"write branch {branch}")
-        base = self._text("rev-parse", f"{commit}^1")
-        if expected is None:
-            return self._start(branch, commit, base, purpose)
         aside = f"{WRITING}/{secrets.token_hex(8)}"
+        moved = False
         try:
-            made = self._start(aside, commit, base, purpose)
-            moved = made if made and self._move(branch, expected, made, aside, purpose) else None
-        except Failure:
-            self._forget(aside, purpose)
-            raise
-        if moved is None:
-            self._forget(aside, purpose)
-        return moved
+            made = self._write_aside(aside, commit, purpose)
+            moved = self._move(branch, expected, made, aside, purpose)
+        finally:
+            if not moved:
+                self._forget(aside, purpose)
+        return made if moved else None
 
-    def _start(self, branch: str, commit: str, base: str, purpose: Purpose) -> str | None:
-        """A new branch with our commit on top of ``base``; ``None`` where one of this name was there."""
-        start = {"repositoryId": self._repository_id(purpose), "name": f"refs/heads/{branch}", "oid": base}
-        done = self.client.mutate(queries.START_BRANCH, purpose, start=start, input=self._written(commit, base, branch))
+    def _write_aside(self, aside: str, commit: str, purpose: Purpose) -> str:
+        """Our commit on a branch that nobody else knows of; its id there."""
+        base = self._text("rev-parse", f"{commit}^1")
+        start = {"repositoryId": self._repository_id(purpose), "name": f"refs/heads/{aside}", "oid": base}
+        done = self.client.mutate(queries.WRITE_ASIDE, purpose, start=start, input=self._written(commit, base, aside))
         if not isinstance(done, Rejection):
             return self._landed(done, commit, purpose)
-        found = self._tip_of(branch, purpose)
-        if found is not None and self._is_ours(found, commit, base):
-            return str(found["oid"])
-        if found is not None and found["oid"] != base:
-            return None
-        if found is None or done.certain:
+        found = None if done.certain else self._tip_of(aside, purpose)
+        if found is None or not self._is_ours(found, commit, base):
             raise done.failure
-        return self._finish(branch, commit, base, purpose)  # begun, and the answer lost before anything was written
+        return str(found["oid"])
 
-    def _finish(self, branch: str, commit: str, base: str, purpose: Purpose) -> str | None:
-        done = self.client.mutate(queries.CREATE_COMMIT, purpose, input=self._written(commit, base, branch))
-        if not isinstance(done, Rejection):
-            return self._landed(done, commit, purpose)
-        found = self._tip_of(branch, purpose)
-        if found is not None and self._is_ours(found, commit, base):
-            return str(found["oid"])
-        raise done.failure
-
-    def _move(self, branch: str, expected: str, made: str, aside: str, purpose: Purpose) -> bool:
-        """Both at once: the branch to ``made`` if it is at ``expected``, and the branch aside away."""
+    def _move(self, branch: str, expected: str | None, made: str, aside: str, purpose: Purpose) -> bool:
+        """Both at once: the branch to ``made`` if it is where it was seen, and the branch aside away."""
         updates = [
-            {"name": f"refs/heads/{branch}", "beforeOid": expected, "afterOid": made, "force": True},
-            {"name": f"refs/heads/{aside}", "beforeOid": made, "afterOid": _GONE},
+            {"name": f"refs/heads/{branch}", "beforeOid": expected or _NONE, "afterOid": made, "force": True},
+            {"name": f"refs/heads/{aside}", "beforeOid": made, "afterOid": _NONE},
         ]
         wanted = {"repositoryId": self._repository_id(purpose), "refUpdates": updates}
         done = self.client.mutate(queries.MOVE_BRANCH, purpose, input=wanted)

@@ -2,6 +2,7 @@
 
 It only looks.  A tool is asked for its version, a Python package is looked up without being imported, and the Docker
 engine's socket is knocked at.  The answer is yes when the base works: everything else is needed for one verb only.
+Nothing leaves this machine unless ``--online`` is given: then GitHub is asked whether it knows the token.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import WorldFailed
+from mlops_gitops.errors import Failure, WorldFailed
 
 EXAMPLE = """\
 mlops-gitops doctor
+mlops-gitops doctor --online --environments https://github.com/example/environments
 mlops-gitops doctor --format json"""
 
 Version = tuple[int, ...]
@@ -91,6 +93,9 @@ _BUBBLEWRAP = Need(
     "bubblewrap", "`reproduce` keeps trainings from the network and the machine", "apt-get install bubblewrap"
 )
 _FAKETIME = Need("libfaketime", "`reproduce --explain` moves the clock of a training", "apt-get install libfaketime")
+_FORGE = Need(
+    "GitHub", "pull requests, and verified commits, in the environment repository", "set MG_GITHUB_TOKEN; see --forge"
+)
 _ENGINE = Need("docker engine", "builds and runs container images", "apt-get install docker.io")
 
 Ask = Callable[[str], "str | None"]
@@ -98,7 +103,11 @@ Ask = Callable[[str], "str | None"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """``doctor`` has no options of its own."""
+    """Add the verb's own options."""
+    from mlops_gitops.cli import session
+
+    parser.add_argument("--online", action="store_true", help="also ask GitHub whether this token can be used there")
+    session.add_repository_options(parser)
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
@@ -112,6 +121,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         faketime=str(training_variables.faketime() or ""),
         docker=_docker_answers(world.environ),
     )
+    if arguments.online:
+        found = (*found, _forge(arguments, world))
     world.print(as_json(found) if arguments.format == "json" else as_text(found))
     return exit_code(found)
 
@@ -130,6 +141,20 @@ def examine(ask: Ask, *, has: Callable[[str], bool], bubblewrap: str, faketime: 
         Found(_ENGINE, bool(docker), docker or "no engine answers"),
     )
     return (*tools, *extras, *engines)
+
+
+def _forge(arguments: argparse.Namespace, world: World) -> Found:
+    """Whether the forge of the environment repository answers this token; the one question that leaves this machine."""
+    from mlops_gitops.cli import session
+
+    try:
+        repository = session.repository(arguments, world)
+        forge = session.forge(arguments, world, beside=repository)
+        tip = forge.read_branch(repository.branch)
+    except Failure as failure:
+        return Found(_FORGE, present=False, detail=f"{failure.message}; {failure.hint}")
+    detail = f"{forge.repository} can be read" if tip else f"{forge.repository} has no branch {repository.branch}"
+    return Found(_FORGE, present=tip is not None, detail=detail)
 
 
 def judge(need: Need, said: str | None) -> Found:

@@ -59,7 +59,7 @@ def reader(
     """Where everything is read; with ``wishes``, what was asked for by name, and nothing else."""
     return Reader(
         repository,
-        functools.cache(lambda: session.forge(arguments, world)),  # made when it is first asked for
+        functools.cache(lambda: session.forge(arguments, world, beside=repository)),  # made when first asked for
         repository.branch,
         pull_request.describe,
         pull_request.farewell,

@@ -81,10 +81,13 @@ def repository_at(url: str, branch: str, arguments: argparse.Namespace, world: W
     return GithubStore(url, branch=branch, cache=cache(world), environ=environ, client=_client(place, world))
 
 
-def forge(arguments: argparse.Namespace, world: World, *, url: str | None = None) -> Forge:
+def forge(
+    arguments: argparse.Namespace, world: World, *, url: str | None = None, beside: Repository | None = None
+) -> Forge:
     """Where the pull requests of the environment repository, or of that at ``url``, are.
 
-    Raises ``Misused`` where git alone has to do.
+    It shares the connection, and what it has learnt, with the store ``beside`` it.  Raises ``Misused`` where git alone
+    has to do.
     """
     place = _address(url or _named(arguments, world)[0], arguments, world)
     if place is None:
@@ -95,8 +98,10 @@ def forge(arguments: argparse.Namespace, world: World, *, url: str | None = None
             code="no-forge",
         )
     from mlops_gitops.adapters.github import GithubForge
+    from mlops_gitops.adapters.github_store import GithubStore
 
-    return GithubForge(_client(place, world))
+    shared = beside.client if isinstance(beside, GithubStore) and beside.client.address == place else None
+    return GithubForge(shared or _client(place, world))
 
 
 def _named(arguments: argparse.Namespace, world: World) -> tuple[str, str]:

@@ -74,11 +74,14 @@ def _propose(run: Run, request: Request, snapshot: Snapshot, *, signer: envelope
     decision, pull, forge = request.decision, request.pull, run.reader.forge()
     if decision is None:
         return False
-    if request.rewrite and not _write(run, request, decision, snapshot, signer=signer, at=at):
-        return True
+    branch = layout.promotion_branch(*request.place)
+    if request.rewrite:
+        if not _write(run, request, decision, snapshot, signer=signer, at=at):
+            return True
+    elif pull is None and request.branch and forge.read_branch(branch) != request.branch.tree.commit:
+        return True  # it was merged or closed between our two readings
     title, body = run.reader.describe(decision)
     if pull is None:
-        branch = layout.promotion_branch(*request.place)
         opened = forge.open_pull(branch, base=run.reader.branch, title=title, body=body)
         _note(run, "opened", request, opened)
     else:
