@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import http.server
 import logging
 import os
@@ -126,6 +127,7 @@ def test_an_artifact_finds_its_version_and_comes_back_byte_for_byte(store: Store
         found = registry(store).find("flight-delays", identity((folder / "MLmodel").read_bytes()))
         assert (found.version, found.uri) == (str(number), f"models:/flight-delays/{number}")
         assert found.run
+        assert found.trainer == getpass.getuser()
         target = tmp_path / str(number)
         target.mkdir()
         registry(store).download(found.uri, target)

@@ -263,3 +263,12 @@ def test_the_predicate_is_slsa_provenance(site: Path) -> None:
         "builder": {"id": "https://ci.example.com"},
         "metadata": {"invocationId": "7", "startedOn": "2026-11-21T12:00:00Z", "finishedOn": "2026-11-21T13:00:00Z"},
     }
+
+
+def test_those_who_trained_the_model_are_part_of_its_release() -> None:
+    value = copy.deepcopy(dict(model().value))
+    value["metadata"]["owners"].append({"name": "Hedy Example", "email": "hedy@example.com", "role": "trainer"})
+    owned = Model.from_value(value)
+    assert release.trainers(owned, None) == ("hedy@example.com",)
+    assert release.trainers(owned, "katherine") == ("hedy@example.com", "katherine")
+    assert release.trainers(model(), None) == ()

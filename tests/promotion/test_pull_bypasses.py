@@ -322,3 +322,16 @@ def test_a_look_is_recorded_once_and_by_a_machine_that_may() -> None:
     for nobody in ("ci", "grace", "stranger"):
         with pytest.raises(Refused):
             looks.record(store, record, signer=estate.signer(nobody), now=lambda: NOW)
+
+
+def test_a_person_whom_trust_lets_sign_reviews_records_none() -> None:
+    from stores import MemoryStore
+
+    eve = {**reviewers.person("eve"), "signs": [{"kinds": ["review"], "environments": ["*"]}]}
+    base = start(trusted=reviewers.trust(*reviewers.MACHINES, *reviewers.PEOPLE, eve)).with_files(project())
+    claim = only(judge(pull(GRACE, KATHERINE), base=base)).claim
+    assert claim is not None
+    with pytest.raises(Refused, match="eve is a person"):
+        looks.record(
+            MemoryStore.of(base.files, NOW), [(RELEASE.name, claim)], signer=estate.signer("eve"), now=lambda: NOW
+        )
