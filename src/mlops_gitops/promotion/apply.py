@@ -7,7 +7,7 @@ make every decision again from the commit's parent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mlops_gitops import canonical
@@ -16,11 +16,11 @@ from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.admission import may_sign
 from mlops_gitops.manifests.control import Control
 from mlops_gitops.manifests.trust import Signer, Trust
-from mlops_gitops.promotion import controls, layout, overlay, plan, pointer, receipts
+from mlops_gitops.promotion import controls, layout, overlay, plan, pointer, receipts, rollbacks
 from mlops_gitops.promotion.plan import Action, Decision, Outcome
 from mlops_gitops.promotion.receipts import Receipt
-from mlops_gitops.promotion.snapshot import Snapshot
-from mlops_gitops.promotion.store import Store, Tree
+from mlops_gitops.promotion.snapshot import Slot, Snapshot
+from mlops_gitops.promotion.store import Files, Store, Tree
 from mlops_gitops.promotion.transaction import Proposal, Settled, settle
 
 Preflight = Callable[[Decision], None]
@@ -99,21 +99,83 @@ def rollback(
         refuse_unless_trusted(snapshot.trust, signer.keyid, "promotion", wish.environment)
         preflight(decision)
         receipt = move(decision, tree=tree, now=moment, reason=reason)
-        hold = Control(
-            id=f"hold-{receipt.id[:12]}",
-            type="hold",
-            release=slot.current,
-            by=by,
-            reason=reason,
-            since=moment,
-        )
-        files = {
-            **_files(receipt, snapshot, signer),
-            **controls.adding(slot, hold),
-        }
+        files = _back(receipt, slot, snapshot, signer, by=by)
         return Proposal(Answered(wish, decision, receipt), files, _message([receipt], snapshot))
 
     return settle(store, propose, now=now)
+
+
+def rollback_due(
+    store: Store,
+    *,
+    signer: envelope.Signer | None,
+    now: Callable[[], datetime],
+    preflight: Preflight,
+) -> Settled[tuple[Answered, ...]]:
+    """Roll back every slot whose evidence demands it, in one commit and one push.
+
+    ``by`` in the holds is the name that ``trust/`` gives the signer.  Without a ``signer`` nothing is written: the
+    result is the plan.  A slot that cannot be read, or whose old release does not load, does not stop the others.
+    """
+
+    def propose(tree: Tree) -> Proposal[tuple[Answered, ...]]:
+        moment = now().replace(microsecond=0)
+        snapshot = Snapshot(tree)
+        answered: list[Answered] = []
+        files: dict[str, bytes | None] = {}
+        for environment in snapshot.environments():
+            for model in snapshot.models() if environment.automatic_rollback else ():
+                one, written = _demanded(snapshot, Wish(model, environment.name), signer, preflight, now=moment)
+                answered += [one] if one else []
+                files |= written
+        moved = [one.receipt for one in answered if one.receipt is not None]
+        return Proposal(tuple(answered), files, _message(moved, snapshot))
+
+    return settle(store, propose, now=now)
+
+
+def _demanded(
+    snapshot: Snapshot, wish: Wish, signer: envelope.Signer | None, preflight: Preflight, *, now: datetime
+) -> tuple[Answered | None, Files]:
+    """What becomes of one slot that goes back by itself, and its files; nothing where no evidence demands it."""
+    try:
+        found = rollbacks.due(snapshot, environment=wish.environment, model=wish.model, now=now)
+        if not isinstance(found, rollbacks.Due):
+            return None, {}
+        wish = replace(wish, release=found.target)
+        decision = rollbacks.decide(snapshot, found, now=now)
+        if signer is None or decision.outcome is not Outcome.MOVE:
+            return Answered(wish, decision, None), {}
+        who = refuse_unless_trusted(snapshot.trust, signer.keyid, "promotion", wish.environment)
+        preflight(decision)
+        receipt = move(decision, tree=snapshot.tree, now=now, reason=rollbacks.reason(found))
+        return Answered(wish, decision, receipt), _back(receipt, found.slot, snapshot, signer, by=who.name)
+    except Failure as failure:
+        return Answered(wish, None, None, failure), {}
+
+
+def _back(receipt: Receipt, slot: Slot, snapshot: Snapshot, signer: envelope.Signer, *, by: str) -> Files:
+    """The files of a rollback: those of any move, and a hold on every release that it leaves."""
+    held = slot
+    files: dict[str, bytes | None] = dict(_files(receipt, snapshot, signer))
+    for place, release in enumerate(left_by(receipt, slot)):
+        hold = Control(
+            id=f"hold-{receipt.id[12 * place : 12 * place + 12]}",
+            type="hold",
+            release=release,
+            by=by,
+            reason=receipt.reason,
+            since=receipt.time,
+        )
+        files |= controls.adding(held, hold)
+        held = replace(held, controls=(*held.controls, hold))
+    return files
+
+
+def left_by(receipt: Receipt, slot: Slot) -> tuple[str, ...]:
+    """The releases that a rollback leaves: the one that was coming, and the one that ran."""
+    ran = slot.current if receipt.whole else None
+    return tuple(dict.fromkeys(one for one in (receipt.replaced, ran) if one is not None))
 
 
 def move(decision: Decision, *, tree: Tree, now: datetime, reason: str) -> Receipt:
@@ -125,7 +187,7 @@ def move(decision: Decision, *, tree: Tree, now: datetime, reason: str) -> Recei
         environment=decision.environment,
         model=decision.model,
         release=decision.release,
-        replaced=case.slot.current,
+        replaced=replaced(decision),
         sequence=len(chain) + 1,
         previous=chain[-1].digest if chain else None,
         base=tree.commit,
@@ -134,7 +196,15 @@ def move(decision: Decision, *, tree: Tree, now: datetime, reason: str) -> Recei
         judgements=decision.judgements,
         reason=reason,
         time=now,
+        targets=decision.targets,
+        whole=decision.whole,
     )
+
+
+def replaced(decision: Decision) -> str | None:
+    """The release that a move takes over from: what runs, or for the way back what was coming."""
+    slot = decision.situation.slot
+    return (slot.in_flight if decision.action is Action.ROLLBACK else None) or slot.current
 
 
 def refuse_unless_trusted(trust: Trust, keyid: str, kind: str, environment: str | None) -> Signer:
@@ -179,10 +249,16 @@ def _signable(one: Answered, trust: Trust, keyid: str, *, alone: bool) -> Answer
 
 def _files(receipt: Receipt, snapshot: Snapshot, signer: envelope.Signer) -> dict[str, bytes]:
     release = snapshot.release(receipt.model, receipt.release)
-    new = snapshot.tree.read(layout.overlay(receipt.environment, receipt.model)) is None
+    deployed: list[str | None] = list(receipt.targets)
+    if snapshot.environment(receipt.environment).rollout is None:  # with targets, it is they that are deployed
+        deployed.append(None)
+    new = [
+        one for one in deployed if snapshot.tree.read(layout.overlay(receipt.environment, receipt.model, one)) is None
+    ]
+    scaffold = [overlay.files(receipt.environment, release, target=one) for one in new]
     return {
-        **(overlay.files(receipt.environment, release) if new else {}),
-        layout.pointer(receipt.environment, receipt.model): pointer.render(release),
+        **{path: data for files in scaffold for path, data in files.items()},
+        **dict.fromkeys(receipts.pointers(receipt), pointer.render(release)),
         receipt.path: envelope.seal(receipts.statement(receipt), signer),
     }
 
@@ -194,9 +270,8 @@ def _message(moved: Sequence[Receipt], snapshot: Snapshot) -> str:
     for one in moved:
         verb = "Promote" if one.action == Action.PROMOTE.value else "Roll back"
         version = snapshot.release(one.model, one.release).version
-        lines.append(
-            f"{verb} {one.model} {version} ({one.release[:12]}) {'to' if verb == 'Promote' else 'in'} {one.environment}"
-        )
+        where = one.environment + (f" ({', '.join(one.targets)})" if one.targets else "")
+        lines.append(f"{verb} {one.model} {version} ({one.release[:12]}) {'to' if verb == 'Promote' else 'in'} {where}")
     subject = lines[0] if len(lines) == 1 else f"Move {len(lines)} releases"
     body = [] if len(lines) == 1 else ["", *lines]
     trailers = [f"Promotion-Id: {one.id}" for one in moved]

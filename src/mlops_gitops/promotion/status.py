@@ -48,7 +48,7 @@ def running(snapshot: Snapshot, *, now: datetime) -> tuple[Running, ...]:
 def _running(snapshot: Snapshot, environment: str, model: str, *, now: datetime) -> Running:
     try:
         slot = snapshot.slot(environment, model)
-        last = slot.receipts[-1].receipt if slot.receipts else None
+        last = slot.arrival.receipt if slot.arrival else None
         version = snapshot.release(model, slot.current).version if slot.current else None
     except Failure as failure:
         return Running(model, environment, None, None, None, None, (), failure.message)

@@ -25,13 +25,13 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "training",
         "lifecycle",
     ),
-    "Environment": ("policy", "addresses"),
+    "Environment": ("policy", "periods", "rollouts", "addresses"),
     "Trust": ("trust",),
     "Control": ("controls",),
     "Release": ("addresses",),
     "Project": ("addresses",),
 }
-_ALL = ("documents", "shape", *FAMILIES["Model"], "policy", "trust", "controls", "repository")
+_ALL = ("documents", "shape", *FAMILIES["Model"], "policy", "periods", "rollouts", "trust", "controls", "repository")
 
 Family = Callable[[Subject], Iterator[Problem]]
 
