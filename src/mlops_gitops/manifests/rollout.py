@@ -47,7 +47,7 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class AutomaticRollback:
-    """Failed evidence of one of the kinds in ``evidence``, made after the promotion and ``within`` this long, demands it."""
+    """Failed evidence of one of these kinds, made ``within`` this long after the promotion, demands it."""
 
     evidence: tuple[str, ...]
     within: timedelta | None
