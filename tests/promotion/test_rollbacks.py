@@ -72,6 +72,9 @@ def test_it_is_never_done_twice_and_never_to_a_rollback(site: Regions) -> None:
     site.wait(minutes=1)
     site.observe("monitoring", first)
     assert "never rolled back" in why_not(site)
+    found = judged(site)
+    assert isinstance(found, Judgement)
+    assert found.answer is Answer.PENDING
 
 
 def test_once_lifted_and_promoted_again_old_evidence_demands_nothing(site: Regions) -> None:
@@ -216,8 +219,11 @@ def test_evidence_of_the_first_wave_still_counts_in_the_third() -> None:
     site.everywhere(site.release())
     second = site.release()
     site.promote(second)
-    site.wait(minutes=1)
-    site.observe("monitoring", second)
+    site.wait(minutes=2)
+    site.promote(second)
+    site.wait(minutes=-1)
+    site.observe("monitoring", second)  # signed between the two waves, and pushed after the second
+    site.wait(minutes=2)
     assert site.promote(second).outcome is Outcome.REFUSED
     assert len(site.back_if_due()) == 1
 
@@ -308,6 +314,31 @@ def test_a_rollback_that_says_falsely_that_evidence_demanded_it_is_found(site: R
         honest = plan.decide_rollback(case, now=site.time)
         said = Judgement(rollbacks.GATE, Answer.PASS, "monitoring failed", (digest,))
         decision = replace(honest, judgements=(said, *honest.judgements))
+        receipt = apply.move(decision, tree=tree, now=site.time, reason="…")
+        files = {
+            layout.pointer("prod", MODEL): pointer.render(first),
+            receipt.path: envelope.seal(receipts.statement(receipt), estate.signer("ci")),
+        }
+        return Proposal(None, files, "Roll back\n")
+
+    settle(site.store, forge, now=site.now)
+    assert "not-demanded" in site.problems()
+
+
+def test_a_rollback_to_another_release_than_evidence_demands_is_found(site: Regions) -> None:
+    """Evidence demands a rollback, to the second release; the promoter takes it further back."""
+    first, second = site.line
+    third = site.release()
+    site.promote(third)
+    site.wait(minutes=1)
+    site.observe("monitoring", third)
+
+    def forge(tree: Tree) -> Proposal[None]:
+        snapshot = Snapshot(tree)
+        due = rollbacks.due(snapshot, environment="prod", model=MODEL, now=site.time)
+        assert isinstance(due, rollbacks.Due)
+        assert due.target == second.id
+        decision = rollbacks.decide(snapshot, replace(due, target=first.id), now=site.time)
         receipt = apply.move(decision, tree=tree, now=site.time, reason="…")
         files = {
             layout.pointer("prod", MODEL): pointer.render(first),

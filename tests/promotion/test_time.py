@@ -13,7 +13,7 @@ from estate import MODEL, NOW
 from mlops_gitops.evidence.gates import Answer
 from mlops_gitops.manifests.environment import Environment, Window
 from mlops_gitops.manifests.recurrence import Recurrence
-from mlops_gitops.promotion import apply, calendar
+from mlops_gitops.promotion import apply, calendar, publish, wishes
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.plan import Outcome
 from regions import AUTOMATIC, Regions, answers, reasons
@@ -40,7 +40,7 @@ def everywhere(site: Regions) -> list[set[str]]:
     while True:
         settled = apply.promote(
             site.store,
-            lambda snapshot: [Wish(MODEL, one.name) for one in snapshot.environments() if one.automatic],
+            lambda snapshot: wishes.automatic(snapshot, now=site.time),
             signer=estate.signer("ci"),
             now=site.now,
         )
@@ -129,6 +129,39 @@ def test_soak_and_automatic_promotion_do_not_wait_for_each_other() -> None:
         assert everywhere(site) == []
     site.wait(minutes=10)
     assert everywhere(site) == [{"prod"}]
+
+
+@pytest.mark.parametrize(("undisturbed", "reached"), [(False, 0), (True, 4)])
+def test_soak_ends_under_churn_where_automation_waits_for_it(*, undisturbed: bool, reached: int) -> None:
+    """A release every ten minutes for four hours, and a soak of one hour."""
+    site = pipeline(undisturbed=undisturbed)
+    for _ in range(25):
+        before = site.line[-1] if site.line else None
+        made = estate.release(
+            f"1.{len(site.line)}.0", supersedes=before.id if before else None, content=chr(97 + len(site.line))
+        )
+        site.write(publish.release_files(made))
+        site.line.append(made)
+        everywhere(site)
+        site.wait(minutes=10)
+    assert len(site.slot().receipts) == reached
+    assert site.slot("dev").current == site.line[-1].id or undisturbed
+    assert site.problems() == set()
+
+
+def test_automation_waits_for_no_soak_of_a_release_that_may_not_go_on() -> None:
+    site = pipeline(undisturbed=True)
+    first = site.release()
+    site.stop("veto", first)
+    site.write(publish.release_files(estate.release("1.1.0", supersedes=first.id, content="b")))
+    assert everywhere(site) == [{"dev"}]
+
+
+def test_people_wait_for_nobodys_soak() -> None:
+    site = pipeline(undisturbed=True)
+    site.release()
+    second = site.release()
+    assert site.slot("dev").current == second.id
 
 
 def test_a_window_is_open_or_says_when_it_opens() -> None:

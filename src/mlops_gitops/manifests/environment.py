@@ -113,6 +113,7 @@ class Environment:
     promotion: str
     after: tuple[str, ...]
     soak: timedelta
+    undisturbed: bool
     gates: tuple[Gate, ...]
     ungated: bool
     windows: tuple[Window, ...]
@@ -138,6 +139,7 @@ class Environment:
             promotion=spec["promotion"],
             after=tuple(spec.get("after", ())),
             soak=parse_duration(spec.get("soak", "PT0S")),
+            undisturbed=spec.get("undisturbed", False),
             gates=() if ungated else tuple(map(_gate, spec["gates"])),
             ungated=ungated,
             windows=tuple(Window(one["name"], Recurrence.from_value(one)) for one in spec.get("windows", ())),

@@ -197,7 +197,7 @@ class _Tip:
         elif arrival is not None:
             yield from self._pointer(path, model, arrival.receipt)
         written = last_words(chain)
-        there = self._tree.names(f"{layout.slot(environment, model)}/targets")
+        there = self._tree.names(f"{layout.slot(environment, model)}/targets") if written else ()
         for name in sorted({*written, *there}):
             path = layout.pointer(environment, model, name)
             if self._tree.read(path) is None:
