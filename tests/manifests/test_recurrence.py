@@ -249,8 +249,16 @@ def test_a_start_that_autumn_has_twice_means_the_first() -> None:
 
 
 def test_periods_come_in_the_order_of_time_where_clocks_put_the_hours_out_of_order() -> None:
-    found = first(of("FREQ=DAILY;BYHOUR=2,3;BYMINUTE=30", "2026-03-28T02:30:00", zone="Europe/Zurich"), 8)
+    found = first(of("FREQ=DAILY;BYHOUR=2,3;BYMINUTE=15,45", "2026-03-28T02:15:00", zone="Europe/Zurich"), 12)
     assert [one.start for one in found] == sorted(one.start for one in found)
+
+
+def test_a_long_period_holds_to_its_end() -> None:
+    found = of("FREQ=MONTHLY;BYMONTHDAY=1", "2026-01-01T00:00:00", "P20DT5H")
+    (one,) = first(found, 1, datetime(2026, 6, 21, 4, 59, 59, tzinfo=UTC))
+    assert one == Span(datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 6, 21, 5, tzinfo=UTC))
+    (following,) = first(found, 1, datetime(2026, 6, 21, 5, tzinfo=UTC))
+    assert following.start == datetime(2026, 7, 1, tzinfo=UTC)
 
 
 def test_what_is_asked_long_after_the_start_is_the_same_as_what_is_walked_to() -> None:

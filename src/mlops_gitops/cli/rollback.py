@@ -64,14 +64,8 @@ def _one(arguments: argparse.Namespace, world: World) -> int:
         now=world.now,
         preflight=preflight.loads(world),
     )
-    one = settled.result
     repaired = derived.repair(Snapshot(repository.tree(settled.commit or settled.base.commit)), world)
-    if arguments.format == "json":
-        document = {"result": _result([one]), "commit": settled.commit, **report.answered_document(one)}
-        world.print(json.dumps({**document, "derived": {"mlflow": repaired.document()}}, indent=2))
-    else:
-        _tell([one], settled.commit, repaired, world)
-    return repaired.exit_code(_exit_code([one]))
+    return _told([settled.result], settled.commit, repaired, arguments, world)
 
 
 def _due(arguments: argparse.Namespace, world: World) -> int:
@@ -83,21 +77,23 @@ def _due(arguments: argparse.Namespace, world: World) -> int:
     answered = list(settled.result)
     tip = settled.commit or settled.base.commit
     repaired = derived.Repair() if arguments.dry_run else derived.repair(Snapshot(repository.tree(tip)), world)
+    return _told(answered, settled.commit, repaired, arguments, world)
+
+
+def _told(
+    answered: list[Answered], commit: str | None, repaired: derived.Repair, arguments: argparse.Namespace, world: World
+) -> int:
+    """Print what came of it; the exit code."""
     if arguments.format == "json":
         document = {
             "result": _result(answered),
-            "commit": settled.commit,
+            "commit": commit,
             "dryRun": arguments.dry_run,
             "rollbacks": [report.answered_document(one) for one in answered],
             "derived": {"mlflow": repaired.document()},
         }
         world.print(json.dumps(document, indent=2))
-    else:
-        _tell(answered, settled.commit, repaired, world)
-    return repaired.exit_code(_exit_code(answered))
-
-
-def _tell(answered: list[Answered], commit: str | None, repaired: derived.Repair, world: World) -> None:
+        return repaired.exit_code(_exit_code(answered))
     for one in answered:
         world.print(report.answered_text(one, done="rolled back"))
     if not answered:
@@ -106,6 +102,7 @@ def _tell(answered: list[Answered], commit: str | None, repaired: derived.Repair
         world.print(f"commit {report.short(commit)}")
     for line in repaired.texts():
         world.print(line)
+    return repaired.exit_code(_exit_code(answered))
 
 
 def _outcomes(answered: list[Answered]) -> set[Outcome]:
