@@ -10,7 +10,7 @@ from mlops_gitops.manifests.rules.subject import Subject, entries, mapping, numb
 _TWO = "targets: [{name: eu-west, wave: 1}, {name: us-east, wave: 2}]"
 
 REPEATED_TARGET = Rule(
-    "MG831",
+    "MG811",
     "repeated-target",
     ERROR,
     "The same target is named twice.",
@@ -21,7 +21,7 @@ REPEATED_TARGET = Rule(
     "Environment",
 )
 NOTHING_SETTLES = Rule(
-    "MG832",
+    "MG812",
     "rollout-without-settling",
     WARNING,
     "Targets settle as soon as they are moved.",
@@ -32,7 +32,7 @@ NOTHING_SETTLES = Rule(
     "Environment",
 )
 ALL_UNAVAILABLE = Rule(
-    "MG833",
+    "MG813",
     "all-targets-unavailable",
     WARNING,
     "As many targets may be unavailable as there are.",
@@ -43,7 +43,7 @@ ALL_UNAVAILABLE = Rule(
     "Environment",
 )
 NEVER_WITHIN = Rule(
-    "MG834",
+    "MG814",
     "rollback-within-no-time",
     ERROR,
     "Evidence never comes in time to demand a rollback.",
