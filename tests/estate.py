@@ -56,7 +56,16 @@ def public(name: str) -> dict[str, object]:
 
 def trust(extra: tuple[dict[str, object], ...] = ()) -> dict[str, object]:
     """A trust document."""
-    kinds = ["provenance", "scan", "data-tests", "model-tests", "comparison", "reproduction"]
+    kinds = [
+        "provenance",
+        "scan",
+        "data-tests",
+        "model-tests",
+        "comparison",
+        "reproduction",
+        "infra-tests",
+        "monitoring",
+    ]
     people = [
         {
             "name": name,

@@ -104,6 +104,7 @@ class Workshop:
             BASE,
             pull_request.describe,
             pull_request.farewell,
+            lambda _: None,
             wishes=wishes,
         )
 

@@ -15,11 +15,17 @@ _COMPILED = re.compile(PATTERN)
 
 def parse_duration(text: str) -> timedelta:
     """``P30D`` → thirty days.  Raises ``ValueError`` for any other form."""
+    days, exact = parse_nominal(text)
+    return timedelta(days=days) + exact
+
+
+def parse_nominal(text: str) -> tuple[int, timedelta]:
+    """``P1DT2H`` → one day of the calendar, whatever its length, and two hours.  Raises ``ValueError``."""
     match = _COMPILED.match(text)
     if match is None:
         raise ValueError(f"{text!r} is not a duration such as P30D, PT12H or PT0S")
     weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+    return 7 * weeks + days, timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 def parse_instant(text: str) -> datetime:

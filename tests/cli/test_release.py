@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 import estate
 from estate import NOW, Estate
 from mlops_gitops.adapters.git import Repository
+from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.promotion.transaction import Proposal, settle
 from mlops_gitops.promotion.verify import verify
 from shells import Shell
 
@@ -138,6 +141,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         "after": ["dev"],
         "gates": [{"evidence": kind} for kind in kinds],
         "derived": {"mlflow": {"alias": "champion"}},
+        "rollback": {"automatic": {"evidence": ["monitoring"]}},
     }
     policies = {
         "dev": estate.environment("dev", promotion="automatic", derived={"mlflow": {"alias": "dev"}}),
@@ -234,6 +238,24 @@ def test_the_whole_way(site: Site) -> None:  # noqa: PLR0915 - the way is long
     assert site("promote", MODEL, "--to", "prod") == 1
     assert "misses small ones" in site.out
     repository = Repository(site.environ["MG_ENVIRONMENTS"], branch="main", cache=site.folder / "c", environ=os.environ)
+    assert verify(repository, repository.fetch()).problems == ()
+
+    # Once more, and this time nobody asks: evidence that was made since says that it fails.
+    (hold,) = site.json("status")["slots"][1]["controls"]
+    assert site("control", "lift", hold, MODEL, "--in", "prod") == 0
+    assert site("promote", MODEL, "--to", "prod") == 0, site.out
+    assert site("rollback", "--due") == 0
+    assert "no evidence demands a rollback" in site.out
+    bad = site.json("status")["slots"][1]["release"]
+    claim = estate.claim("monitoring", bad, verdict=Verdict.FAIL, issued_at=site.now() + timedelta(seconds=1))
+    files = estate.evidence(claim, model=MODEL)
+    settle(repository, lambda _: Proposal(None, files, "Observe\n"), now=site.now)
+    assert "by itself it goes back: monitoring failed since" in (site("explain", MODEL, "prod"), site.out)[1]
+    assert site.json("rollback", "--due", "--dry-run")["result"] == "planned"
+    told = site.json("rollback", "--due")
+    assert (told["result"], [one["environment"] for one in told["rollbacks"]]) == ("rolled-back", ["prod"])
+    assert site.aliases() == {"dev": "2", "champion": "1"}
+    assert site.json("rollback", "--due")["result"] == "nothing-to-do"
     assert verify(repository, repository.fetch()).problems == ()
 
     # An MLflow that does not answer is told, and does not undo what git has.

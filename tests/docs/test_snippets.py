@@ -56,7 +56,17 @@ def _kind(found: object) -> str | None:
 
 
 def _is_part_of_a_policy(found: object) -> bool:
-    return isinstance(found, dict) and set(found) <= {"gates", "derived"}
+    return isinstance(found, dict) and set(found) <= {
+        "gates",
+        "derived",
+        "windows",
+        "freezes",
+        "rollout",
+        "rollback",
+        "after",
+        "soak",
+        "undisturbed",
+    }
 
 
 def _is_workflow(found: object) -> bool:

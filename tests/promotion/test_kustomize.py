@@ -18,6 +18,7 @@ from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.rendering import render
 from mlops_gitops.promotion import layout, overlay, pointer
 from mlops_gitops.promotion.transaction import Proposal, settle
+from regions import Regions, environments, rollout
 from sites import Site, everything, site_of
 
 KUBECTL = shutil.which("kubectl", path=str(Path(sys.executable).parent)) or shutil.which("kubectl")
@@ -65,6 +66,27 @@ def test_another_model_becomes_a_deployment_of_its_image_by_digest(tmp_path: Pat
     assert deployment["kind"] == "Deployment"
     assert container["image"] == f"registry.example.com/flight-delays@sha256:{'1' * 64}"
     assert container["env"] == [{"name": "MODEL_URI", "value": about.artifact.uri}]
+
+
+@needs_kubectl
+def test_each_target_renders_the_release_that_it_runs(tmp_path: Path) -> None:
+    """In the middle of a rollout; people have made one target differ."""
+    regions = Regions.of(environments(rollout=rollout(settle="PT0S")))
+    regions.everywhere(regions.release())
+    mine = layout.slot("prod", MODEL, "asia") + "/serving.yaml"
+    changed = (regions.snapshot.tree.read(mine) or b"") + b"      minReplicas: 3\n"
+    regions.write({mine: changed})
+    second = regions.release()
+    regions.promote(second)
+    seen = {}
+    files = everything(regions.snapshot.tree)
+    for name in ("eu-west", "asia"):
+        (service,) = rendered(files, layout.slot("prod", MODEL, name), tmp_path / name)
+        seen[name] = service["metadata"]["annotations"]["mlops-gitops/version"]
+        assert ("minReplicas" in str(service)) == (name == "asia")
+    assert seen == {"eu-west": "1.1.0", "asia": "1.0.0"}
+    regions.everywhere(second)
+    assert regions.snapshot.tree.read(mine) == changed, "written once, and people's from then on"
 
 
 def test_what_people_changed_in_the_overlay_stays(tmp_path: Path) -> None:

@@ -110,12 +110,12 @@ def _placements(snapshot: Snapshot) -> Iterator[Placement]:
         for model in snapshot.models():
             slot = snapshot.slot(environment.name, model)
             registered = snapshot.release(model, slot.current).registered if slot.current else None
-            if slot.current is not None and registered is not None:
+            if slot.current is not None and registered is not None and slot.arrival is not None:
                 yield Placement(
                     environment=environment.name,
                     model=model,
                     release=slot.current,
-                    promotion=slot.receipts[-1].receipt.id,
+                    promotion=slot.arrival.receipt.id,
                     name=registered.name,
                     version=registered.version,
                     alias=environment.mlflow_alias,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable
+from datetime import datetime
 
 from mlops_gitops.cli import derived, proposal, session
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Misused, NotYet, Refused
-from mlops_gitops.promotion import apply
+from mlops_gitops.promotion import apply, wishes
 from mlops_gitops.promotion.apply import Answered, Wish
 from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.snapshot import Snapshot
@@ -53,8 +54,12 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             return proposal.run(repository, signer, arguments, world)
     answered: list[Answered] = []
     commits: list[str] = []
+
+    def wanted(snapshot: Snapshot) -> Iterable[Wish]:
+        return _wishes(arguments, snapshot, now=world.now())
+
     while True:
-        settled = apply.promote(repository, lambda snapshot: _wishes(arguments, snapshot), signer=signer, now=world.now)
+        settled = apply.promote(repository, wanted, signer=signer, now=world.now)
         answered += settled.result if not arguments.all else _told(settled, commits)
         tip = settled.commit or settled.base.commit
         if settled.commit is None:
@@ -67,16 +72,12 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     return repaired.exit_code(_exit_code(answered, everything=arguments.all))
 
 
-def _wishes(arguments: argparse.Namespace, snapshot: Snapshot) -> Iterable[Wish]:
+def _wishes(arguments: argparse.Namespace, snapshot: Snapshot, *, now: datetime) -> Iterable[Wish]:
     if not arguments.all:
         release = snapshot.find_release(arguments.model, arguments.release) if arguments.release else None
         return [Wish(arguments.model, snapshot.environment(arguments.to).name, release)]
-    return [
-        Wish(model, environment.name)
-        for environment in snapshot.environments()
-        if environment.automatic and not environment.by_pull_request  # those are for `reconcile`
-        for model in snapshot.models()
-    ]
+    automatic = wishes.automatic(snapshot, now=now)  # pull requests are for `reconcile`
+    return [one for one in automatic if not snapshot.environment(one.environment).by_pull_request]
 
 
 def _told(settled: Settled[tuple[Answered, ...]], commits: list[str]) -> list[Answered]:

@@ -7,7 +7,7 @@ import functools
 import json
 
 from mlops_gitops.adapters.git import Repository
-from mlops_gitops.cli import derived, session
+from mlops_gitops.cli import derived, preflight, session
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Refused
 from mlops_gitops.promotion import reconcile
@@ -63,6 +63,7 @@ def reader(
         repository.branch,
         pull_request.describe,
         pull_request.farewell,
+        preflight.loads(world),
         address=world.environ.get("GITHUB_SERVER_URL") or _SERVER,
         wishes=wishes,
         only=frozenset((one.environment, one.model) for one in wishes) if wishes else None,

@@ -9,6 +9,8 @@ from typing import Any
 
 from mlops_gitops import canonical
 from mlops_gitops.manifests.model import Person, Threshold
+from mlops_gitops.manifests.recurrence import Recurrence
+from mlops_gitops.manifests.rollout import AutomaticRollback, Rollout
 from mlops_gitops.times import parse_duration, parse_instant
 
 
@@ -95,9 +97,30 @@ class Freeze:
     until: datetime
     reason: str
 
-    def holds(self, now: datetime) -> bool:
-        """Whether it is in force at ``now``."""
-        return self.since <= now < self.until
+    def ends(self, now: datetime) -> datetime | None:
+        """When it ends, where it is in force at ``now``."""
+        return self.until if self.since <= now < self.until else None
+
+
+@dataclass(frozen=True, slots=True)
+class RecurringFreeze:
+    """Nothing is promoted while the period lasts, whenever it comes again."""
+
+    recurrence: Recurrence
+    reason: str
+
+    def ends(self, now: datetime) -> datetime | None:
+        """When it ends, where it is in force at ``now``."""
+        span = next(self.recurrence.spans(now), None)
+        return span.end if span is not None and span.holds(now) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time, coming again, in which releases may be promoted."""
+
+    name: str
+    recurrence: Recurrence
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +139,25 @@ class Environment:
     mode: str
     after: tuple[str, ...]
     soak: timedelta
+    undisturbed: bool
     gates: tuple[Gate, ...]
     ungated: bool
-    freezes: tuple[Freeze, ...]
+    windows: tuple[Window, ...]
+    freezes: tuple[Freeze | RecurringFreeze, ...]
     rollback_during_freeze: bool
+    automatic_rollback: AutomaticRollback | None
+    rollout: Rollout | None
     mlflow_alias: str | None
     mlflow_tags: Mapping[str, str]
     value: Mapping[str, Any]
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Environment:
-        """From a document that fits the schema.  Raises ``ValueError`` for a date that does not exist."""
+        """From a document that fits the schema.  Raises ``ValueError`` for a date or a recurrence that is none."""
         metadata, spec = value["metadata"], value["spec"]
         ungated = spec["gates"] == "none"
         mlflow = spec.get("derived", {}).get("mlflow", {})
+        rollback = spec.get("rollback", {})
         return cls(
             name=metadata["name"],
             description=metadata.get("description", ""),
@@ -138,10 +166,14 @@ class Environment:
             mode=spec.get("mode", "direct"),
             after=tuple(spec.get("after", ())),
             soak=parse_duration(spec.get("soak", "PT0S")),
+            undisturbed=spec.get("undisturbed", False),
             gates=() if ungated else tuple(map(_gate, spec["gates"])),
             ungated=ungated,
+            windows=tuple(Window(one["name"], Recurrence.from_value(one)) for one in spec.get("windows", ())),
             freezes=tuple(map(_freeze, spec.get("freezes", ()))),
-            rollback_during_freeze=spec.get("rollback", {}).get("duringFreeze", True),
+            rollback_during_freeze=rollback.get("duringFreeze", True),
+            automatic_rollback=AutomaticRollback.from_value(rollback["automatic"]) if "automatic" in rollback else None,
+            rollout=Rollout.from_value(spec["rollout"]) if "rollout" in spec else None,
             mlflow_alias=mlflow.get("alias"),
             mlflow_tags=dict(mlflow.get("tags", {})),
             value=value,
@@ -172,7 +204,11 @@ def _gate(value: Mapping[str, Any]) -> Gate:
     return ApprovalsGate.from_value(value["approvals"])
 
 
-def _freeze(value: Mapping[str, Any]) -> Freeze:
+def _freeze(value: Mapping[str, Any]) -> Freeze | RecurringFreeze:
+    if "recurrence" in value:
+        if "from" in value or "until" in value:
+            raise ValueError("a freeze has either `from` and `until`, or a `recurrence`")
+        return RecurringFreeze(Recurrence.from_value(value), value["reason"])
     return Freeze(parse_instant(value["from"]), parse_instant(value["until"]), value["reason"])
 
 

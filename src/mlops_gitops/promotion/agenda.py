@@ -2,8 +2,8 @@
 
 Three kinds of work, in this order:
 
-* what one commit of ours holds: moves into environments in direct mode, the reviews of open pull requests as evidence,
-  and seals for what was merged;
+* what one commit of ours holds: rollbacks that evidence demands, moves into environments in direct mode, the reviews of
+  open pull requests as evidence, and seals for what was merged;
 * the pull requests of environments in pull-request mode, one for each slot: open, update, merge, close;
 * what only people can do: merges that were not allowed, and branches into which somebody else put work.
 
@@ -22,7 +22,7 @@ from mlops_gitops.errors import Failure, Misused, NotYet
 from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.reviews import Review
 from mlops_gitops.manifests.environment import Environment
-from mlops_gitops.promotion import apply, layout, plan, proposals, recordings, sealing
+from mlops_gitops.promotion import apply, layout, plan, proposals, recordings, sealing, wishes
 from mlops_gitops.promotion.apply import Answered, Wish
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Decision, Outcome
@@ -85,7 +85,8 @@ class View:
 
     ``pulls`` are open and want into our branch, by the name of theirs; ``None`` where the forge was not asked.
     ``reviews`` are those of the pull requests, by number.  ``judged`` says when this run judged what it had merged.
-    ``wishes`` were asked for by name; ``only`` narrows the work to some slots.
+    ``wishes`` were asked for by name; ``only`` narrows the work to some slots; ``given_up`` are those that this run
+    tries no more.
     """
 
     snapshot: Snapshot
@@ -98,6 +99,7 @@ class View:
     judged: Mapping[str, datetime] = field(default_factory=dict)
     wishes: tuple[Wish, ...] = ()
     only: frozenset[Place] | None = None
+    given_up: frozenset[Place] = frozenset()
 
     def covers(self, place: Place) -> bool:
         """Whether a slot is among those that this is about."""
@@ -106,9 +108,13 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Agenda:
-    """What is to be done, as judged ``at`` a time.  ``failures`` are slots about which nothing can be decided."""
+    """What is to be done, as judged ``at`` a time.
+
+    ``backs`` are slots that go back by themselves, ``failures`` those about which nothing can be decided.
+    """
 
     at: datetime
+    backs: tuple[Answered, ...] = ()
     moves: tuple[Answered, ...] = ()
     looks: tuple[Look, ...] = ()
     seals: tuple[Seal, ...] = ()
@@ -117,10 +123,15 @@ class Agenda:
     failures: tuple[tuple[Place, Failure], ...] = ()
 
     @property
+    def returning(self) -> tuple[Answered, ...]:
+        """The slots that go back now."""
+        return tuple(one for one in self.backs if one.decision is not None and one.decision.outcome is Outcome.MOVE)
+
+    @property
     def commits(self) -> bool:
         """Whether there is anything to commit."""
         moving = any(one.decision is not None and apply.moves_now(one.decision) for one in self.moves)
-        return moving or bool(self.looks or self.seals)
+        return moving or bool(self.returning or self.looks or self.seals)
 
 
 def plan_all(view: View, *, signer: envelope.Signer | None, now: datetime) -> Agenda:
@@ -128,7 +139,9 @@ def plan_all(view: View, *, signer: envelope.Signer | None, now: datetime) -> Ag
     failures: list[tuple[Place, Failure]] = []
     recorded: list[Look] = []
     requests: list[Request] = []
-    for place in _places(view):
+    backs = _backs(view, failures, now=now)
+    going_back = {one.wish.place for one in backs if one.decision is not None and one.decision.outcome is Outcome.MOVE}
+    for place in (one for one in _places(view) if one not in going_back):
         try:
             look = _look(view, place, signer=signer, now=now)
             recorded += [look] if look is not None else []
@@ -151,7 +164,8 @@ def plan_all(view: View, *, signer: envelope.Signer | None, now: datetime) -> Ag
             recorded += [look] if look is not None else []
     return Agenda(
         now,
-        moves=_moves(view, signer=signer, now=now),
+        backs=backs,
+        moves=tuple(one for one in _moves(view, signer=signer, now=now) if one.wish.place not in going_back),
         looks=tuple(recorded),
         seals=tuple(sealed),
         unsealed=tuple(unsealed),
@@ -160,17 +174,21 @@ def plan_all(view: View, *, signer: envelope.Signer | None, now: datetime) -> Ag
     )
 
 
+def _backs(view: View, failures: list[tuple[Place, Failure]], *, now: datetime) -> tuple[Answered, ...]:
+    """The slots that evidence demands to go back, each with the decision about it."""
+    found = [one for one in apply.due(view.snapshot, now=now) if view.covers(one.wish.place)]
+    failures += [(one.wish.place, one.failure) for one in found if one.failure is not None]
+    return tuple(one for one in found if one.failure is None and one.wish.place not in view.given_up)
+
+
 def _moves(view: View, *, signer: envelope.Signer | None, now: datetime) -> tuple[Answered, ...]:
     """The moves into environments that are automatic and in direct mode, each with its decision."""
     snapshot = view.snapshot
-    wishes = [
-        Wish(model, environment.name)
-        for environment in snapshot.environments()
-        if environment.automatic and not environment.by_pull_request
-        for model in snapshot.models()
-        if view.covers((environment.name, model))
+    answered = [
+        apply.answer(snapshot, wish, now=now)
+        for wish in wishes.automatic(snapshot, now=now)
+        if view.covers(wish.place) and not snapshot.environment(wish.environment).by_pull_request
     ]
-    answered = [apply.answer(snapshot, wish, now=now) for wish in wishes]
     if signer is None:
         return tuple(answered)
     return tuple(apply.signable(one, snapshot.trust, signer.keyid, alone=False) for one in answered)
@@ -279,9 +297,10 @@ def _wanted(
         return None, f"{environment.name} no longer asks for pull requests"
     if model not in view.snapshot.models():
         return None, f"{model} has no release"
-    wish = next((one for one in view.wishes if (one.environment, one.model) == place), None)
+    wish = next((one for one in view.wishes if one.place == place), None)
+    asked = wish is not None or wishes.wanted(view.snapshot, environment, model, now=now)
     release = (wish.release if wish else None) or _release(
-        view.snapshot, environment, model, proposal, asked=bool(wish)
+        view.snapshot, environment, model, proposal, asked=asked, named=wish is not None
     )
     if release is None:
         return None, None
@@ -290,18 +309,25 @@ def _wanted(
 
 
 def _release(
-    snapshot: Snapshot, environment: Environment, model: str, proposal: Proposal | None, *, asked: bool
+    snapshot: Snapshot,
+    environment: Environment,
+    model: str,
+    proposal: Proposal | None,
+    *,
+    asked: bool,
+    named: bool,
 ) -> str | None:
+    """The candidate, where a person (``named``) or automation asked; else what stands, or what supersedes it."""
     try:
         candidate: str | None = snapshot.candidate(model, environment)
     except (NotYet, Misused):
-        if asked:
+        if named:
             raise
         candidate = None
     if proposal is None:
-        return candidate if asked or environment.automatic else None
+        return candidate if asked else None
     standing = proposal.receipt.release
-    if candidate is None or environment.automatic or asked:
+    if candidate is None or asked:
         return candidate or standing
     line = [one.id for one in snapshot.line(model)]
     return max(standing, candidate, key=line.index) if standing in line else candidate

@@ -6,8 +6,8 @@ make every decision again from the commit's parent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mlops_gitops import canonical
@@ -16,13 +16,14 @@ from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.admission import may_sign
 from mlops_gitops.manifests.control import Control
 from mlops_gitops.manifests.trust import Signer, Trust
-from mlops_gitops.promotion import controls, layout, overlay, plan, pointer, receipts
+from mlops_gitops.promotion import controls, layout, overlay, plan, pointer, receipts, rollbacks
 from mlops_gitops.promotion.plan import Action, Decision, Outcome
 from mlops_gitops.promotion.receipts import Receipt
-from mlops_gitops.promotion.snapshot import Snapshot
-from mlops_gitops.promotion.store import Store, Tree
+from mlops_gitops.promotion.snapshot import Slot, Snapshot
+from mlops_gitops.promotion.store import Files, Store, Tree
 from mlops_gitops.promotion.transaction import Proposal, Settled, settle
 
+_NOTHING: Files = {}
 Preflight = Callable[[Decision], None]
 """Checks, before a rollback is written, that the release it goes back to still loads.  Raises ``Refused``."""
 
@@ -34,6 +35,11 @@ class Wish:
     model: str
     environment: str
     release: str | None = None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Environment and model."""
+        return self.environment, self.model
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +108,95 @@ def rollback(
         refuse_unless_trusted(snapshot.trust, signer.keyid, "promotion", wish.environment)
         preflight(decision)
         receipt = move(decision, tree=tree, now=moment, reason=reason)
-        hold = Control(
-            id=f"hold-{receipt.id[:12]}",
-            type="hold",
-            release=slot.current,
-            by=by,
-            reason=reason,
-            since=moment,
-        )
-        changed = {
-            **files(receipt, snapshot, signer),
-            **controls.adding(slot, hold),
-        }
+        changed = _back(receipt, slot, snapshot, signer, by=by)
         return Proposal(Answered(wish, decision, receipt), changed, message([receipt], snapshot))
 
     return settle(store, propose, now=now)
+
+
+def rollback_due(
+    store: Store,
+    *,
+    signer: envelope.Signer | None,
+    now: Callable[[], datetime],
+    preflight: Preflight,
+) -> Settled[tuple[Answered, ...]]:
+    """Roll back every slot whose evidence demands it, in one commit and one push.
+
+    ``by`` in the holds is the name that ``trust/`` gives the signer.  Without a ``signer`` nothing is written: the
+    result is the plan.  A slot that cannot be read, or whose old release does not load, does not stop the others.
+    """
+
+    def propose(tree: Tree) -> Proposal[tuple[Answered, ...]]:
+        moment = now().replace(microsecond=0)
+        snapshot = Snapshot(tree)
+        answered: list[Answered] = []
+        changed: dict[str, bytes | None] = {}
+        for wanted in due(snapshot, now=moment):
+            one, written = wanted, _NOTHING
+            if signer is not None:
+                one, written = taken_back(wanted, snapshot, signer, preflight, now=moment)
+            answered.append(one)
+            changed |= written
+        moves = [one.receipt for one in answered if one.receipt is not None]
+        return Proposal(tuple(answered), changed, message(moves, snapshot))
+
+    return settle(store, propose, now=now)
+
+
+def due(snapshot: Snapshot, *, now: datetime) -> Iterator[Answered]:
+    """Every slot that evidence demands to go back, with the decision about it, or why there is none."""
+    for environment in snapshot.environments():
+        for model in snapshot.models() if environment.automatic_rollback else ():
+            wish = Wish(model, environment.name)
+            try:
+                found = rollbacks.due(snapshot, environment=environment.name, model=model, now=now)
+                if isinstance(found, rollbacks.Due):
+                    decision = rollbacks.decide(snapshot, found, now=now)
+                    yield Answered(replace(wish, release=found.target), decision, None)
+            except Failure as failure:
+                yield Answered(wish, None, None, failure)
+
+
+def taken_back(
+    one: Answered, snapshot: Snapshot, signer: envelope.Signer, preflight: Preflight, *, now: datetime
+) -> tuple[Answered, Files]:
+    """A slot that is due taken back, if it may and its old release loads: what became of it, and the files."""
+    decision = one.decision
+    if decision is None or decision.outcome is not Outcome.MOVE:
+        return one, {}
+    try:
+        who = refuse_unless_trusted(snapshot.trust, signer.keyid, "promotion", one.wish.environment)
+        preflight(decision)
+    except Failure as failure:
+        return Answered(one.wish, None, None, failure), {}
+    receipt = move(decision, tree=snapshot.tree, now=now, reason=rollbacks.reason(decision))
+    slot = decision.situation.slot
+    return Answered(one.wish, decision, receipt), _back(receipt, slot, snapshot, signer, by=who.name)
+
+
+def _back(receipt: Receipt, slot: Slot, snapshot: Snapshot, signer: envelope.Signer, *, by: str) -> Files:
+    """The files of a rollback: those of any move, and a hold on every release that it leaves."""
+    held = slot
+    changed: dict[str, bytes | None] = dict(files(receipt, snapshot, signer))
+    for place, release in enumerate(left_by(receipt, slot)):
+        hold = Control(
+            id=f"hold-{receipt.id[12 * place : 12 * place + 12]}",
+            type="hold",
+            release=release,
+            by=by,
+            reason=receipt.reason,
+            since=receipt.time,
+        )
+        changed |= controls.adding(held, hold)
+        held = replace(held, controls=(*held.controls, hold))
+    return changed
+
+
+def left_by(receipt: Receipt, slot: Slot) -> tuple[str, ...]:
+    """The releases that a rollback leaves: the one that was coming, and the one that ran."""
+    ran = slot.current if receipt.whole else None
+    return tuple(dict.fromkeys(one for one in (receipt.replaced, ran) if one is not None))
 
 
 def move(decision: Decision, *, tree: Tree, now: datetime, reason: str, mode: str = receipts.DIRECT) -> Receipt:
@@ -128,7 +208,7 @@ def move(decision: Decision, *, tree: Tree, now: datetime, reason: str, mode: st
         environment=decision.environment,
         model=decision.model,
         release=decision.release,
-        replaced=case.slot.current,
+        replaced=replaced(decision),
         sequence=len(chain) + 1,
         previous=chain[-1].digest if chain else None,
         base=tree.commit,
@@ -138,7 +218,15 @@ def move(decision: Decision, *, tree: Tree, now: datetime, reason: str, mode: st
         reason=reason,
         time=now,
         mode=mode,
+        targets=decision.targets,
+        whole=decision.whole,
     )
+
+
+def replaced(decision: Decision) -> str | None:
+    """The release that a move takes over from: what runs, or for the way back what was coming."""
+    slot = decision.situation.slot
+    return (slot.in_flight if decision.action is Action.ROLLBACK else None) or slot.current
 
 
 def refuse_unless_trusted(trust: Trust, keyid: str, kind: str, environment: str | None) -> Signer:
@@ -195,10 +283,16 @@ def files(receipt: Receipt, snapshot: Snapshot, signer: envelope.Signer) -> dict
 def moved(receipt: Receipt, snapshot: Snapshot) -> dict[str, bytes]:
     """The pointer that a move writes, and the overlay where the slot is new."""
     release = snapshot.release(receipt.model, receipt.release)
-    new = snapshot.tree.read(layout.overlay(receipt.environment, receipt.model)) is None
+    deployed: list[str | None] = list(receipt.targets)
+    if snapshot.environment(receipt.environment).rollout is None:  # with targets, it is they that are deployed
+        deployed.append(None)
+    new = [
+        one for one in deployed if snapshot.tree.read(layout.overlay(receipt.environment, receipt.model, one)) is None
+    ]
+    scaffold = [overlay.files(receipt.environment, release, target=one) for one in new]
     return {
-        **(overlay.files(receipt.environment, release) if new else {}),
-        layout.pointer(receipt.environment, receipt.model): pointer.render(release),
+        **{path: data for new_ones in scaffold for path, data in new_ones.items()},
+        **dict.fromkeys(receipts.pointers(receipt), pointer.render(release)),
     }
 
 
@@ -210,9 +304,8 @@ def message(moves: Sequence[Receipt], snapshot: Snapshot) -> str:
     for one in moves:
         verb = "Promote" if one.action == Action.PROMOTE.value else "Roll back"
         version = snapshot.release(one.model, one.release).version
-        lines.append(
-            f"{verb} {one.model} {version} ({one.release[:12]}) {'to' if verb == 'Promote' else 'in'} {one.environment}"
-        )
+        where = one.environment + (f" ({', '.join(one.targets)})" if one.targets else "")
+        lines.append(f"{verb} {one.model} {version} ({one.release[:12]}) {'to' if verb == 'Promote' else 'in'} {where}")
     subject = lines[0] if len(lines) == 1 else f"Move {len(lines)} releases"
     body = [] if len(lines) == 1 else ["", *lines]
     trailers = [f"Promotion-Id: {one.id}" for one in moves]

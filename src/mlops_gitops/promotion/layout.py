@@ -34,19 +34,29 @@ def environment(env: str) -> str:
     return f"environments/{env}/environment.yaml"
 
 
-def slot(env: str, model: str) -> str:
-    """The folder of one model in one environment."""
-    return f"environments/{env}/{model}"
+def slot(env: str, model: str, target: str | None = None) -> str:
+    """The folder of one model in one environment, or in one target inside it."""
+    return f"environments/{env}/{model}" + (f"/targets/{target}" if target else "")
 
 
-def pointer(env: str, model: str) -> str:
+def pointer(env: str, model: str, target: str | None = None) -> str:
     """The one file that a promotion rewrites."""
-    return f"{slot(env, model)}/release.yaml"
+    return f"{slot(env, model, target)}/release.yaml"
 
 
-def overlay(env: str, model: str) -> str:
+def overlay(env: str, model: str, target: str | None = None) -> str:
     """The human-owned overlay, written once."""
-    return f"{slot(env, model)}/kustomization.yaml"
+    return f"{slot(env, model, target)}/kustomization.yaml"
+
+
+def target_of(path: str) -> tuple[str, str, str | None] | None:
+    """The environment, model and target (``None``: the environment's own) of a pointer; ``None`` for other paths."""
+    match path.split("/"):
+        case ["environments", env, model, "release.yaml"]:
+            return env, model, None
+        case ["environments", env, model, "targets", name, "release.yaml"]:
+            return env, model, name
+    return None
 
 
 def releases(model: str) -> str:

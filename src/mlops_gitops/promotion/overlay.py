@@ -1,7 +1,8 @@
 """The first overlay of a slot: what turns the pointer into something that a cluster can run.
 
 Written once, when a model first reaches an environment; from then on it belongs to people and is never touched.  An
-online model becomes a KServe ``InferenceService``, a batch or stream model a ``Deployment``.
+online model becomes a KServe ``InferenceService``, a batch or stream model a ``Deployment``.  Where an environment has
+targets, each has an overlay of its own, because it is they that are deployed and people make them differ.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ _ANNOTATIONS = (
 )
 
 
-def files(environment: str, release: Release) -> dict[str, bytes]:
-    """The files of a new slot's overlay: path → bytes."""
+def files(environment: str, release: Release, *, target: str | None = None) -> dict[str, bytes]:
+    """The files of the overlay of a new slot, or of a new target in it: path → bytes."""
     kind, serving, filled = _ONLINE if release.serving_pattern == "rest" else _OFFLINE
     fields = (*_ANNOTATIONS, *filled)
     model = release.name
@@ -81,8 +82,8 @@ def files(environment: str, release: Release) -> dict[str, bytes]:
         _REPLACEMENT.format(model=model, kind=kind, field=field, path=path) for field, path in fields
     )
     return {
-        layout.overlay(environment, model): (_KUSTOMIZATION + replacements).encode(),
-        f"{layout.slot(environment, model)}/serving.yaml": serving.format(
+        layout.overlay(environment, model, target): (_KUSTOMIZATION + replacements).encode(),
+        f"{layout.slot(environment, model, target)}/serving.yaml": serving.format(
             model=model, format=_KSERVE_FORMATS.get(release.artifact.format, release.artifact.format)
         ).encode(),
     }

@@ -21,7 +21,7 @@ from mlops_gitops.evidence import gates
 from mlops_gitops.evidence.gates import Answer, Case, Judgement, Waiver
 from mlops_gitops.manifests.control import Control
 from mlops_gitops.manifests.trust import Trust
-from mlops_gitops.promotion import receipts
+from mlops_gitops.promotion import calendar, receipts, rollouts
 from mlops_gitops.promotion.snapshot import Dossier, Slot, Snapshot
 
 
@@ -53,12 +53,17 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a release may move into an environment, with every reason."""
+    """Whether a release may move into an environment, with every reason.
+
+    ``targets`` are the targets inside it that move, ``whole`` says that the environment's own pointer moves too.
+    """
 
     action: Action
     situation: Situation
     outcome: Outcome
     judgements: tuple[Judgement, ...]
+    targets: tuple[str, ...] = ()
+    whole: bool = True
 
     @property
     def model(self) -> str:
@@ -94,17 +99,19 @@ def situation(snapshot: Snapshot, *, model: str, environment: str, release: str)
 
 def decide(case: Situation, *, now: datetime) -> Decision:
     """Whether the release may be promoted into the environment at ``now``."""
-    if case.slot.current == case.dossier.release.id and not stranded(case.slot):
+    if rollouts.complete(case.slot, case.dossier.release.id) and not stranded(case.slot):
         return Decision(
             Action.PROMOTE, case, Outcome.NOTHING, (Judgement("pointer", Answer.PASS, "it runs there already"),)
         )
+    step = rollouts.step(case.slot, case.dossier, case.trust, now=now)
     judgements = (
         *_restrictions(case, now=now, frozen=True),
         *_seal(case),
         *_upstream(case, now=now),
+        *step.judgements,
         *_gates(case, now=now),
     )
-    return Decision(Action.PROMOTE, case, outcome(judgements), judgements)
+    return Decision(Action.PROMOTE, case, outcome(judgements), judgements, step.targets, step.whole)
 
 
 def decide_rollback(case: Situation, *, now: datetime) -> Decision:
@@ -114,29 +121,34 @@ def decide_rollback(case: Situation, *, now: datetime) -> Decision:
     may have expired since, and in an emergency that must not bind anyone's hands.
     """
     release = case.dossier.release.id
-    if case.slot.current == release:
+    whole, targets = case.slot.current != release, rollouts.back(case.slot, release)
+    if not whole and not targets:
         return Decision(
             Action.ROLLBACK, case, Outcome.NOTHING, (Judgement("pointer", Answer.PASS, "it runs there already"),)
         )
     frozen = not case.slot.environment.rollback_during_freeze
     judgements = (*_restrictions(case, now=now, frozen=frozen), _admitted_before(case))
-    return Decision(Action.ROLLBACK, case, outcome(judgements), judgements)
+    return Decision(Action.ROLLBACK, case, outcome(judgements), judgements, targets, whole)
 
 
 def last_good(slot: Slot, *, now: datetime) -> str:
     """The release that a rollback goes back to: the last other one that ran here and is neither vetoed nor held.
 
+    While a rollout is on, that is the one that it was to replace; what reached only some targets never ran here.
+
     Raises ``Refused`` where what runs now came by a rollback: going back once more would bring the failure back or
     lead ever further away from what was tested, and a person has to name the release.
     """
     if slot.current is None:
-        raise _nowhere(slot, "nothing runs there")
+        raise _nowhere(slot, "nothing runs there" if slot.in_flight is None else "its first release is still coming")
     if slot.receipts[-1].receipt.action == Action.ROLLBACK.value:
         raise _nowhere(slot, "what runs there came by a rollback, and a rollback is never rolled back by itself")
     for filed in reversed(slot.receipts):
         release = filed.receipt.release
+        if not filed.receipt.whole:
+            continue
         forbidden = any(one.type in {"hold", "veto"} and in_force(one, release, now=now) for one in slot.controls)
-        if release != slot.current and filed.stands and not forbidden:
+        if release != (slot.in_flight or slot.current) and filed.stands and not forbidden:
             return release
     raise _nowhere(slot, "no other release that is neither held nor vetoed ever ran there")
 
@@ -173,7 +185,7 @@ def in_force(control: Control, release: str, *, now: datetime) -> bool:
 
 
 def _restrictions(case: Situation, *, now: datetime, frozen: bool) -> Iterator[Judgement]:
-    """Vetoes and holds, and freezes where ``frozen`` says that they bind."""
+    """Vetoes and holds, and freezes and change windows where ``frozen`` says that they bind."""
     release = case.dossier.release.id
     for control in case.slot.controls:
         if not in_force(control, release, now=now):
@@ -184,17 +196,18 @@ def _restrictions(case: Situation, *, now: datetime, frozen: bool) -> Iterator[J
             yield Judgement(control.type, Answer.FAIL, said)
         elif control.type == "freeze" and frozen:
             yield Judgement("freeze", Answer.PENDING, said)
-    for freeze in case.slot.environment.freezes if frozen else ():
-        if freeze.holds(now):
-            until = times.format_instant(freeze.until)
-            yield Judgement(
-                "freeze", Answer.PENDING, f"{case.slot.environment.name} is frozen until {until}: {freeze.reason}"
-            )
+    if frozen:
+        yield from calendar.judgements(case.slot.environment, now=now)
 
 
 def _upstream(case: Situation, *, now: datetime) -> Iterator[Judgement]:
-    """Whether the release runs in every environment before this one, and has run there long enough."""
+    """Whether the release runs in every environment before this one, and has run there long enough.
+
+    A release that runs in the environment and is to reach a target that is new has been asked that before.
+    """
     release = case.dossier.release.id
+    if case.slot.current == release:
+        return
     soak = case.slot.environment.soak
     for upstream in case.upstream:
         name = upstream.environment.name
@@ -206,7 +219,8 @@ def _upstream(case: Situation, *, now: datetime) -> Iterator[Judgement]:
             yield Judgement("after", Answer.PENDING, f"it came to {name} by a pull request that is not sealed")
             continue
         yield Judgement("after", Answer.PASS, f"it runs in {name}")
-        remaining = soak - (now - upstream.receipts[-1].since)
+        arrival = upstream.arrival
+        remaining = soak - (now - arrival.since) if arrival else soak
         if remaining > timedelta():
             words = f"it must run in {name} for {times.describe(soak)}; {times.describe(remaining)} remain"
             yield Judgement("soak", Answer.PENDING, words)
@@ -244,7 +258,7 @@ def gate_case(case: Situation, *, now: datetime) -> Case:
         release=dossier.release.id,
         environment=environment.name,
         policy=environment.policy_digest,
-        champion=None if stranded(case.slot) else case.slot.current,
+        champion=None if stranded(case.slot) else champion(case.slot, dossier.release.id),
         head=dossier.release.source.revision,
         author=dossier.release.source.author,
         evidence=dossier.evidence,
@@ -262,6 +276,14 @@ def gate_case(case: Situation, *, now: datetime) -> Case:
     )
 
 
+def champion(slot: Slot, release: str) -> str | None:
+    """The release that one is compared with: what runs here, or what ran before it where it runs here already."""
+    if slot.current != release:
+        return slot.current
+    let_in = (one.receipt for one in reversed(slot.receipts) if one.receipt.whole and one.receipt.release == release)
+    return next((one.replaced for one in let_in if one.action == Action.PROMOTE.value), None)
+
+
 def _waivers(case: Situation, *, now: datetime) -> Iterator[Waiver]:
     for control in case.slot.controls:
         complete = control.type == "waiver" and control.gate and control.evidence and control.until
@@ -273,7 +295,7 @@ def _admitted_before(case: Situation) -> Judgement:
     """The receipt by which the release was once let into this environment."""
     release = case.dossier.release.id
     for filed in reversed(case.slot.receipts):
-        if filed.receipt.release == release and filed.stands:
+        if filed.receipt.release == release and filed.receipt.whole and filed.stands:
             when = times.format_instant(filed.since)
             return Judgement(
                 "receipt", Answer.PASS, f"it was let in by receipt {filed.receipt.id[:12]} on {when}", (filed.digest,)

@@ -133,5 +133,5 @@ def constant(receipt: Receipt) -> tuple[object, ...]:
     """What a receipt says that neither time nor a moving base nor a voice changes."""
     return (
         receipt.id, receipt.mode, receipt.replaced, receipt.sequence, receipt.policy, receipt.pointer, receipt.reason,
-        receipt.targets,
+        receipt.targets, receipt.whole,
     )  # fmt: skip

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # a seal is about a receipt, and not the other way round
 
 PREDICATE_TYPE = f"{ATTESTATION}/promotion/v1"
 DIRECT, PULL_REQUEST = "direct", "pull-request"
+PROMOTE, ROLLBACK = "promote", "rollback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,9 @@ class Receipt:
     ``sequence`` counts from one within the slot; ``previous`` is the SHA-256 of the receipt file before it;
     ``replaced`` the release that ran before; ``base`` the commit that was judged;
     ``pointer`` the SHA-256 of the pointer file.  ``mode`` says whether the commit was written by us or came by a pull
-    request, and then a seal completes it; ``targets`` names the targets that a wave moves, and is empty for a move of
-    the environment itself.  Both are left out of the statement where they say nothing.
+    request, and then a seal completes it; ``targets`` names the targets that it moves.  Both are left out of the
+    statement where they say nothing.  ``whole`` says that the environment's own pointer moves, which is so but for the
+    steps of a rollout that leave targets behind; the subjects of the statement say it.
     """
 
     action: str
@@ -56,6 +58,7 @@ class Receipt:
     time: datetime
     mode: str = DIRECT
     targets: tuple[str, ...] = ()
+    whole: bool = True
 
     @property
     def id(self) -> str:
@@ -104,12 +107,19 @@ def promotion_id(*, action: str, environment: str, model: str, release: str, pre
     )
 
 
+def pointers(receipt: Receipt) -> list[str]:
+    """Every pointer that the receipt's commit writes; they are the same file."""
+    own = [layout.pointer(receipt.environment, receipt.model)] if receipt.whole else []
+    return [*own, *(layout.pointer(receipt.environment, receipt.model, name) for name in receipt.targets)]
+
+
 def statement(receipt: Receipt) -> JSON:
     """The in-toto statement of a receipt."""
+    written: list[JSON] = [{"name": path, "digest": {"sha256": receipt.pointer}} for path in pointers(receipt)]
     return {
         "_type": STATEMENT,
         "subject": [
-            {"name": layout.pointer(receipt.environment, receipt.model), "digest": {"sha256": receipt.pointer}},
+            *written,
             {"name": layout.release(receipt.model, receipt.release), "digest": {"sha256": receipt.release}},
         ],
         "predicateType": PREDICATE_TYPE,
@@ -160,6 +170,8 @@ def _receipt(sealed: envelope.Envelope, path: str) -> Receipt:
     receipt = _read(sealed.statement)
     if canonical.encode(statement(receipt)) != sealed.payload:
         raise ValueError("its statement has other fields than a receipt")
+    if not pointers(receipt):
+        raise ValueError("it moves nothing")
     if receipt.path != path:
         raise ValueError(f"its content belongs to {receipt.path}")
     return receipt
@@ -168,6 +180,7 @@ def _receipt(sealed: envelope.Envelope, path: str) -> Receipt:
 def _read(document: Any) -> Receipt:
     try:
         said = document["predicate"]
+        own = layout.pointer(text(said["environment"]), text(said["model"]))
         return Receipt(
             action=text(said["action"]),
             environment=text(said["environment"]),
@@ -183,7 +196,8 @@ def _read(document: Any) -> Receipt:
             reason=text(said["reason"]),
             time=times.parse_instant(said["time"]),
             mode=text(said.get("mode", DIRECT)),
-            targets=tuple(map(text, said.get("targets", ()))),
+            targets=_targets(said.get("targets", ())),
+            whole=document["subject"][0]["name"] == own,
         )
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"it lacks or misuses the field {error}") from error
@@ -194,6 +208,14 @@ def judgement(said: Any) -> Judgement:
     return Judgement(
         text(said["gate"]), Answer(said["answer"]), text(said["reason"]), tuple(map(text, said["evidence"]))
     )
+
+
+def _targets(said: Any) -> tuple[str, ...]:
+    """Names that become parts of paths.  Raises ``ValueError`` for one that may not, or that is there twice."""
+    found = tuple(map(text, said))
+    if len(set(found)) < len(found) or any(layout.NAME.fullmatch(one) is None for one in found):
+        raise ValueError("its targets are not different names")
+    return found
 
 
 def count(value: Any) -> int:

@@ -24,6 +24,7 @@ from mlops_gitops.errors import Failure, WorldFailed
 from mlops_gitops.evidence import envelope
 from mlops_gitops.promotion import agenda, apply, requests, seals
 from mlops_gitops.promotion.agenda import Agenda, Place
+from mlops_gitops.promotion.receipts import Receipt
 from mlops_gitops.promotion.requests import Did, Run
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Tree
@@ -99,12 +100,15 @@ def _act(run: Run, snapshot: Snapshot, plan: Agenda, signer: envelope.Signer) ->
 
 def _commit(run: Run, snapshot: Snapshot, plan: Agenda, signer: envelope.Signer) -> bool:
     """One commit and one push for all moves, reviews and seals.  Whether it landed."""
-    tree, files = snapshot.tree, dict[str, bytes]()
+    tree, files = snapshot.tree, dict[str, bytes | None]()
+    moved = _take_back(run, snapshot, plan, signer, files)
     moving = [one.decision for one in plan.moves if one.decision is not None and apply.moves_now(one.decision)]
-    moved = [apply.move(decision, tree=tree, now=plan.at, reason="") for decision in moving]
-    did = [Did("promoted", one.environment, one.model, one.release, promotion=one.id) for one in moved]
-    for receipt in moved:
+    did = [Did("rolled-back", one.environment, one.model, one.release, one.reason, one.id) for one in moved]
+    for decision in moving:
+        receipt = apply.move(decision, tree=tree, now=plan.at, reason="")
         files |= apply.files(receipt, snapshot, signer)
+        moved.append(receipt)
+        did.append(Did("promoted", receipt.environment, receipt.model, receipt.release, promotion=receipt.id))
     for look in plan.looks:
         files |= look.files
         said = look.receipt
@@ -112,6 +116,8 @@ def _commit(run: Run, snapshot: Snapshot, plan: Agenda, signer: envelope.Signer)
     for seal in plan.seals:
         files[seal.path] = envelope.seal(seals.statement(seal), signer)
         did.append(Did("sealed", seal.environment, seal.model, seal.release, promotion=seal.promotion))
+    if not files:
+        return True
     message = apply.message(moved, snapshot) if len(moved) == len(did) else _message(did)
     commit = run.reader.remote.commit(tree.commit, files, message=message, when=plan.at)
     landed = run.reader.remote.push(commit, base=tree.commit)
@@ -122,7 +128,27 @@ def _commit(run: Run, snapshot: Snapshot, plan: Agenda, signer: envelope.Signer)
     return True
 
 
-_WORDS = {"promoted": "Promote", "recorded": "Record the reviews of", "sealed": "Seal the promotion of"}
+def _take_back(
+    run: Run, snapshot: Snapshot, plan: Agenda, signer: envelope.Signer, files: dict[str, bytes | None]
+) -> list[Receipt]:
+    """Put the files of every rollback that is due into ``files``; one that cannot be is remembered as failed."""
+    moved = []
+    for wanted in plan.returning:
+        one, written = apply.taken_back(wanted, snapshot, signer, run.reader.preflight, now=plan.at)
+        if one.receipt is not None:
+            moved.append(one.receipt)
+            files |= written
+        elif one.failure is not None:
+            run.memory.failures[one.wish.place] = one.failure
+    return moved
+
+
+_WORDS = {
+    "rolled-back": "Roll back",
+    "promoted": "Promote",
+    "recorded": "Record the reviews of",
+    "sealed": "Seal the promotion of",
+}
 
 
 def _message(did: Sequence[Did]) -> str:

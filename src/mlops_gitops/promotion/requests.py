@@ -24,7 +24,7 @@ from mlops_gitops.promotion.survey import Memory, Reader
 TRIES = 6
 """How often one run writes to one pull request before it takes it that somebody always undoes it."""
 
-Verb = Literal["promoted", "recorded", "sealed", "opened", "updated", "merged", "closed", "deleted"]
+Verb = Literal["rolled-back", "promoted", "recorded", "sealed", "opened", "updated", "merged", "closed", "deleted"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,20 +22,37 @@ from mlops_gitops.manifests.environment import Environment
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.trust import Trust
 from mlops_gitops.promotion import layout, pointer, receipts, seals
-from mlops_gitops.promotion.receipts import Filed
+from mlops_gitops.promotion.receipts import PROMOTE, Filed
 from mlops_gitops.promotion.seals import Seal
 from mlops_gitops.promotion.store import Tree
+from mlops_gitops.promotion.targets import Place, places
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One model in one environment: what runs there, by which receipts, under which controls."""
+    """One model in one environment: what runs there, by which receipts, under which controls.
+
+    ``current`` is the release of the environment's own pointer; ``targets`` may run another while a rollout is on.
+    """
 
     environment: Environment
     model: str
     current: str | None
     receipts: tuple[Filed, ...]
     controls: tuple[Control, ...]
+    targets: tuple[Place, ...] = ()
+
+    @property
+    def arrival(self) -> Filed | None:
+        """The receipt that made ``current`` what it is; later ones have moved targets only."""
+        return next((one for one in reversed(self.receipts) if one.receipt.whole), None)
+
+    @property
+    def in_flight(self) -> str | None:
+        """The release that some targets run and the environment as a whole not yet, while its rollout is on."""
+        last = self.receipts[-1].receipt if self.receipts else None
+        flying = last is not None and not last.whole and (last.action, last.release != self.current) == (PROMOTE, True)
+        return last.release if last is not None and flying else None
 
     @property
     def unsealed(self) -> bool:
@@ -45,7 +62,7 @@ class Slot:
     @property
     def lawful(self) -> str | None:
         """The release that runs there, or the last one before it, by a promotion that stands."""
-        return next((one.receipt.release for one in reversed(self.receipts) if one.stands), None)
+        return next((one.receipt.release for one in reversed(self.receipts) if one.receipt.whole and one.stands), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,19 +218,37 @@ class Snapshot:
         )
 
     def _read_slot(self, environment: Environment, model: str) -> Slot:
-        chain = self._chain(environment.name, model)
+        chain = tuple(replace(one, seal=self._seal(one)) for one in self._chain(environment.name, model))
         path = layout.pointer(environment.name, model)
         data = self.tree.read(path)
-        last = chain[-1].receipt if chain else None
-        if (data is None) != (last is None):
+        found = Slot(environment, model, None, chain, self.controls(environment.name, model))
+        arrival = found.arrival
+        if (data is None) != (arrival is None):
             raise _broken(path, "pointer and receipts do not agree: one of them is missing")
-        if data is not None and last is not None:
+        if data is not None and arrival is not None:
+            last = arrival.receipt
             if canonical.sha256(data) != last.pointer or pointer.release_id(data, path=path) != last.release:
                 raise _broken(path, f"it is not the pointer that receipt {last.id[:12]} wrote")
-            if not self._promoted_by_right(chain[-1]):
-                raise _broken(last.path, f"nobody who may promote to {environment.name} signed it")
-        whole = tuple(replace(one, seal=self._seal(one)) for one in chain)
-        return Slot(environment, model, last.release if last else None, whole, self.controls(environment.name, model))
+            found = replace(found, current=last.release)
+        targets = self._targets(environment, model, chain)
+        for filed in dict.fromkeys(
+            [*chain[-1:], *filter(None, [arrival]), *(one.filed for one in targets if one.filed)]
+        ):
+            if not self._promoted_by_right(filed):
+                raise _broken(filed.receipt.path, f"nobody who may promote to {environment.name} signed it")
+        return replace(found, targets=targets)
+
+    def _targets(self, environment: Environment, model: str, chain: tuple[Filed, ...]) -> tuple[Place, ...]:
+        def read(name: str) -> bytes | None:
+            return self.tree.read(layout.pointer(environment.name, model, name))
+
+        found = []
+        for one in places(environment.rollout, chain, read):
+            if not isinstance(one, Place):
+                name, wrong = one
+                raise _broken(layout.pointer(environment.name, model, name), wrong)
+            found.append(one)
+        return tuple(found)
 
     def _promoted_by_right(self, filed: Filed) -> bool:
         """Whether the signer of a receipt may promote there."""

@@ -6,9 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mlops_gitops.errors import Failure
-from mlops_gitops.promotion import layout, plan
+from mlops_gitops.promotion import layout, plan, rollouts
 from mlops_gitops.promotion.receipts import Receipt
 from mlops_gitops.promotion.snapshot import Slot, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One target inside an environment.  ``wave`` is ``None`` where the policy no longer names it."""
+
+    name: str
+    wave: int | None
+    release: str | None
+    version: str | None
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +37,19 @@ class Running:
     action: str | None
     controls: tuple[str, ...]
     problem: str | None = None
+    targets: tuple[Standing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One model whose release differs between an environment and one that comes after it."""
+    """One model whose release differs between an environment and one that comes after it, or a target inside it."""
 
     model: str
     ahead: str
     behind: str
     ahead_release: str | None
     behind_release: str | None
+    target: str | None = None
 
 
 def running(snapshot: Snapshot, *, now: datetime) -> tuple[Running, ...]:
@@ -48,8 +61,9 @@ def running(snapshot: Snapshot, *, now: datetime) -> tuple[Running, ...]:
 def _running(snapshot: Snapshot, environment: str, model: str, *, now: datetime) -> Running:
     try:
         slot = snapshot.slot(environment, model)
-        last = slot.receipts[-1] if slot.receipts else None
+        last = slot.arrival
         version = snapshot.release(model, slot.current).version if slot.current else None
+        targets = standings(snapshot, slot)
     except Failure as failure:
         return Running(model, environment, None, None, None, None, (), failure.message)
     return Running(
@@ -60,6 +74,21 @@ def _running(snapshot: Snapshot, environment: str, model: str, *, now: datetime)
         since=last.since if last else None,
         action=last.receipt.action if last else None,
         controls=active(slot, now=now),
+        targets=targets,
+    )
+
+
+def standings(snapshot: Snapshot, slot: Slot) -> tuple[Standing, ...]:
+    """The targets of a slot with what each runs."""
+    return tuple(
+        Standing(
+            one.name,
+            one.wave,
+            one.release,
+            snapshot.release(slot.model, one.release).version if one.release else None,
+            one.filed.receipt.time if one.filed else None,
+        )
+        for one in slot.targets
     )
 
 
@@ -75,7 +104,10 @@ def history(snapshot: Snapshot, *, model: str, environment: str | None = None) -
 
 
 def differences(snapshot: Snapshot) -> tuple[Difference, ...]:
-    """Where an environment and one that comes after it point at different releases; a comparison of pointer bytes."""
+    """Where an environment and one that comes after it point at different releases; a comparison of pointer bytes.
+
+    Then where a target points elsewhere than its environment.
+    """
     found = []
     for environment in snapshot.environments():
         for upstream in environment.after:
@@ -84,4 +116,11 @@ def differences(snapshot: Snapshot) -> tuple[Difference, ...]:
                 if snapshot.tree.read(ahead) != snapshot.tree.read(behind):
                     releases = (snapshot.slot(upstream, model).current, snapshot.slot(environment.name, model).current)
                     found.append(Difference(model, upstream, environment.name, *releases))
+        for model in snapshot.models() if environment.rollout else ():
+            slot = snapshot.slot(environment.name, model)
+            found += [
+                Difference(model, environment.name, environment.name, slot.current, one.release, one.name)
+                for one in rollouts.wanted(slot)
+                if one.release != slot.current
+            ]
     return tuple(found)

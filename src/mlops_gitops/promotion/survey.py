@@ -14,7 +14,7 @@ from mlops_gitops.errors import Failure, Misused, WorldFailed
 from mlops_gitops.evidence.reviews import Review
 from mlops_gitops.promotion import layout, recordings, sealing
 from mlops_gitops.promotion.agenda import Describe, Place, View
-from mlops_gitops.promotion.apply import Wish
+from mlops_gitops.promotion.apply import Preflight, Wish
 from mlops_gitops.promotion.forge import Forge, Pull
 from mlops_gitops.promotion.proposals import Branch, Remote
 from mlops_gitops.promotion.pulls import Question
@@ -45,7 +45,7 @@ class Reader:
     """Where everything is read.
 
     ``branch`` is the one that pull requests want into; ``forge`` raises ``Misused`` where none is configured, and
-    ``address`` is where people find it.
+    ``address`` is where people find it.  ``preflight`` asks whether a release that one goes back to still loads.
     """
 
     remote: Remote
@@ -53,6 +53,7 @@ class Reader:
     branch: str
     describe: Describe
     farewell: Farewell
+    preflight: Preflight
     address: str = "https://github.com"
     wishes: tuple[Wish, ...] = ()
     only: frozenset[Place] | None = None
@@ -75,6 +76,7 @@ class Reader:
             judged=memory.judged,
             wishes=self.wishes,
             only=self.only,
+            given_up=frozenset(place for place in memory.failures if place is not None),
         )
 
     def _ask(

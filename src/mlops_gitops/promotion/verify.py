@@ -21,13 +21,14 @@ from functools import partial
 from mlops_gitops import canonical
 from mlops_gitops.errors import Failure
 from mlops_gitops.evidence.admission import TurnedAway, admit, may_sign, signed_by
-from mlops_gitops.promotion import apply, layout, plan, pointer, receipts, verify_seals
-from mlops_gitops.promotion.plan import Action, Outcome
+from mlops_gitops.promotion import apply, layout, plan, pointer, receipts, rollbacks, verify_seals
+from mlops_gitops.promotion.plan import Action, Decision, Outcome, Situation
 from mlops_gitops.promotion.problems import Problem, problem
 from mlops_gitops.promotion.receipts import PULL_REQUEST, Filed, Receipt
 from mlops_gitops.promotion.sealing import WATCHED
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Change, History, Tree
+from mlops_gitops.promotion.targets import last_words
 
 __all__ = ["Problem", "Verification", "verify"]
 
@@ -161,13 +162,12 @@ class _Tip:
             if signer is None or not may_sign(signer, "promotion", environment):
                 yield Problem("receipt-signature", path, f"nobody who may promote to {environment} signed it")
             yield from self._kept(one, path)
-        path = layout.pointer(environment, model)
         try:
             chain = receipts.chained(filed, environment=environment, model=model)
         except Failure as failure:
             yield Problem("receipt-chain", folder, failure.message)
             return
-        yield from self._pointer(path, model, chain)
+        yield from self._pointers(environment, model, chain)
         yield from verify_seals.running(self._snapshot, environment, model)
 
     def seals(self) -> Iterator[Problem]:
@@ -187,12 +187,27 @@ class _Tip:
                 "evidence", f"{folder}/…{digest}.json", f"receipt {path} was decided by it, and it is missing"
             )
 
-    def _pointer(self, path: str, model: str, chain: tuple[Filed, ...]) -> Iterator[Problem]:
-        data = self._tree.read(path)
-        if data is None or not chain:
+    def _pointers(self, environment: str, model: str, chain: tuple[Filed, ...]) -> Iterator[Problem]:
+        """The environment's own pointer, and those of its targets, each against the last receipt that wrote it."""
+        arrival = next((one for one in reversed(chain) if one.receipt.whole), None)
+        path = layout.pointer(environment, model)
+        if not chain or (self._tree.read(path) is None) != (arrival is None):
             yield Problem("pointer", path, "pointer and receipts do not agree: one of them is missing")
-            return
-        last = chain[-1].receipt
+        elif arrival is not None:
+            yield from self._pointer(path, model, arrival.receipt)
+        written = last_words(chain)
+        there = self._tree.names(f"{layout.slot(environment, model)}/targets") if written else ()
+        for name in sorted({*written, *there}):
+            path = layout.pointer(environment, model, name)
+            if self._tree.read(path) is None:
+                continue  # a target that was given up; whether it was is for the past to say
+            if name in written:
+                yield from self._pointer(path, model, written[name].receipt)
+            else:
+                yield Problem("pointer", path, "no receipt wrote it")
+
+    def _pointer(self, path: str, model: str, last: Receipt) -> Iterator[Problem]:
+        data = self._tree.read(path)
         broken = problem("pointer", path, partial(self._snapshot.release, model, last.release))
         if broken is not None:
             yield broken
@@ -231,27 +246,30 @@ def _is_ours(path: str) -> bool:
 def _moves(history: History, change: Change) -> Iterator[Problem]:
     """Every pointer that a commit moved has a receipt in it, and every receipt's decision holds when made again."""
     tree = history.tree(change.commit)
-    moved = {
-        tuple(path.split("/")[1:3])
-        for _, path in change.paths
-        if path.startswith("environments/") and path.endswith("/release.yaml") and path.count("/") == 3  # noqa: PLR2004
-    }
+    moved = {path for status, path in change.paths if layout.target_of(path) and not _given_up(tree, status, path)}
     for status, path in change.paths:
         if status != "A" or not path.startswith("receipts/"):
             continue
         try:
             filed = receipts.parse(tree.read(path) or b"", path=path)
-            moved.discard((filed.receipt.environment, filed.receipt.model))
+            moved -= set(receipts.pointers(filed.receipt))
             yield from _again(history, change, tree, filed)
         except Failure as failure:
             yield Problem("receipt", path, failure.message, change.commit)
-    for environment, model in sorted(moved):
-        yield Problem(
-            "moved-by-hand",
-            layout.pointer(environment, model),
-            "the pointer was changed without a receipt",
-            change.commit,
-        )
+    for path in sorted(moved):
+        yield Problem("moved-by-hand", path, "the pointer was changed without a receipt", change.commit)
+
+
+def _given_up(tree: Tree, status: str, path: str) -> bool:
+    """Whether a pointer was removed of a target that the policy in the same commit does not name, as people may."""
+    place = layout.target_of(path)
+    if status != "D" or place is None or place[2] is None:
+        return False
+    try:
+        rollout = Snapshot(tree).environment(place[0]).rollout
+    except Failure:
+        return False
+    return rollout is None or place[2] not in {one.name for one in rollout.targets}
 
 
 def _again(history: History, change: Change, tree: Tree, filed: Filed) -> Iterator[Problem]:
@@ -270,7 +288,10 @@ def _again(history: History, change: Change, tree: Tree, filed: Filed) -> Iterat
     before = Snapshot(history.tree(change.parent))
     case = plan.situation(before, model=receipt.model, environment=receipt.environment, release=receipt.release)
     back = receipt.action == Action.ROLLBACK.value
-    decision = (plan.decide_rollback if back else plan.decide)(case, now=receipt.time)
+    decision = _decision(before, case, receipt)
+    if decision is None:
+        yield Problem("not-demanded", receipt.path, "made again, no evidence demands this rollback", change.commit)
+        return
     if decision.outcome is not Outcome.MOVE:
         why = "; ".join(f"{one.gate}: {one.reason}" for one in decision.blocking) or "it ran there already"
         yield Problem(
@@ -283,9 +304,9 @@ def _again(history: History, change: Change, tree: Tree, filed: Filed) -> Iterat
             "receipt-reasons", receipt.path, f"made again, it would say otherwise in {', '.join(other)}", change.commit
         )
     yield from verify_seals.direct(change, before, filed)
-    path = layout.pointer(receipt.environment, receipt.model)
-    if tree.read(path) != pointer.render(case.dossier.release):
-        yield Problem("pointer", path, f"it is not the pointer that receipt {receipt.id[:12]} wrote", change.commit)
+    for path in receipts.pointers(receipt):
+        if tree.read(path) != pointer.render(case.dossier.release):
+            yield Problem("pointer", path, f"it is not the pointer that receipt {receipt.id[:12]} wrote", change.commit)
     signer = signed_by(filed.sealed, before.trust)
     if signer is None or not may_sign(signer, "promotion", receipt.environment):
         yield Problem(
@@ -295,11 +316,24 @@ def _again(history: History, change: Change, tree: Tree, filed: Filed) -> Iterat
             change.commit,
         )
     if back:
-        held = Snapshot(tree).slot(receipt.environment, receipt.model).controls
-        if not any(one.type == "hold" and one.release == receipt.replaced for one in held):
-            yield Problem(
-                "no-hold", receipt.path, "a rollback must leave a hold on the release that it left", change.commit
-            )
+        yield from _unheld(receipt, case, tree, change)
+
+
+def _decision(before: Snapshot, case: Situation, receipt: Receipt) -> Decision | None:
+    """The decision of a receipt, made again; ``None`` for a rollback that says that evidence demanded it, falsely."""
+    if rollbacks.is_automatic(receipt):
+        return rollbacks.again(before, receipt)
+    back = receipt.action == Action.ROLLBACK.value
+    return (plan.decide_rollback if back else plan.decide)(case, now=receipt.time)
+
+
+def _unheld(receipt: Receipt, case: Situation, tree: Tree, change: Change) -> Iterator[Problem]:
+    controls = Snapshot(tree).controls(receipt.environment, receipt.model)
+    held = {one.release for one in controls if one.type == "hold"}
+    if set(apply.left_by(receipt, case.slot)) - held:
+        yield Problem(
+            "no-hold", receipt.path, "a rollback must leave a hold on the release that it left", change.commit
+        )
 
 
 def _other_fields(receipt: Receipt, again: Receipt) -> list[str]:

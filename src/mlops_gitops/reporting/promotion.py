@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from mlops_gitops import times
 from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.gates import Answer, Judgement
-from mlops_gitops.promotion.apply import Answered
+from mlops_gitops.promotion.apply import Answered, replaced
 from mlops_gitops.promotion.plan import Decision, Outcome
 from mlops_gitops.promotion.receipts import Receipt
-from mlops_gitops.promotion.status import Difference, Running
+from mlops_gitops.promotion.status import Difference, Running, Standing
 from mlops_gitops.promotion.verify import Verification
+from mlops_gitops.reporting import targets
 from mlops_gitops.reporting.failures import failure_document
 from mlops_gitops.reporting.inert import inert
 
@@ -45,13 +46,20 @@ def decision_text(decision: Decision, *, done: str | None = None) -> str:
     return "\n".join([head, *map(judgement_text, decision.judgements)])
 
 
-def explanation_text(decision: Decision) -> str:
-    """A decision with what runs there now and how to change what stands in the way."""
+def explanation_text(decision: Decision, places: Sequence[Standing] = (), rollback: Judgement | None = None) -> str:
+    """A decision with what runs there now and how to change what stands in the way.
+
+    ``rollback`` is what automatic rollback says of what runs there.
+    """
     current = decision.situation.slot.current
     lines = [
         decision_text(decision),
         f"{decision.environment} runs {f'release {short(current)}' if current else 'nothing'}",
     ]
+    lines += [f"  {targets.text(one)}" for one in places]
+    if rollback is not None:
+        word = "goes back" if rollback.answer is Answer.PASS else "does not go back"
+        lines.append(f"by itself it {word}: {inert(rollback.reason)}")
     if decision.blocking:
         lines.append("what can change it:")
         lines += [f"  {one.gate}: {_remedy(one, decision)}" for one in decision.blocking]
@@ -60,7 +68,9 @@ def explanation_text(decision: Decision) -> str:
     return "\n".join(lines)
 
 
-def explanation_document(decision: Decision) -> dict[str, JSON]:
+def explanation_document(
+    decision: Decision, places: Sequence[Standing] = (), rollback: Judgement | None = None
+) -> dict[str, JSON]:
     """The same, as JSON."""
     return {
         "model": decision.model,
@@ -72,6 +82,8 @@ def explanation_document(decision: Decision) -> dict[str, JSON]:
         "reasons": [judgement_document(one) for one in decision.judgements],
         "remedies": [{"gate": one.gate, "remedy": _remedy(one, decision)} for one in decision.blocking],
         "turnedAway": [{"name": one.name, "reason": one.reason} for one in decision.situation.dossier.turned_away],
+        "targets": targets.document(places),
+        "rollback": judgement_document(rollback) if rollback else None,
     }
 
 
@@ -87,8 +99,12 @@ def _remedy(one: Judgement, decision: Decision) -> str:
             return (
                 f"`mlops-gitops promote {model} --to {' and '.join(decision.situation.slot.environment.after)}` first"
             )
-        case "soak":
+        case "soak" | "window":
             return "time"
+        case "rollout" if one.answer is Answer.FAIL:
+            return f"`mlops-gitops rollback {model} --in {environment}`, a mended release, or evidence made anew"
+        case "rollout":
+            return "time, and the evidence that is named"
         case "approvals":
             return f"`mlops-gitops approve {model} --to {environment}`, signed by those named"
         case _ if one.answer is Answer.FAIL or one.reason.startswith("inconclusive"):
@@ -126,10 +142,12 @@ def answered_document(one: Answered) -> dict[str, JSON]:
         "outcome": decision.outcome.value if decision else "failed",
         "release": release.id if release else None,
         "version": release.version if release else None,
-        "replaced": decision.situation.slot.current if decision and moves else None,
+        "replaced": replaced(decision) if decision and moves else None,
         "promotion": one.receipt.id if one.receipt else None,
         "reasons": [judgement_document(reason) for reason in decision.judgements] if decision else [],
         "error": failure_document(one.failure) if one.failure else None,
+        "targets": list(decision.targets) if decision and moves else [],
+        "whole": decision.whole if decision and moves else True,
     }
 
 
@@ -142,13 +160,16 @@ def status_text(rows: Sequence[Running]) -> str:
     """What runs where: a line for each model and environment, in columns."""
     if not rows:
         return "no model has a release yet"
-    table = [("MODEL", "ENVIRONMENT", "VERSION", "RELEASE", "SINCE", "BY", "CONTROLS")]
+    several = any(one.targets for one in rows)
+    head = ("MODEL", "ENVIRONMENT", "VERSION", "RELEASE", "SINCE", "BY", "CONTROLS")
+    table = [(*head, "TARGETS") if several else head]
     for one in rows:
         none = "?" if one.problem else "-"
         since = times.format_instant(one.since) if one.since else none
         release = short(one.release) if one.release else none
         controls = ", ".join(one.controls) or none
-        table.append((one.model, one.environment, one.version or none, release, since, one.action or none, controls))
+        row = (one.model, one.environment, one.version or none, release, since, one.action or none, controls)
+        table.append((*row, targets.progress(one)) if several else row)
     problems = [f"{one.model} in {one.environment}: {inert(one.problem)}" for one in rows if one.problem]
     return "\n".join([*columns(table), *problems])
 
@@ -171,6 +192,7 @@ def status_document(rows: Sequence[Running]) -> JSON:
             "action": one.action,
             "controls": list(one.controls),
             "problem": one.problem,
+            "targets": targets.document(one.targets),
         }
         for one in rows
     ]
@@ -180,7 +202,10 @@ def receipt_text(receipt: Receipt, *, version: str) -> str:
     """One promotion with the reasons for which it was allowed."""
     verb = "promoted to" if receipt.action == "promote" else "rolled back in"
     what = f"{receipt.model} {version} ({short(receipt.release)})"
-    lines = [f"{times.format_instant(receipt.time)}  {what} {verb} {receipt.environment}"]
+    where = receipt.environment
+    if receipt.targets:
+        where += f": {', '.join(receipt.targets)}" + (", and with them the environment" if receipt.whole else "")
+    lines = [f"{times.format_instant(receipt.time)}  {what} {verb} {where}"]
     lines += [f"  receipt {short(receipt.id)}, replacing {short(receipt.replaced)}"]
     if receipt.reason:
         lines.append(f"  because: {inert(receipt.reason)}")
@@ -201,6 +226,8 @@ def receipt_document(receipt: Receipt, *, version: str) -> JSON:
         "time": times.format_instant(receipt.time),
         "reason": receipt.reason,
         "reasons": [judgement_document(one) for one in receipt.judgements],
+        "targets": list(receipt.targets),
+        "whole": receipt.whole,
     }
 
 
@@ -209,8 +236,14 @@ def differences_text(found: Sequence[Difference]) -> str:
     if not found:
         return "every environment points at the same release as the one before it"
     table = [("MODEL", "AHEAD", "RELEASE", "BEHIND", "RELEASE")]
-    table += [(one.model, one.ahead, short(one.ahead_release), one.behind, short(one.behind_release)) for one in found]
+    table += [
+        (one.model, one.ahead, short(one.ahead_release), _behind(one), short(one.behind_release)) for one in found
+    ]
     return "\n".join(columns(table))
+
+
+def _behind(one: Difference) -> str:
+    return f"{one.behind}/{one.target}" if one.target else one.behind
 
 
 def differences_document(found: Sequence[Difference]) -> JSON:
@@ -218,8 +251,8 @@ def differences_document(found: Sequence[Difference]) -> JSON:
     return [
         {
             "model": one.model,
-            "ahead": {"environment": one.ahead, "release": one.ahead_release},
-            "behind": {"environment": one.behind, "release": one.behind_release},
+            "ahead": {"environment": one.ahead, "target": None, "release": one.ahead_release},
+            "behind": {"environment": one.behind, "target": one.target, "release": one.behind_release},
         }
         for one in found
     ]

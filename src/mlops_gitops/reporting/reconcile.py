@@ -17,6 +17,7 @@ from mlops_gitops.reporting.inert import inert
 from mlops_gitops.reporting.promotion import answered_document, judgement_document, short
 
 _DID = {
+    "rolled-back": "rolled back",
     "promoted": "promoted",
     "recorded": "reviews recorded",
     "sealed": "sealed",
@@ -60,19 +61,22 @@ def failures(found: Reconciled) -> list[tuple[Place | None, Failure]]:
 
 
 def _did(one: Did) -> str:
-    because = f" ({inert(one.reason)})" if one.verb in {"closed", "deleted", "updated"} and one.reason else ""
+    because = (
+        f" ({inert(one.reason)})" if one.verb in {"closed", "deleted", "updated", "rolled-back"} and one.reason else ""
+    )
     where = f" {inert(one.url)}" if one.url else ""
     return f"{one.model} → {one.environment}: {_DID[one.verb]}{because}{where}"
 
 
 def _left(left: Agenda, *, dry: bool) -> Iterator[str]:
     if dry:
+        yield from (f"{one.wish.model} → {one.wish.environment}: would be rolled back" for one in left.returning)
         for move in left.moves:
             if move.decision is not None and moves_now(move.decision):
                 yield f"{move.wish.model} → {move.wish.environment}: would be promoted"
         yield from (f"{one.receipt.model} → {one.receipt.environment}: would record its reviews" for one in left.looks)
         yield from (f"{one.model} → {one.environment}: would seal its promotion" for one in left.seals)
-    for move in left.moves:
+    for move in (*left.backs, *left.moves):
         waits = move.decision is not None and move.decision.outcome in {Outcome.PENDING, Outcome.REFUSED}
         if waits and move.decision is not None:
             word = "refused" if move.decision.outcome is Outcome.REFUSED else "waits"
@@ -109,6 +113,7 @@ def document(found: Reconciled, *, dry: bool) -> dict[str, JSON]:
         "dryRun": dry,
         "commits": list(found.commits),
         "did": [_did_document(one) for one in found.did],
+        "rollbacks": [answered_document(one) for one in left.backs] if left else [],
         "moves": [answered_document(one) for one in left.moves if _tells(one)] if left else [],
         "pullRequests": [_request(one) for one in left.requests] if left else [],
         "unsealed": [_unsealed_document(one) for one in left.unsealed] if left else [],

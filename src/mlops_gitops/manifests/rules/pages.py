@@ -27,6 +27,8 @@ _FAMILIES: tuple[tuple[str | tuple[str, ...], str, str], ...] = (
     ("MG70", "Training", "whether it can be run safely, and again"),
     ("MG75", "Lifecycle", "how it is served, watched and taken back"),
     ("MG80", "Policy", "whether an environment demands what it seems to demand"),
+    ("MG81", "Rollouts", "whether a rollout limits, and a rollback happens, as it seems"),
+    ("MG82", "Periods", "whether change windows and freezes come when they seem to come"),
     ("MG83", "Reviewers", "whether what is demanded of reviewers can be given"),
     ("MG84", "Promotion by pull request", "whether a pull request asks anybody anything"),
     ("MG85", "Trust", "whether each signature stands for one person or machine"),

@@ -25,13 +25,14 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "training",
         "lifecycle",
     ),
-    "Environment": ("policy", "approvals", "addresses"),
+    "Environment": ("policy", "rollouts", "periods", "approvals", "addresses"),
     "Trust": ("trust",),
     "Control": ("controls",),
     "Release": ("addresses",),
     "Project": ("approvals", "addresses"),
 }
-_ALL = ("documents", "shape", *FAMILIES["Model"], "policy", "approvals", "trust", "controls", "repository")
+_POLICY = FAMILIES["Environment"][:-1]
+_ALL = ("documents", "shape", *FAMILIES["Model"], *_POLICY, "trust", "controls", "repository")
 
 Family = Callable[[Subject], Iterator[Problem]]
 
