@@ -3,13 +3,13 @@
 A forest grows for a minute and more: directly, under the shim that watches every run, and as ``reproduce`` trains it
 (checkout, confinement, shim).  Goal: at most 5 % more for the whole.  The shim's share is measured there and on two
 trainings that give it more to do: one in pure Python, and one that opens a file for every two hundred rows, since each
-file that is opened is asked about.  Goal: at most 1 %.  Nothing is traced; tracing is for ``--explain`` and has no goal.
+file that is opened is asked about.  Goal: at most 1 %.  Nothing is traced; tracing is for ``--explain``, without a goal.
 
     .venv/bin/python benchmarks/long_training.py [--seconds 60] [--rounds 3]
 
-How much is trained is found first, by a short training of each kind.  Runs alternate, and the best of each
-counts: by the time on the clock for the whole, by processor time for the shim, which waits for nothing.  It wants a
-machine with nothing else to do, and a quarter of an hour; ``--seconds 2 --rounds 1`` shows that it works and measures nothing.
+How much is trained is found first, by a short training of each kind.  Runs alternate, and the best of each counts: by
+the time on the clock for the whole, by processor time for the shim, which waits for nothing.  It wants a machine with
+nothing else to do, and a quarter of an hour; ``--seconds 2 --rounds 1`` shows that it works and measures nothing.
 """
 
 from __future__ import annotations
