@@ -2,8 +2,8 @@
 
 A forest grows for a minute and more: directly, under the shim that watches every run, and as ``reproduce`` trains it
 (checkout, confinement, shim).  Goal: at most 5 % more for the whole.  The shim's share is measured there and on two
-trainings that give it more to do: one in pure Python, and one that opens a file for every two hundred rows, since each
-file that is opened is asked about.  Goal: at most 1 %.  Nothing is traced; tracing is for ``--explain``, without a goal.
+trainings that give it more to do: one in pure Python, and one that opens a file for every two hundred rows, as every
+file that is opened is asked about.  Goal: at most 1 %.  Nothing is traced: tracing, for ``--explain``, has no goal.
 
     .venv/bin/python benchmarks/long_training.py [--seconds 60] [--rounds 3]
 
