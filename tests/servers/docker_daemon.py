@@ -64,6 +64,9 @@ def _engine(folder: Path) -> Iterator[str]:
     argv = [str(program("dockerd")), "--host", f"unix://{socket_path}", *_SETTINGS]
     for option in ("data-root", "exec-root", "pidfile"):
         argv += [f"--{option}", str(folder / option)]
+    # where the machine runs containerd, every engine uses that one, and takes whatever is in its namespace for its own
+    for option in ("containerd-namespace", "containerd-plugins-namespace"):
+        argv += [f"--{option}", f"{option}-{os.getpid()}"]
     with _bridge(f"mg{os.getpid()}") as bridge, _process([*argv, "--bridge", bridge], folder / "log") as alive:
         _until(lambda: _answers(socket_path), alive)
         yield f"unix://{socket_path}"
