@@ -10,7 +10,7 @@ from time_limits import TimeIsUpError, until, within
 
 def test_what_hangs_is_ended_wherever_it_waits() -> None:
     before = signal.getsignal(signal.SIGALRM)
-    with pytest.raises(TimeIsUpError, match="a lock: not done within 0.05 seconds"), within(0.05, "a lock"):
+    with pytest.raises(TimeIsUpError, match="a lock: not done within"), within(0.05, "a lock"):
         threading.Event().wait(60)
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
