@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from retrainings import ENVIRONMENT, LEARNERS, repository
+from time_limits import until
 from torch_folder import torch_folder
 
 SEEDED = [name for name in LEARNERS if name != "torch-state-dict"]
@@ -83,6 +84,17 @@ FAILURES = {
     "network": "import socket\nsocket.getaddrinfo('data.example.com', 443)\n",
     "wrote-outside": "open('/etc/mlops-gitops-was-here', 'w').write('x')\n",
     "changed-input": "open('data/train.csv', 'a').write('1')\n",
+    "unreadable": "open('model.pkl', 'wb').write(b'\\x80\\x04\\x95')\n",
+    "unsafe": (
+        "import os, pickle\nclass Call:\n"
+        "    def __reduce__(self):\n        return os.system, ('touch /etc/mlops-gitops-was-here',)\n"
+        "pickle.dump(Call(), open('model.pkl', 'wb'))\n"
+    ),
+    "not-a-number": (
+        "import joblib, numpy\nfrom sklearn.linear_model import LogisticRegression\n"
+        "model = LogisticRegression().fit([[0] * 4, [1] * 4], [0, 1])\nmodel.coef_[0, 2] = numpy.nan\n"
+        "joblib.dump(model, 'model.pkl')\n"
+    ),
 }
 
 
@@ -100,6 +112,45 @@ def test_what_goes_wrong_is_a_finding_with_a_log(tmp_path: Path, trouble: str) -
     assert (place.folder / "data/train.csv").read_bytes() == before
     assert place.git("status", "--porcelain") == ""
     assert not Path("/etc/mlops-gitops-was-here").exists()
+
+
+@pytest.mark.parametrize("trouble", ["unreadable", "unsafe", "not-a-number"])
+def test_two_trainings_that_agree_on_what_nobody_can_use_are_not_reproducible(tmp_path: Path, trouble: str) -> None:
+    place = repository(tmp_path, "sklearn-pickle")
+    place.write("train.py", FAILURES[trouble])
+    assert place("cancer", "--twice", "--format", "json") == 1, place.out + place.err
+    one = told(place.out)
+    assert one["reached"] == "bitwise"
+    assert [problem["trouble"] for problem in one["problems"]] == [trouble]
+    assert not Path("/etc/mlops-gitops-was-here").exists()
+
+
+def test_where_the_first_of_two_fails_it_is_told_once(tmp_path: Path) -> None:
+    place = repository(tmp_path, "sklearn-pickle")
+    place.write("train.py", FAILURES["crashed"])
+    assert place("cancer", "--twice") == 1, place.out + place.err
+    assert place.out.count("log of first") == 1
+    assert "the second was not tried" in place.out
+
+
+def test_a_report_is_written_by_one_command_at_a_time(tmp_path: Path) -> None:
+    place = repository(tmp_path, "sklearn-pickle")
+    place.write("train.py", "import time\nopen('begun', 'w').close()\ntime.sleep(60)\n")
+    report = tmp_path / "report"
+    words = [sys.executable, "-m", "mlops_gitops", "reproduce", "cancer", "--twice", "--report", str(report)]
+    environ = {**place.environ, "MG_CACHE": str(tmp_path / "other-cache")}
+    argv = [*words, "--environment", str(ENVIRONMENT)]
+    with subprocess.Popen(argv, cwd=place.root, env=environ, stderr=subprocess.DEVNULL) as first:
+        try:
+            begun = report / "cancer/runs/first/work/models/cancer/begun"
+            until(begun.exists)
+            assert place("cancer", "--twice", "--report", str(report)) == 5, place.out + place.err
+            assert "another command is writing its report" in place.err
+            assert begun.exists()
+        finally:
+            first.kill()
+    place.write("train.py", "raise SystemExit(3)")
+    assert place("cancer", "--twice", "--report", str(report)) == 1, "what was killed keeps nobody out"
 
 
 def test_statements_lie_beside_the_report(tmp_path: Path) -> None:

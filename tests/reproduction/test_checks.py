@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from mlops_gitops.evidence.verdicts import Verdict
@@ -10,6 +12,7 @@ from mlops_gitops.reproduction import checks, ladder
 from mlops_gitops.reproduction.levels import Agreement, Answer, Level, Rung
 from mlops_gitops.reproduction.reproductions import Cause, Explanation, Reproduction, Side
 from mlops_gitops.reproduction.trainings import Place, Problem, Trouble
+from prose import ROOT
 
 
 def agreement(level: Level | None, *, open_: Level | None = None) -> Agreement:
@@ -66,3 +69,8 @@ def test_causes_are_told_where_the_promise_is_broken_and_only_there() -> None:
     assert [one.subject for one in broken.checks if one.id == "reproduction.cause"] == ["generators"]
     kept = checks.report(found(agreement(Level.CANONICAL), explanation=explained))
     assert kept.verdict is Verdict.PASS
+
+
+def test_every_thing_that_can_be_wrong_with_a_run_is_on_the_page_of_the_verb() -> None:
+    page = (ROOT / "docs" / "reference" / "cli" / "reproduce.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z-]+)` \| [a-z]", page, re.MULTILINE) == [one.value for one in Trouble]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,8 +79,7 @@ def _one(name: str, arguments: argparse.Namespace, world: World) -> tuple[Verdic
     )
     release = publication.released(name, arguments, world) if arguments.release else None
     subject = retraining.open_subject(name, world, wanted=wanted, release=release)
-    room = _room(name, arguments, world)
-    try:
+    with _room(name, arguments, world) as room, _tidied(room):
         trainer = trainings.trainer(
             subject.model,
             folder=subject.folder,
@@ -99,8 +100,6 @@ def _one(name: str, arguments: argparse.Namespace, world: World) -> tuple[Verdic
         made = publication.run_provenance(found.right.run, subject, world)
         _leave(room, found, publication.statements_of(found, report, made, world), world=world)
         commit = publication.publish(report, made, release, arguments, world) if arguments.publish and release else None
-    finally:
-        _tidy(room)
     if arguments.format == "text":
         world.print(rendered.text(found))
         if arguments.publish:
@@ -109,8 +108,9 @@ def _one(name: str, arguments: argparse.Namespace, world: World) -> tuple[Verdic
     return report.verdict, rendered.document(found)
 
 
-def _room(name: str, arguments: argparse.Namespace, world: World) -> Path:
-    """The folder of this reproduction: the one that was named, else a new one in the cache."""
+@contextlib.contextmanager
+def _room(name: str, arguments: argparse.Namespace, world: World) -> Iterator[Path]:
+    """The folder of this reproduction, and of no other meanwhile: the one that is named, or a new one in the cache."""
     if arguments.report:
         room = world.cwd / str(arguments.report) / name
     else:
@@ -118,21 +118,50 @@ def _room(name: str, arguments: argparse.Namespace, world: World) -> Path:
         _forget(above)
         moment = times.format_instant(world.now()).replace(":", "").replace("-", "")
         room = above / f"{moment}-{os.getpid()}"
+    with contextlib.ExitStack() as held:
+        try:
+            room.mkdir(parents=True, exist_ok=True)
+            held.enter_context(_alone(room))
+            shutil.rmtree(room / "runs", ignore_errors=True)
+        except BlockingIOError as busy:
+            raise WorldFailed(
+                f"another command is writing its report into {room}",
+                hint="wait for its end, or name another folder with --report",
+                code="report",
+            ) from busy
+        except OSError as error:
+            raise WorldFailed(
+                f"{room} cannot be written: {error.strerror}",
+                hint="name another folder with --report, or another MG_CACHE",
+                code="report",
+            ) from error
+        yield room
+
+
+@contextlib.contextmanager
+def _alone(room: Path) -> Iterator[None]:
+    """Keep other commands out of a folder.  Raises ``BlockingIOError`` where one of them is in it.
+
+    The kernel lets go of what the dead held.  Where a file system knows no such locks, nobody is kept out.
+    """
+    handle = os.open(room, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        shutil.rmtree(room / "runs", ignore_errors=True)
-        room.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WorldFailed(
-            f"{room} cannot be written: {error.strerror}", hint="name another folder with --report", code="report"
-        ) from error
-    return room
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if isinstance(error, BlockingIOError):
+                raise
+        yield
+    finally:
+        os.close(handle)
 
 
 def _forget(above: Path) -> None:
-    """All but the newest reports of earlier runs; their names sort by time."""
+    """All but the newest reports of earlier runs, whose names sort by time; not those of runs that are on."""
     if above.is_dir():
         for old in sorted(above.iterdir())[: -_KEPT + 1]:
-            shutil.rmtree(old, ignore_errors=True)
+            with contextlib.suppress(OSError), _alone(old):
+                shutil.rmtree(old, ignore_errors=True)
 
 
 def _leave(room: Path, found: Reproduction, statements: Mapping[str, str], *, world: World) -> None:
@@ -156,10 +185,14 @@ def _leave(room: Path, found: Reproduction, statements: Mapping[str, str], *, wo
         ) from error
 
 
-def _tidy(room: Path) -> None:
+@contextlib.contextmanager
+def _tidied(room: Path) -> Iterator[None]:
     """Keep the logs, and nothing else of the runs: checkouts and artifacts are large, and can be made again."""
-    for inner in (room / "runs").glob("*/*"):
-        if inner.is_dir() and not inner.is_symlink():
-            shutil.rmtree(inner, ignore_errors=True)
-        elif inner.name != "log":
-            inner.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        for inner in (room / "runs").glob("*/*"):
+            if inner.is_dir() and not inner.is_symlink():
+                shutil.rmtree(inner, ignore_errors=True)
+            elif inner.name != "log":
+                inner.unlink(missing_ok=True)

@@ -127,7 +127,10 @@ def reproduce(subject: Subject, trainer: Trainer, world: World, *, wanted: Wante
             metrics=asked.metrics,
             base=base,
         )
-    problems = found.problems + _not_numbers(asked, made)
+    from mlops_gitops.reproduction import soundness
+
+    unsound = soundness.problems(made, format=model.artifact.format)
+    problems = found.problems + (unsound or _not_numbers(asked, made))
     explanation = _explained(subject, trainer, runs, world, base=base, asked=asked) if wanted.explain else None
     return replace(found, agreement=agreement, problems=problems, explanation=explanation)
 

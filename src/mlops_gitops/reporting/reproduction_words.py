@@ -66,6 +66,8 @@ def suggestion(found: Reproduction) -> str:
 def compared(found: Reproduction) -> str:
     """What was held against what."""
     right = short(found.right.digest)
+    if found.mode == "twice" and found.left.name == found.right.name:
+        return f"the first of two trainings of revision {said(found.revision[:12])}; the second was not tried"
     if found.mode == "twice":
         return f"two trainings of revision {said(found.revision[:12])}: {short(found.left.digest)} and {right}"
     release = f" (release {said(found.release[:12])})" if found.release else ""
@@ -82,8 +84,9 @@ def again(found: Reproduction, *extra: str) -> str:
 
 
 def runs(found: Reproduction) -> tuple[Run, ...]:
-    """The trainings that were run, in order."""
-    return tuple(one.run for one in (found.left, found.right) if one.run is not None)
+    """The trainings that were run, in order; one where the first of two already failed."""
+    every = [one.run for one in (found.left, found.right) if one.run is not None]
+    return tuple({one.name: one for one in every}.values())
 
 
 def stage(name: str) -> str:

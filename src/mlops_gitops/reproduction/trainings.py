@@ -114,6 +114,7 @@ class Trouble(Enum):
     TIMEOUT = "timeout"
     NO_ARTIFACT = "no-artifact"
     UNREADABLE = "unreadable"
+    UNSAFE = "unsafe"
     NOT_A_NUMBER = "not-a-number"
     NETWORK = "network"
     WROTE_OUTSIDE = "wrote-outside"

@@ -30,8 +30,8 @@ _FAMILIES: tuple[tuple[str | tuple[str, ...], str, str], ...] = (
     ("MG81", "Rollouts", "whether a rollout limits, and a rollback happens, as it seems"),
     ("MG82", "Periods", "whether change windows and freezes come when they seem to come"),
     ("MG83", "Reviewers", "whether what is demanded of reviewers can be given"),
-    ("MG84", "Promotion by pull request", "whether a pull request asks anybody anything"),
     ("MG85", "Trust", "whether each signature stands for one person or machine"),
+    ("MG86", "Promotion by pull request", "whether a pull request asks anybody anything"),
     ("MG87", "Controls", "whether each control says what it controls"),
     ("MG9", "Repository", "whether the files fit each other"),
 )

@@ -114,7 +114,7 @@ REPEATED_GROUP = Rule(
     "Environment",
 )
 PULL_REQUEST_ASKS_NOBODY = Rule(
-    "MG840",
+    "MG861",
     "pull-request-asks-nobody",
     WARNING,
     "Promotions come by a pull request, and nobody has to approve it.",
