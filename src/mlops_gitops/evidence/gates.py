@@ -6,6 +6,7 @@ Pure functions over frozen records; the time is an argument.  The rules, each wi
   sign that kind there, and only until it expires (its own date, or the gate's ``maxAge``, whichever comes first).
 * Missing evidence is pending.  Pieces that disagree are pending, with an error, until one supersedes the other.  An
   inconclusive verdict is pending: a person has to look.  Only a pass passes.
+* An expression in CEL that is false, or has no value, does not pass (``evidence/expressions.py``).
 * An approval counts for one release, one commit, one environment and one policy, once per person, and never from the
   author.  Who withdraws or rejects later replaces what they said before.
 """
@@ -19,10 +20,11 @@ from enum import Enum
 
 from mlops_gitops import times
 from mlops_gitops.evidence.admission import Evidence, may_sign
-from mlops_gitops.evidence.statements import LEVELS, agreed, measured
+from mlops_gitops.evidence.statements import LEVELS, TEST_KINDS, agreed, measured
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.manifests.environment import ApprovalsGate, EvidenceGate
+from mlops_gitops.manifests.environment import ApprovalsGate, EvidenceGate, ExpressionGate, Gate
 from mlops_gitops.manifests.model import Threshold
+from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.trust import Signer, Trust
 
 SKEW = timedelta(minutes=5)
@@ -52,7 +54,9 @@ class Case:
     """Everything that a gate may look at.
 
     ``champion`` is the release that runs in the environment now, ``policy`` the digest of the environment's policy,
-    ``head`` and ``author`` the commit and the person that the release was made from.
+    ``head`` and ``author`` the commit and the person that the release was made from.  What expressions see besides:
+    ``about`` is the release itself, ``previous`` the one that runs, ``since`` when, ``after`` the environments before
+    this one, and ``approvals_gate`` the one of the policy, whose age binds the approvals that they see.
     """
 
     release: str
@@ -65,6 +69,22 @@ class Case:
     waivers: tuple[Waiver, ...]
     trust: Trust
     now: datetime
+    about: Release | None = None
+    previous: Release | None = None
+    since: datetime | None = None
+    after: tuple[str, ...] = ()
+    approvals_gate: ApprovalsGate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person whose approval counts: by the name in ``trust/``, and by which piece of evidence they said so."""
+
+    name: str
+    groups: tuple[str, ...]
+    at: datetime
+    source: str
+    evidence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +97,34 @@ class Judgement:
     evidence: tuple[str, ...] = ()
 
 
-def judge(gate: EvidenceGate | ApprovalsGate, case: Case) -> Judgement:
+def judge(gate: Gate, case: Case) -> Judgement:
     """The answer of one gate."""
     if isinstance(gate, ApprovalsGate):
         return _approvals(gate, case)
-    plain = _evidence(gate, case)
+    if isinstance(gate, ExpressionGate):
+        from mlops_gitops.evidence import expressions  # late: a policy without expressions pays nothing for them
+
+        return _waived(gate.name, expressions.judge(gate, case), case)
+    return _waived(gate.name, _evidence(gate, case), case)
+
+
+def valid_evidence(case: Case) -> tuple[Evidence, ...]:
+    """What machines have found and counts here and now, by kind and then in the order of time."""
+    valid = [
+        one
+        for kind in ("provenance", *TEST_KINDS)
+        for one in _standing(case, kind, max_age=None)
+        if _flaw(one, case, max_age=None) is None
+    ]
+    return tuple(sorted(valid, key=lambda one: (one.claim.kind, one.claim.issued_at, one.digest)))
+
+
+def _waived(name: str, plain: Judgement, case: Case) -> Judgement:
+    """What a gate answers, unless a person whom trust lets do so has set it aside."""
     if plain.answer is Answer.PASS:
         return plain
     for waiver in case.waivers:
-        signed = _signed(waiver, case) if waiver.gate == gate.evidence and case.now < waiver.until else None
+        signed = _signed(waiver, case) if waiver.gate == name and case.now < waiver.until else None
         if signed is not None:
             until = times.format_instant(waiver.until)
             return Judgement(
@@ -252,16 +291,33 @@ def _identities(signer: Signer) -> set[str]:
     return {one.casefold() for one in signer.identities}
 
 
-def _approvals(gate: ApprovalsGate, case: Case) -> Judgement:
+def approved(case: Case) -> tuple[Approval, ...]:
+    """Everyone whose approval counts here and now, by name: each person once, nobody who takes it back or objects."""
+    gate = case.approvals_gate
+    voices, _ = _voices(case, max_age=gate.max_age if gate is not None else None)
+    return tuple(
+        Approval(name, said[-1].signer.groups, said[-1].claim.issued_at, "signature", said[-1].digest)
+        for name, said in sorted(voices.items())
+        if {one.claim.verdict for one in said} == {Verdict.PASS}
+    )
+
+
+def _voices(case: Case, *, max_age: timedelta | None) -> tuple[dict[str, list[Evidence]], list[str]]:
+    """What each person says last, by name, and why other approvals do not count."""
     voices: dict[str, list[Evidence]] = {}
     notes: list[str] = []
     for one in _last_words(case, "approval"):
-        flaw = _approval_flaw(one, case, max_age=gate.max_age)
+        flaw = _approval_flaw(one, case, max_age=max_age)
         if flaw is None:
             voices.setdefault(_person(one.signer, case.trust), []).append(one)
         else:
             notes.append(flaw)
-    approved: list[Evidence] = []
+    return voices, notes
+
+
+def _approvals(gate: ApprovalsGate, case: Case) -> Judgement:
+    voices, notes = _voices(case, max_age=gate.max_age)
+    agreeing: list[Evidence] = []
     for name, said in sorted(voices.items()):
         verdicts = {one.claim.verdict for one in said}
         if verdicts == {Verdict.FAIL}:
@@ -272,10 +328,10 @@ def _approvals(gate: ApprovalsGate, case: Case) -> Judgement:
                 tuple(one.digest for one in said),
             )
         if verdicts == {Verdict.PASS}:
-            approved.append(said[-1])
+            agreeing.append(said[-1])
         else:
             notes.append(f"error: what {name} signed disagrees with itself; {name} can sign again")
-    return _counted(gate, case, approved, notes)
+    return _counted(gate, case, agreeing, notes)
 
 
 def _approval_flaw(one: Evidence, case: Case, *, max_age: timedelta | None) -> str | None:

@@ -20,6 +20,8 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.evidence import gates
 from mlops_gitops.evidence.gates import Answer, Case, Judgement, Waiver
 from mlops_gitops.manifests.control import Control
+from mlops_gitops.manifests.environment import ApprovalsGate, Environment, ExpressionGate
+from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.trust import Trust
 from mlops_gitops.promotion.snapshot import Dossier, Slot, Snapshot
 
@@ -42,12 +44,16 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that a decision may look at: the slot, the slots before it, and the release with its evidence."""
+    """All that a decision may look at: the slot, the slots before it, and the release with its evidence.
+
+    ``previous`` is the release that runs in the slot; it is read only where an expression of the policy can ask for it.
+    """
 
     slot: Slot
     upstream: tuple[Slot, ...]
     dossier: Dossier
     trust: Trust
+    previous: Release | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +89,19 @@ class Decision:
 def situation(snapshot: Snapshot, *, model: str, environment: str, release: str) -> Situation:
     """What there is to look at for one move."""
     slot = snapshot.slot(environment, model)
+    wanted = slot.current is not None and asks_with_expressions(slot.environment)
     return Situation(
         slot=slot,
         upstream=tuple(snapshot.slot(name, model) for name in slot.environment.after),
         dossier=snapshot.dossier(model, release),
         trust=snapshot.trust,
+        previous=snapshot.release(model, slot.current) if wanted and slot.current else None,
     )
+
+
+def asks_with_expressions(environment: Environment) -> bool:
+    """Whether a gate of the environment is an expression."""
+    return any(isinstance(one, ExpressionGate) for one in environment.gates)
 
 
 def decide(case: Situation, *, now: datetime) -> Decision:
@@ -207,8 +220,15 @@ def _gates(case: Situation, *, now: datetime) -> Iterator[Judgement]:
     if environment.ungated:
         yield Judgement("gates", Answer.PASS, "the policy says `gates: none`")
         return
-    dossier = case.dossier
-    judged = Case(
+    judged = gate_case(case, now=now)
+    for gate in environment.gates:
+        yield gates.judge(gate, judged)
+
+
+def gate_case(case: Situation, *, now: datetime) -> Case:
+    """What the gates of the environment may look at."""
+    environment, dossier, chain = case.slot.environment, case.dossier, case.slot.receipts
+    return Case(
         release=dossier.release.id,
         environment=environment.name,
         policy=environment.policy_digest,
@@ -219,9 +239,12 @@ def _gates(case: Situation, *, now: datetime) -> Iterator[Judgement]:
         waivers=tuple(_waivers(case, now=now)),
         trust=case.trust,
         now=now,
+        about=dossier.release,
+        previous=case.previous,
+        since=chain[-1].receipt.time if chain else None,
+        after=environment.after,
+        approvals_gate=next((one for one in environment.gates if isinstance(one, ApprovalsGate)), None),
     )
-    for gate in environment.gates:
-        yield gates.judge(gate, judged)
 
 
 def _waivers(case: Situation, *, now: datetime) -> Iterator[Waiver]:

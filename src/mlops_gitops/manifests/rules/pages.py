@@ -27,6 +27,7 @@ _FAMILIES: tuple[tuple[str | tuple[str, ...], str, str], ...] = (
     ("MG70", "Training", "whether it can be run safely, and again"),
     ("MG75", "Lifecycle", "how it is served, watched and taken back"),
     ("MG80", "Policy", "whether an environment demands what it seems to demand"),
+    ("MG84", "Expressions", "whether what a policy asks in CEL can be answered"),
     ("MG85", "Trust", "whether each signature stands for one person or machine"),
     ("MG87", "Controls", "whether each control says what it controls"),
     ("MG9", "Repository", "whether the files fit each other"),

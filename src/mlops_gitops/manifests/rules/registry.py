@@ -25,13 +25,24 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "training",
         "lifecycle",
     ),
-    "Environment": ("policy", "addresses"),
+    "Environment": ("policy", "expressions", "addresses"),
     "Trust": ("trust",),
     "Control": ("controls",),
     "Release": ("addresses",),
     "Project": ("addresses",),
+    "PolicyTests": ("policy_tests",),
 }
-_ALL = ("documents", "shape", *FAMILIES["Model"], "policy", "trust", "controls", "repository")
+_ALL = (
+    "documents",
+    "shape",
+    *FAMILIES["Model"],
+    "policy",
+    "expressions",
+    "policy_tests",
+    "trust",
+    "controls",
+    "repository",
+)
 
 Family = Callable[[Subject], Iterator[Problem]]
 
