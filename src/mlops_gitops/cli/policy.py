@@ -61,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                 "--directory",
                 default=".",
                 metavar="DIR",
-                help="the checkout of the environment repository (default: .)",
+                help="a checkout of the environment repository (default: .)",
             )
 
 
@@ -124,9 +124,9 @@ def _test(arguments: argparse.Namespace, world: World) -> int:
             hint=f"write environments/ENV/{FILE}, or name the checkout with --directory",
             code="no-policy-tests",
         )
-    results = [
-        result for name in names for result in _environment(tree, layout.name(name, "an environment"), root, world)
-    ]
+    for name in names:
+        layout.name(name, "an environment")
+    results = [result for name in names for result in _environment(tree, name, root, world)]
     if arguments.format == "json":
         world.print(json.dumps(report.tests_document(results), indent=2))
     else:

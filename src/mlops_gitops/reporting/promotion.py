@@ -91,8 +91,9 @@ def _remedy(one: Judgement, decision: Decision) -> str:
         case "soak":
             return "time"
         case name if any(isinstance(gate, ExpressionGate) and gate.name == name for gate in _gates(decision)):
+            seen = f"`mlops-gitops policy input {model} {environment}`"
             waiver = f"`mlops-gitops control waive {model} --in {environment} --gate {name}`"
-            return f"what the expression asks for, see `mlops-gitops policy input {model} {environment}`; or a signed {waiver}, with an end"
+            return f"what the expression asks for, of what {seen} shows; or a signed {waiver}, with an end"
         case "approvals":
             return f"`mlops-gitops approve {model} --to {environment}`, signed by those named"
         case _ if one.answer is Answer.FAIL or one.reason.startswith("inconclusive"):

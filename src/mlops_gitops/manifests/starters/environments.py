@@ -132,11 +132,8 @@ def _policy(names: Sequence[str], index: int, name: str) -> str:
     if index == 0:
         return head + _FIRST
     before = names[index - 1]
-    return (
-        head
-        + _LATER.format(before=before, pad=" " * max(2, _COLUMN - 11 - len(before)))
-        + (_APPROVALS + _EXPRESSION if last else "")
-    )
+    later = _LATER.format(before=before, pad=" " * max(2, _COLUMN - 11 - len(before)))
+    return head + later + (_APPROVALS + _EXPRESSION if last else "")
 
 
 def _is_last(names: Sequence[str], index: int) -> bool:
