@@ -114,7 +114,7 @@ def test_text_cannot_be_doubled_into_memory() -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["(a+)+$", "(a|a)*$", "(a|aa)+$", "(.*)*b", "(a*)*$", "((a{1,9}){1,9}){1,9}$", "^(([a-z])+.)+[A-Z]([a-z])+$"],
+    ["(a+)+$", "^(a|a)*$", "(a|aa)+$", "(.*)*b", "^(a*)*$", "((a{1,5}){1,5}){1,5}$", "^(([a-z])+.)+[A-Z]([a-z])+$"],
 )
 def test_a_pattern_that_runs_away_elsewhere_takes_its_states_times_the_text(pattern: str) -> None:
     text = "a" * 2_000 + "!"
