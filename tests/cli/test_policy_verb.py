@@ -137,6 +137,7 @@ def test_a_case_that_comes_out_otherwise_says_where_what_and_why(tmp_path: Path)
 CASES = {
     "set: {release.artefact.size: 9}": "there is nothing at 'release.artefact.size'",
     "set: {release.artifact.size: many}": "input.release.artifact.size is 'many'",
+    "set: {release.artifact.files: 7}": "input.release.artifact.files is 7",
     "set: {release.artifact: {size: 9}}": "input.release.artifact.format is None",
     "set: {release.artifact.size: 9, previous: {id: x, colour: red}}": "has no field 'colour'",
     "set: {evidence.7: {}}": "there is nothing at 'evidence.7'",

@@ -46,6 +46,7 @@ def ours(text: str) -> object:
 @example("1 / 0 == 1 || true")
 @example("[0, 1].all(x, 1 / x == 2)")
 @example("(t).getDayOfWeek() == 6")
+@example("-7 / 2 == -3 && -7 % 2 == -1 && 7 / -2 == -3")
 @example("({1: 2})[1.0] == 2")
 def test_the_answers_agree(text: str) -> None:
     assert ours(text) == theirs(text), text

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from mlops_gitops.expressions import costs, functions
+from mlops_gitops.expressions import costs, functions, operators
 from mlops_gitops.expressions.costs import Meter
 from mlops_gitops.expressions.faults import COST_LIMIT, UNPLACED, Faulty, TooCostly
 from mlops_gitops.expressions.syntax import (
@@ -60,7 +60,7 @@ def _value(node: Node, scope: Scope, meter: Meter) -> Value:
                 called = functions.function(node.name, len(node.arguments), method=node.method)
                 return called([_value(one, scope, meter) for one in node.arguments], meter)
             case Binary():
-                return functions.binary(
+                return operators.binary(
                     node.operator, _value(node.left, scope, meter), _value(node.right, scope, meter), meter
                 )
             case Logic():
@@ -79,7 +79,7 @@ def _rest(node: Node, scope: Scope, meter: Meter) -> Value:
     match node:
         case Unary():
             value = _value(node.of, scope, meter)
-            return functions.negated(value) if node.operator == "-" else not _bool(value, "!")
+            return operators.negated(value) if node.operator == "-" else not _bool(value, "!")
         case Conditional():
             return _value(node.yes if _bool(_value(node.test, scope, meter), "?") else node.no, scope, meter)
         case Index():
@@ -137,7 +137,7 @@ def _map(node: MapOf, scope: Scope, meter: Meter) -> Value:
 def _bool(value: Value, where: str) -> bool:
     if isinstance(value, bool):
         return value
-    raise functions.no_overload(where, value)
+    raise operators.no_overload(where, value)
 
 
 def _logic(decides: bool, parts: Iterable[tuple[Node, Scope]], meter: Meter) -> bool:  # noqa: FBT001 - the value that ends it
@@ -163,7 +163,7 @@ def _fold(node: Fold, scope: Scope, meter: Meter) -> Value:
     elif of.__class__ is tuple:
         members = of
     else:
-        raise functions.no_overload(node.macro, of)
+        raise operators.no_overload(node.macro, of)
     meter.charge(costs.each(len(members)))
     scopes: Iterable[Scope] = ({**scope, node.variable: one} for one in members)
     match node.macro:
