@@ -257,7 +257,7 @@ class _Looker:
         pattern = node.arguments[1]
         if isinstance(pattern, Literal) and isinstance(pattern.value, str):
             try:
-                return len(patterns.compiled(pattern.value).states)
+                return patterns.compiled(pattern.value).size
             except Faulty as fault:
                 self.note("type", pattern.at, fault.message)
         return patterns.MOST_STATES

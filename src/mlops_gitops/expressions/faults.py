@@ -7,7 +7,7 @@ LONGEST_EXPRESSION = 5_000
 DEEPEST = 32
 """How deep an expression may be nested: brackets, operators on operators, macros in macros."""
 COST_LIMIT = 2_000_000
-"""The price of one evaluation, in steps: about two seconds of one core at the very most.
+"""The price of one evaluation, in steps, each of them one to four microseconds of one core.
 
 ``verify`` decides by it again for as long as receipts exist: it may be raised, never lowered.
 """

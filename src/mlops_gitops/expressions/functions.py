@@ -50,7 +50,7 @@ def _matches(arguments: Sequence[Value], meter: Meter) -> Value:
     text, pattern = _texts("matches", arguments)
     meter.charge(costs.passed(len(pattern)))
     program = patterns.compiled(pattern)
-    meter.charge(costs.searched(len(text), 0, len(program.states)))
+    meter.charge(costs.searched(len(text), 0, program.size))
     return program.found_in(text)
 
 

@@ -8,7 +8,6 @@ back-references) is refused, and so are word bounds, flags other than a leading 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -46,71 +45,119 @@ class _Edge(NamedTuple):
     target: int
 
 
-class Pattern(NamedTuple):
-    """A program; ``accept`` is the state in which a search has found something."""
+_State = _Take | _Fork | _Edge
+_ACCEPT = 0
+"""The state in which a search has found something; nothing is behind it."""
 
-    states: tuple[_Take | _Fork | _Edge, ...]
-    start: int
-    accept: int
+
+class Pattern(NamedTuple):
+    """A program, for searches that keep the states they are in as the bits of a number.
+
+    ``takes`` are the states that read a character, each with the states that it leads to; ``begin`` and ``middle`` are
+    those in which a search begins at the start of the text and anywhere else; ``ends`` are the bits of states that have
+    found something where the text ends, ``found`` that of the state which has found something anyway.  ``empty`` says
+    whether the empty text matches, and ``size`` counts the states for the price.
+    """
+
+    takes: tuple[tuple[Ranges, int], ...]
+    begin: int
+    middle: int
+    ends: int
+    found: int
+    empty: bool
+    size: int
 
     def found_in(self, text: str) -> bool:
         """Whether some part of ``text`` matches."""
-        current = self._closed([self.start], begin=True, end=False)
-        restart = self._closed([self.start], begin=False, end=False)
-        known: dict[tuple[frozenset[int], str], frozenset[int]] = {}
+        if not text:
+            return self.empty
+        current = self.begin
+        reading: dict[str, int] = {}
+        known: dict[tuple[int, str], int] = {}
         for character in text:
-            if self.accept in current:
+            if current & self.found:
                 return True
-            step = (current, character)
-            following = known.get(step)
+            following = known.get((current, character))
             if following is None:
-                following = self._closed(self._taken(current, ord(character)), begin=False, end=False) | restart
                 if len(known) >= _REMEMBERED:
                     known.clear()
-                known[step] = following
+                following = known[current, character] = self._step(current, character, reading)
             current = following
-        return self.accept in self._closed(current, begin=not text, end=True)
+        return bool(current & (self.ends | self.found))
 
-    def _taken(self, current: frozenset[int], code: int) -> list[int]:
-        found = []
-        for one in current:
-            state = self.states[one] if one != self.accept else None
-            if isinstance(state, _Take) and any(low <= code <= high for low, high in state.ranges):
-                found.append(state.target)
-        return found
-
-    def _closed(self, start: Iterable[int], *, begin: bool, end: bool) -> frozenset[int]:
-        seen: set[int] = set()
-        waiting = list(start)
-        while waiting:
-            one = waiting.pop()
-            if one in seen:
-                continue
-            seen.add(one)
-            state = self.states[one] if one != self.accept else None
-            if isinstance(state, _Fork):
-                waiting.extend(state.targets)
-            elif isinstance(state, _Edge) and (end if state.end else begin):
-                waiting.append(state.target)
-        return frozenset(seen)
+    def _step(self, current: int, character: str, reading: dict[str, int]) -> int:
+        readers = reading.get(character)
+        if readers is None:
+            code = ord(character)
+            readers = sum(
+                1 << bit
+                for bit, (ranges, _) in enumerate(self.takes)
+                if any(low <= code <= high for low, high in ranges)
+            )
+            reading[character] = readers
+        live, following = current & readers, self.middle
+        while live:
+            lowest = live & -live
+            following |= self.takes[lowest.bit_length() - 1][1]
+            live ^= lowest
+        return following
 
 
 @lru_cache(maxsize=256)
 def compiled(text: str) -> Pattern:
     """The program of a pattern.  Raises ``Faulty``."""
     builder = _Builder()
-    start = builder.build(read(text), 0)
-    return Pattern(tuple(builder.states), start, 0)
+    start = builder.build(read(text), _ACCEPT)
+    return _linked(tuple(builder.states), start)
+
+
+def _linked(states: tuple[_State, ...], start: int) -> Pattern:
+    """The program in which every state that reads knows all states behind it."""
+    readers = [one for one, state in enumerate(states) if isinstance(state, _Take)]
+    bits = {one: 1 << place for place, one in enumerate(readers)}
+    bits[_ACCEPT] = 1 << len(readers)
+    finishing = [one for one, state in enumerate(states) if isinstance(state, _Edge) and state.end]
+    bits |= {one: 1 << (len(readers) + 1 + place) for place, one in enumerate(finishing)}
+
+    def reached(one: int, *, begin: bool = False) -> int:
+        return sum(bits.get(other, 0) for other in _closed(states, one, begin=begin, end=False))
+
+    return Pattern(
+        takes=tuple((state.ranges, reached(state.target)) for state in states if isinstance(state, _Take)),
+        begin=reached(start, begin=True),
+        middle=reached(start),
+        ends=sum(bits[one] for one in finishing if _ACCEPT in _closed(states, one, begin=False, end=True)),
+        found=bits[_ACCEPT],
+        empty=_ACCEPT in _closed(states, start, begin=True, end=True),
+        size=len(states),
+    )
+
+
+def _closed(states: tuple[_State, ...], start: int, *, begin: bool, end: bool) -> set[int]:
+    """The states in which a search is without reading on."""
+    seen: set[int] = set()
+    waiting = [start]
+    while waiting:
+        one = waiting.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        state = states[one]
+        if isinstance(state, _Fork):
+            waiting.extend(state.targets)
+        elif isinstance(state, _Edge) and (end if state.end else begin):
+            waiting.append(state.target)
+    return seen
 
 
 class _Builder:
     """States from the end to the beginning: each part is built knowing the state that follows it."""
 
     def __init__(self) -> None:
-        self.states: list[_Take | _Fork | _Edge] = [_Fork(())]
+        self.states: list[_State] = [_Fork(())]
         self.built = 0
 
-    def add(self, state: _Take | _Fork | _Edge) -> int:
+    def add(self, state: _State) -> int:
         if len(self.states) >= MOST_STATES:
             raise _too_large()
         self.states.append(state)
