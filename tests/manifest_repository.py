@@ -16,6 +16,7 @@ PLACES = {
     "Control": "controls/prod/flight-delays.yaml",
     "Release": "releases/flight-delays/release.yaml",
     "Project": "mlops-gitops.yaml",
+    "PolicyTests": "environments/prod/policy_tests.yaml",
 }
 TEST_SHA = "f2ca1bb6c7e907d06dafe4687e579fce76b37e4e93b7605022da52e6ccc26fd2"
 FILES = {

@@ -21,7 +21,7 @@ def files(root: Path) -> dict[str, bytes]:
 def test_what_is_written_passes_strictly(tmp_path: Path) -> None:
     assert said(tmp_path, "init", "model", "delays")[0] == 0
     assert said(tmp_path, "init", "environments", ".")[0] == 0
-    assert said(tmp_path, "validate", "--strict") == (0, "5 files, no findings\n", "")
+    assert said(tmp_path, "validate", "--strict") == (0, "6 files, no findings\n", "")
 
 
 @pytest.mark.parametrize("names", [["only"], ["dev", "prod"], ["a", "b", "c", "d"]])

@@ -57,6 +57,8 @@ STEPS = [
     (f"history {MODEL}", 0),
     (f"history {MODEL} --in prod", 0),
     (f"explain {MODEL} dev", 0),
+    (f"policy input {MODEL} dev", 0),
+    ("policy test --directory there", 0),
     (f"explain {MODEL} prod", 0),
     ("drift", 0),
     ("verify", 0),

@@ -60,7 +60,7 @@ def _describe(parser: argparse.ArgumentParser, kind: str) -> None:
     )
     parser.add_argument("--release", required=kind in {"veto", "waive"}, help="an id, its beginning, or a version")
     if kind == "waive":
-        parser.add_argument("--gate", required=True, help="the gate that is set aside: a kind of evidence")
+        parser.add_argument("--gate", required=True, help="the gate that is set aside: a kind of evidence, or a name")
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:

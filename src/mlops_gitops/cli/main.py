@@ -35,6 +35,7 @@ VERBS = {
     "history": "how it came to run there: every promotion with its reasons",
     "explain": "why a release does not move, and who can change that",
     "drift": "what differs between environments, and between git and what is derived from it",
+    "policy": "print what gates in CEL are asked about, or run the tests beside a policy",
     "verify": "check every receipt, signature and chain again, from git alone",
     "schema": "print the JSON Schema of a document, for editors",
     "doctor": "what is missing on this machine, and the command that installs it",

@@ -6,6 +6,7 @@ Pure functions over frozen records; the time is an argument.  The rules, each wi
   sign that kind there, and only until it expires (its own date, or the gate's ``maxAge``, whichever comes first).
 * Missing evidence is pending.  Pieces that disagree are pending, with an error, until one supersedes the other.  An
   inconclusive verdict is pending: a person has to look.  Only a pass passes.
+* An expression in CEL that is false, or has no value, does not pass (``evidence/expressions.py``).
 * An approval counts for one release, one commit, one environment and one policy, once per person, and never from the
   author or who trained the model.  Who withdraws or rejects later replaces what they said before.  A review of the pull
   request that proposes the promotion counts as an approval (``evidence/approvals.py``).
@@ -22,10 +23,11 @@ from mlops_gitops import times
 from mlops_gitops.evidence import approvals, persons, quorum
 from mlops_gitops.evidence.admission import Evidence, may_sign
 from mlops_gitops.evidence.approvals import Voices
-from mlops_gitops.evidence.statements import LEVELS, agreed, measured
+from mlops_gitops.evidence.statements import LEVELS, TEST_KINDS, agreed, measured
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.manifests.environment import SIGNATURES, ApprovalsGate, EvidenceGate
+from mlops_gitops.manifests.environment import SIGNATURES, ApprovalsGate, EvidenceGate, ExpressionGate, Gate
 from mlops_gitops.manifests.model import Threshold
+from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.trust import Signer, Trust
 
 SKEW = timedelta(minutes=5)
@@ -56,7 +58,9 @@ class Case:
 
     ``champion`` is the release that runs in the environment now, ``policy`` the digest of the environment's policy,
     ``head`` and ``author`` the commit and the person that the release was made from, ``trainers`` those who trained
-    it.  ``promotion`` is the id of the promotion that is judged: reviews count for that one alone.
+    it.  ``promotion`` is the id of the promotion that is judged: reviews count for that one alone.  What expressions
+    see besides: ``about`` is the release itself, ``previous`` the one that runs, ``since`` when, ``after`` the
+    environments before this one, and ``approvals_gate`` the one of the policy, which says whose approvals they see.
     """
 
     release: str
@@ -71,6 +75,22 @@ class Case:
     now: datetime
     trainers: tuple[str, ...] = ()
     promotion: str | None = None
+    about: Release | None = None
+    previous: Release | None = None
+    since: datetime | None = None
+    after: tuple[str, ...] = ()
+    approvals_gate: ApprovalsGate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person whose approval counts: by the name in ``trust/``, and by which piece of evidence they said so."""
+
+    name: str
+    groups: tuple[str, ...]
+    at: datetime
+    source: str
+    evidence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +103,34 @@ class Judgement:
     evidence: tuple[str, ...] = ()
 
 
-def judge(gate: EvidenceGate | ApprovalsGate, case: Case) -> Judgement:
+def judge(gate: Gate, case: Case) -> Judgement:
     """The answer of one gate."""
     if isinstance(gate, ApprovalsGate):
         return _approvals(gate, case)
-    plain = _evidence(gate, case)
+    if isinstance(gate, ExpressionGate):
+        from mlops_gitops.evidence import expressions  # late: a policy without expressions pays nothing for them
+
+        return _waived(gate.name, expressions.judge(gate, case), case)
+    return _waived(gate.name, _evidence(gate, case), case)
+
+
+def valid_evidence(case: Case) -> tuple[Evidence, ...]:
+    """What machines have found and counts here and now, by kind and then in the order of time."""
+    valid = [
+        one
+        for kind in ("provenance", *TEST_KINDS)
+        for one in _standing(case, kind, max_age=None)
+        if _flaw(one, case, max_age=None) is None
+    ]
+    return tuple(sorted(valid, key=lambda one: (one.claim.kind, one.claim.issued_at, one.digest)))
+
+
+def _waived(name: str, plain: Judgement, case: Case) -> Judgement:
+    """What a gate answers, unless a person whom trust lets do so has set it aside."""
     if plain.answer is Answer.PASS:
         return plain
     for waiver in case.waivers:
-        signed = _signed(waiver, case) if waiver.gate == gate.evidence and case.now < waiver.until else None
+        signed = _signed(waiver, case) if waiver.gate == name and case.now < waiver.until else None
         if signed is not None:
             until = times.format_instant(waiver.until)
             return Judgement(
@@ -263,6 +302,27 @@ def voices(gate: ApprovalsGate, case: Case) -> Voices:
         for one in (_last_words(case, "approval") if SIGNATURES in gate.sources else ())
     ]
     return approvals.weigh(gate, case, signed, seen, skew=SKEW)
+
+
+def approved(case: Case) -> tuple[Approval, ...]:
+    """Everyone whose approval counts here and now, by name: each person once, nobody who takes it back or objects.
+
+    Nobody at all where looks at the reviews differ: who approves is not known then.
+    """
+    heard = voices(case.approvals_gate or ApprovalsGate(quorum=1), case)
+    if heard.looked.error is not None:
+        return ()
+    groups = {one.name: tuple(sorted(one.groups)) for one in persons.approvers(case.trust, case.environment)}
+    return tuple(
+        Approval(
+            name,
+            groups.get(name, ()),
+            one.claim.issued_at,
+            "review" if one.claim.kind == "review" else "signature",
+            one.digest,
+        )
+        for name, one in sorted(heard.approve.items())
+    )
 
 
 def _approvals(gate: ApprovalsGate, case: Case) -> Judgement:

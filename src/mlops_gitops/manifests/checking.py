@@ -25,7 +25,12 @@ from mlops_gitops.manifests.text import MAX_BYTES
 DEFAULTS = ("models", "environments", "trust", "controls", "mlops-gitops.yaml")
 """What is checked where nothing is named: whatever exists of these."""
 
-_KIND_OF_NAME = {"model": "Model", "environment": "Environment", "mlops-gitops": "Project"}
+_KIND_OF_NAME = {
+    "model": "Model",
+    "environment": "Environment",
+    "mlops-gitops": "Project",
+    "policy_tests": "PolicyTests",
+}
 _KIND_OF_FOLDER = {"trust": "Trust", "controls": "Control", "releases": "Release"}
 _MANY = 64
 _PARTS = 4

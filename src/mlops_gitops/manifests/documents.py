@@ -59,6 +59,11 @@ class Document(NamedTuple):
 
     def finding(self, problem: Problem) -> Finding:
         """A problem with its place."""
+        if problem.within is not None:
+            from mlops_gitops.manifests.positions import locate_inside
+
+            place = locate_inside(self.path, self.text, problem.pointer, problem.within)
+            return problem.rule.at(place, problem.message, problem.fix)
         where = self.location_of_key if problem.key else self.location
         return problem.rule.at(where(problem.pointer), problem.message, problem.fix)
 

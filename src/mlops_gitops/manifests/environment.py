@@ -86,7 +86,21 @@ class ApprovalsGate:
         return "approvals"
 
 
-Gate = EvidenceGate | ApprovalsGate
+@dataclass(frozen=True, slots=True)
+class ExpressionGate:
+    """An expression in CEL must be true; ``message`` or what ``message_expression`` makes says why it is not.
+
+    ``waits`` says what false means: that something can still change, or that the release is refused.
+    """
+
+    name: str
+    expression: str
+    message: str | None = None
+    message_expression: str | None = None
+    waits: bool = False
+
+
+Gate = EvidenceGate | ApprovalsGate | ExpressionGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +215,14 @@ def _gate(value: Mapping[str, Any]) -> Gate:
             Demand(one["name"], Threshold(one.get("min"), one.get("max"))) for one in value.get("metrics", ())
         )
         return EvidenceGate(value["evidence"], _duration(value.get("maxAge")), demands, value.get("level"))
+    if "expression" in value:
+        return ExpressionGate(
+            name=value["name"],
+            expression=value["expression"],
+            message=value.get("message"),
+            message_expression=value.get("messageExpression"),
+            waits=value.get("whenFalse") == "pending",
+        )
     return ApprovalsGate.from_value(value["approvals"])
 
 

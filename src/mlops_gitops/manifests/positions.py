@@ -38,6 +38,49 @@ def locate(path: str, text: str, pointer: Pointer, *, key: bool = False) -> Loca
     return Location(path, start.line + 1, start.column + 1, start.line + 1, start.column + 2)
 
 
+def locate_inside(path: str, text: str, pointer: Pointer, offset: int) -> Location:
+    """Where one character of a text stands in the file, however the text is quoted or folded."""
+    place = _follow(text, pointer)
+    if place is None or place.event.__class__ is not ScalarEvent:
+        return locate(path, text, pointer)
+    begin = span(path, place.event)
+    raw = "\n".join(text.split("\n")[begin.line - 1 : begin.end_line])[begin.column - 1 :]
+    at = _counted(raw, place.event.value, offset, place.event.style)
+    line = begin.line + raw.count("\n", 0, at)
+    column = at - raw.rfind("\n", 0, at) + (begin.column - 1 if line == begin.line else 0)
+    return Location(path, line, column, line, column + 1)
+
+
+def _counted(raw: str, value: str, offset: int, style: str | None) -> int:
+    """How far into a scalar as it is written its character at ``offset`` is; at its end, just behind the last.
+
+    Folding changes spaces and line breaks only, so the other characters are counted, and then the spaces after them.
+    """
+    before = value[:offset]
+    at = raw.find("\n") + 1 if style in {"|", ">"} else (1 if style in {"'", '"'} else 0)
+    for char in before.rstrip():
+        if not char.isspace():
+            at = _next(raw, at)
+            at += _width(raw[at:], style)
+    if not value[offset:].strip():
+        return at
+    spaces = len(before) - len(before.rstrip())
+    return _next(raw, at) if style in {"|", ">"} or "\n" in raw[at : at + spaces] else at + spaces
+
+
+def _next(raw: str, at: int) -> int:
+    while at < len(raw) and raw[at].isspace():
+        at += 1
+    return at
+
+
+def _width(rest: str, style: str | None) -> int:
+    """How many characters stand for one: an escape, or a quote that is doubled."""
+    if style == '"' and rest[:1] == "\\":
+        return 2 + {"x": 2, "u": 4, "U": 8}.get(rest[1:2], 0)
+    return 2 if style == "'" and rest[:2] == "''" else 1
+
+
 def written(text: str, pointer: Pointer) -> str | None:
     """A plain scalar as it stands in the file, or ``None`` for anything else."""
     place = _follow(text, pointer)

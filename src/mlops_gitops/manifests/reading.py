@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlops_gitops.manifests.control import ControlFile
     from mlops_gitops.manifests.environment import Environment
     from mlops_gitops.manifests.model import Model
+    from mlops_gitops.manifests.policy_tests import PolicyTests
     from mlops_gitops.manifests.project import Project
     from mlops_gitops.manifests.release import Release
     from mlops_gitops.manifests.trust import Trust
@@ -60,6 +61,8 @@ def read(kind: Literal["control"], data: bytes, *, path: str) -> ControlFile: ..
 def read(kind: Literal["release"], data: bytes, *, path: str) -> Release: ...
 @overload
 def read(kind: Literal["project"], data: bytes, *, path: str) -> Project: ...
+@overload
+def read(kind: Literal["policy-tests"], data: bytes, *, path: str) -> PolicyTests: ...
 def read(kind: str, data: bytes, *, path: str) -> Any:
     """The record in ``data``.  ``path`` is how findings name the file.  Raises ``Invalid``."""
     return record(kind, opened(kind, data, path=path))
@@ -78,6 +81,8 @@ def record(kind: str, document: Document) -> Any:
             from mlops_gitops.manifests.control import ControlFile as Record  # type: ignore[assignment]
         case "release":
             from mlops_gitops.manifests.release import Release as Record  # type: ignore[assignment]
+        case "policy-tests":
+            from mlops_gitops.manifests.policy_tests import PolicyTests as Record  # type: ignore[assignment]
         case "project":
             from mlops_gitops.manifests.project import Project as Record  # type: ignore[assignment]
         case _:

@@ -23,6 +23,7 @@ KINDS = {
     "Control": "control",
     "Release": "release",
     "Project": "project",
+    "PolicyTests": "policy-tests",
 }
 """What a document calls itself → the name of its schema."""
 

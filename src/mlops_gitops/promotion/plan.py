@@ -20,6 +20,8 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.evidence import gates
 from mlops_gitops.evidence.gates import Answer, Case, Judgement, Waiver
 from mlops_gitops.manifests.control import Control
+from mlops_gitops.manifests.environment import ApprovalsGate, Environment, ExpressionGate
+from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.trust import Trust
 from mlops_gitops.promotion import calendar, receipts, rollouts
 from mlops_gitops.promotion.snapshot import Dossier, Slot, Snapshot
@@ -43,12 +45,16 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that a decision may look at: the slot, the slots before it, and the release with its evidence."""
+    """All that a decision may look at: the slot, the slots before it, and the release with its evidence.
+
+    ``previous`` is the release that runs in the slot; it is read only where an expression of the policy can ask for it.
+    """
 
     slot: Slot
     upstream: tuple[Slot, ...]
     dossier: Dossier
     trust: Trust
+    previous: Release | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +95,19 @@ class Decision:
 def situation(snapshot: Snapshot, *, model: str, environment: str, release: str) -> Situation:
     """What there is to look at for one move."""
     slot = snapshot.slot(environment, model)
+    seen = champion(slot, release) if asks_with_expressions(slot.environment) else None
     return Situation(
         slot=slot,
         upstream=tuple(snapshot.slot(name, model) for name in slot.environment.after),
         dossier=snapshot.dossier(model, release),
         trust=snapshot.trust,
+        previous=snapshot.release(model, seen) if seen else None,
     )
+
+
+def asks_with_expressions(environment: Environment) -> bool:
+    """Whether a gate of the environment is an expression."""
+    return any(isinstance(one, ExpressionGate) for one in environment.gates)
 
 
 def decide(case: Situation, *, now: datetime) -> Decision:
@@ -258,7 +271,7 @@ def gate_case(case: Situation, *, now: datetime) -> Case:
         release=dossier.release.id,
         environment=environment.name,
         policy=environment.policy_digest,
-        champion=None if stranded(case.slot) else champion(case.slot, dossier.release.id),
+        champion=champion(case.slot, dossier.release.id),
         head=dossier.release.source.revision,
         author=dossier.release.source.author,
         evidence=dossier.evidence,
@@ -273,11 +286,21 @@ def gate_case(case: Situation, *, now: datetime) -> Case:
             release=dossier.release.id,
             previous=chain[-1].digest if chain else None,
         ),
+        about=dossier.release,
+        previous=case.previous,
+        since=case.slot.arrival.since if case.slot.arrival else None,
+        after=environment.after,
+        approvals_gate=next((one for one in environment.gates if isinstance(one, ApprovalsGate)), None),
     )
 
 
 def champion(slot: Slot, release: str) -> str | None:
-    """The release that one is compared with: what runs here, or what ran before it where it runs here already."""
+    """The release that one is compared with: what runs here, or what ran before it where it runs here already.
+
+    ``None`` also where what runs here was never let in.
+    """
+    if stranded(slot):
+        return None
     if slot.current != release:
         return slot.current
     let_in = (one.receipt for one in reversed(slot.receipts) if one.receipt.whole and one.receipt.release == release)

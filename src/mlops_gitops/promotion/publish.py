@@ -18,7 +18,7 @@ from mlops_gitops.evidence.gates import wrote
 from mlops_gitops.evidence.personal import word
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Report, Verdict
-from mlops_gitops.manifests.environment import Environment, EvidenceGate
+from mlops_gitops.manifests.environment import Environment, EvidenceGate, ExpressionGate
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.promotion import controls, layout
 from mlops_gitops.promotion.apply import refuse_unless_trusted
@@ -163,7 +163,7 @@ def waive(
 
 
 def _refuse_unless_waivable(gate: str, environment: Environment) -> None:
-    waivable = [one.name for one in environment.gates if isinstance(one, EvidenceGate)]
+    waivable = [one.name for one in environment.gates if isinstance(one, (EvidenceGate, ExpressionGate))]
     if gate not in waivable:
         raise Misused(
             f"{environment.name} has no gate {gate!r} that could be waived",

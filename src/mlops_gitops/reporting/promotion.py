@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from mlops_gitops import times
 from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.gates import Answer, Judgement
+from mlops_gitops.manifests.environment import ExpressionGate, Gate
 from mlops_gitops.promotion.apply import Answered, replaced
 from mlops_gitops.promotion.plan import Decision, Outcome
 from mlops_gitops.promotion.receipts import Receipt
@@ -105,6 +106,10 @@ def _remedy(one: Judgement, decision: Decision) -> str:
             return f"`mlops-gitops rollback {model} --in {environment}`, a mended release, or evidence made anew"
         case "rollout":
             return "time, and the evidence that is named"
+        case name if any(isinstance(gate, ExpressionGate) and gate.name == name for gate in _gates(decision)):
+            seen = f"`mlops-gitops policy input {model} {environment}`"
+            waiver = f"`mlops-gitops control waive {model} --in {environment} --gate {name}`"
+            return f"what the expression asks for, of what {seen} shows; or a signed {waiver}, with an end"
         case "approvals":
             return f"`mlops-gitops approve {model} --to {environment}`, signed by those named"
         case _ if one.answer is Answer.FAIL or one.reason.startswith("inconclusive"):
@@ -113,6 +118,10 @@ def _remedy(one: Judgement, decision: Decision) -> str:
         case _:
             renewed = f"`mlops-gitops release {model} --renew`"
             return f"{renewed}, which judges it anew, also against what {environment} runs now"
+
+
+def _gates(decision: Decision) -> tuple[Gate, ...]:
+    return decision.situation.slot.environment.gates
 
 
 def judgement_text(one: Judgement) -> str:

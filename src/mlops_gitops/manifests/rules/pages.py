@@ -30,6 +30,7 @@ _FAMILIES: tuple[tuple[str | tuple[str, ...], str, str], ...] = (
     ("MG81", "Rollouts", "whether a rollout limits, and a rollback happens, as it seems"),
     ("MG82", "Periods", "whether change windows and freezes come when they seem to come"),
     ("MG83", "Reviewers", "whether what is demanded of reviewers can be given"),
+    ("MG84", "Expressions", "whether what a policy asks in CEL can be answered"),
     ("MG85", "Trust", "whether each signature stands for one person or machine"),
     ("MG86", "Promotion by pull request", "whether a pull request asks anybody anything"),
     ("MG87", "Controls", "whether each control says what it controls"),

@@ -175,7 +175,7 @@ def period(since: str | None, until: str | None, at: Pointer, rule: Rule) -> Ite
 
 def _all_gates(gates: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
     at = ("spec", "gates")
-    names = [(index, text(one, "evidence") or ("approvals" if "approvals" in one else None)) for index, one in gates]
+    names = [(index, _name(one)) for index, one in gates]
     for index, name in repeated(names):
         yield REPEATED_GATE.on((*at, index), f"there is already a gate {name}")
     kinds = {name for _, name in names}
@@ -189,6 +189,10 @@ def _all_gates(gates: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
             if age is not None and _zero(age):
                 yield ZERO_AGE.on((*way, "maxAge"), f"after {age} it no longer counts")
         yield from _approvals(approvals, (*at, index, "approvals"))
+
+
+def _name(gate: dict[str, Any]) -> str | None:
+    return text(gate, "evidence") or ("approvals" if "approvals" in gate else text(gate, "name"))
 
 
 def _approvals(approvals: dict[str, Any], at: Pointer) -> Iterator[Problem]:

@@ -25,14 +25,15 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "training",
         "lifecycle",
     ),
-    "Environment": ("policy", "rollouts", "periods", "approvals", "addresses"),
+    "Environment": ("policy", "rollouts", "periods", "approvals", "expressions", "addresses"),
     "Trust": ("trust",),
     "Control": ("controls",),
     "Release": ("addresses",),
     "Project": ("approvals", "addresses"),
+    "PolicyTests": ("policy_tests",),
 }
 _POLICY = FAMILIES["Environment"][:-1]
-_ALL = ("documents", "shape", *FAMILIES["Model"], *_POLICY, "trust", "controls", "repository")
+_ALL = ("documents", "shape", *FAMILIES["Model"], *_POLICY, "policy_tests", "trust", "controls", "repository")
 
 Family = Callable[[Subject], Iterator[Problem]]
 

@@ -40,6 +40,10 @@ class Rule(NamedTuple):
         """This rule, broken at a place whose line is not looked up yet."""
         return Problem(self, pointer, message, fix)
 
+    def inside(self, pointer: Pointer, within: int, message: str, fix: str = "") -> "Problem":
+        """This rule, broken inside a text, ``within`` characters from its beginning."""
+        return Problem(self, pointer, message, fix, within=within)
+
     def on_key(self, pointer: Pointer, message: str, fix: str = "") -> "Problem":
         """This rule, broken by the key of a place and not by its value."""
         return Problem(self, pointer, message, fix, key=True)
@@ -48,7 +52,8 @@ class Rule(NamedTuple):
 class Problem(NamedTuple):
     """A finding before its line is known: lines are looked up only when there is something to say.
 
-    ``key`` says that the key at ``pointer`` is to be shown, whatever its value is.
+    ``key`` says that the key at ``pointer`` is to be shown, whatever its value is; ``within``, how many characters into
+    the text at ``pointer`` the problem is.
     """
 
     rule: Rule
@@ -56,3 +61,4 @@ class Problem(NamedTuple):
     message: str
     fix: str = ""
     key: bool = False
+    within: int | None = None

@@ -89,6 +89,27 @@ _APPROVALS = """\
     - approvals: {quorum: 1, maxAge: P7D}     # people; the author of a release does not count
 """
 
+_EXPRESSION = """\
+    - name: small-enough              # in CEL; policy_tests.yaml beside this file tests it
+      expression: release.artifact.size < 2000000000
+      messageExpression: "'the model has ' + string(release.artifact.size) + ' bytes, and 2 GB is the most'"
+"""
+
+_TESTS = """\
+# Cases for the gates in CEL of environment.yaml.  Run them: mlops-gitops policy test
+apiVersion: mlops-gitops/v1
+kind: PolicyTests
+spec:
+  cases:
+    - name: a small model passes
+      set: {release.artifact.size: 1000000}
+      expect: {small-enough: pass}
+    - name: a large model is refused, with its size
+      set: {release.artifact.size: 3000000000}
+      expect:
+        small-enough: {answer: fail, reason: 3000000000 bytes}
+"""
+
 _COLUMN = 38
 
 
@@ -98,17 +119,22 @@ def files(names: Sequence[str]) -> dict[str, str]:
     found = {"README.md": _README, ".gitignore": _IGNORED, "trust/signers.yaml": trust}
     for index, name in enumerate(names):
         found[f"environments/{name}/environment.yaml"] = _policy(names, index, name)
+        if _is_last(names, index):
+            found[f"environments/{name}/policy_tests.yaml"] = _TESTS
     return found
 
 
 def _policy(names: Sequence[str], index: int, name: str) -> str:
-    last = index > 0 and index == len(names) - 1
+    last = _is_last(names, index)
     promotion = "manual" if last else "automatic"
     note = "# `promote --all` leaves it alone" if last else "# `promote --all` may move it"
     head = _HEAD.format(name=name, promotion=promotion, comment=" " * (_COLUMN - 13 - len(promotion)) + note)
     if index == 0:
         return head + _FIRST
     before = names[index - 1]
-    return (
-        head + _LATER.format(before=before, pad=" " * max(2, _COLUMN - 11 - len(before))) + (_APPROVALS if last else "")
-    )
+    later = _LATER.format(before=before, pad=" " * max(2, _COLUMN - 11 - len(before)))
+    return head + later + (_APPROVALS + _EXPRESSION if last else "")
+
+
+def _is_last(names: Sequence[str], index: int) -> bool:
+    return index > 0 and index == len(names) - 1
