@@ -2,7 +2,8 @@
 
 The manner is that of Kubernetes' CEL library: every part of the tree costs one each time it is evaluated, a pass over
 text one for every ten characters, a comparison what is looked at, at most the smaller side, a search by pattern a
-quarter of its text times its states.  Sizes are of what is looked at; the estimate puts the largest possible ones in the same places.
+quarter of its text times its states.  Sizes are of what is looked at; the estimate puts the largest possible ones in
+the same places.
 """
 
 from __future__ import annotations
