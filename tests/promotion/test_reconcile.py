@@ -9,10 +9,12 @@ import pytest
 
 import estate
 from estate import MODEL, NOW
-from merging_forges import MemoryForge, Style
-from mlops_gitops.errors import Failure, Misused, WorldFailed
+from merging_forges import Style
+from mlops_gitops.errors import Failure, WorldFailed
+from mlops_gitops.evidence import envelope
+from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.rendering import render
-from mlops_gitops.promotion import agenda, controls, layout, proposals, reconcile, seals
+from mlops_gitops.promotion import apply, controls, layout, plan, proposals, receipts, reconcile, seals
 from mlops_gitops.promotion.agenda import Step
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.plan import Outcome
@@ -177,14 +179,15 @@ def test_a_merge_by_hand_is_sealed_if_the_reviews_before_it_were_enough(style: S
     assert shop.slot().receipts[-1].seal is not None
 
 
-def test_an_approval_after_a_merge_by_hand_makes_it_no_better_and_a_rollback_does() -> None:
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(minutes=2), timedelta(hours=1)])
+def test_an_approval_after_a_merge_by_hand_makes_it_no_better_and_a_rollback_does(late: timedelta) -> None:
     shop = running()
     shop.publish()
     shop.reconcile()
     shop.approve("grace")
     shop.forge.merge(2, by="ada-example", style="squash")
-    shop.forge.time += timedelta(hours=1)
-    shop.time += timedelta(hours=1)
+    shop.forge.time += late
+    shop.time += late
     shop.approve("katherine", number=2)
     found = shop.reconcile()
     assert found.left is not None
@@ -198,6 +201,45 @@ def test_an_approval_after_a_merge_by_hand_makes_it_no_better_and_a_rollback_doe
     left = shop.reconcile().left
     assert left is not None
     assert left.unsealed == ()
+
+
+def test_evidence_that_is_signed_after_a_merge_does_not_count_for_it() -> None:
+    shop = running()
+    release = shop.publish(tests=False)
+    shop.reconcile()
+    shop.approve("grace", "katherine")
+    shop.forge.merge(2, by="ada-example", style="merge")
+    shop.time += timedelta(hours=1)
+    shop.push(estate.evidence(estate.claim("model-tests", release, issued_at=shop.time)))
+    left = shop.reconcile().left
+    assert left is not None
+    assert ["did not allow it" in one.reason for one in left.unsealed] == [True]
+
+
+def test_a_rejection_that_is_signed_after_a_merge_does_not_make_it_wrong() -> None:
+    shop = proposed()
+    for who in ("grace", "katherine"):
+        shop.sign(who, Verdict.PASS)
+    shop.reconcile(key=None, dry=True)
+    shop.forge.time = shop.time
+    shop.forge.merge(1, by="ada-example", style="merge")
+    shop.time += timedelta(hours=1)
+    shop.sign("katherine", Verdict.FAIL)
+    assert "sealed" in verbs(shop)
+    assert shop.problems() == set()
+
+
+def test_a_merge_moments_before_our_clock_is_no_soak_that_is_missing() -> None:
+    shop = Workshop.new()
+    shop.publish()
+    shop.time += timedelta(minutes=1)
+    shop.reconcile()
+    shop.approve("grace", "katherine")
+    shop.forge.merge(1, by="ada-example", style="merge")
+    merged = shop.forge.pulls[1].merged
+    assert merged is not None
+    assert merged.at < shop.slot("staging").receipts[-1].since
+    assert "sealed" in verbs(shop)
 
 
 def test_nothing_goes_on_or_over_what_has_no_seal() -> None:
@@ -226,8 +268,7 @@ def test_what_came_first_without_a_seal_is_let_in_by_another_pull_request() -> N
     """There is nothing to roll back to."""
     shop = proposed()
     shop.forge.merge(1, by="ada-example", style="merge")
-    did = verbs(shop)
-    assert did == ["updated"] or did == ["opened"] or "opened" in did
+    assert verbs(shop) == ["opened"]
     assert shop.problems() == {"unsealed"}
     shop.approve("grace", "katherine")
     assert "sealed" in verbs(shop)
@@ -275,9 +316,6 @@ def test_a_branch_that_somebody_without_our_key_wrote_is_not_ours() -> None:
     _, (branch,) = shop.remote.survey("promote/")
     found = proposals.read(branch)
     assert isinstance(found, proposals.Proposal)
-    from mlops_gitops.evidence import envelope
-    from mlops_gitops.promotion import receipts
-
     forged = envelope.seal(receipts.statement(found.receipt), estate.signer("mallory"))
     parent = shop.remote.parents[branch.tree.commit][0]
     assert parent
@@ -286,6 +324,21 @@ def test_a_branch_that_somebody_without_our_key_wrote_is_not_ours() -> None:
     shop.approve("grace", "katherine")
     assert verbs(shop) == []
     assert "nobody who may promote" in steps(shop)[0][1]
+
+
+@pytest.mark.parametrize("path", ["trust/signers.yaml", layout.environment("prod"), layout.controls("dev", MODEL)])
+def test_what_rides_along_with_a_promotion_leaves_it_without_a_seal(path: str) -> None:
+    """Whoever approved it: the decision would have been made by other rules than it brings."""
+    shop = running()
+    shop.publish()
+    shop.reconcile()
+    old = shop.remote.trees[shop.remote.tip].files.get(path, b"")
+    shop.forge.work(BRANCH, {path: old + b"# a comment\n"}, by="ada-example")
+    shop.approve("grace", "katherine")
+    shop.forge.merge(2, by="grace-example", style="squash")
+    found = shop.reconcile().left
+    assert found is not None
+    assert ["changes other files" in one.reason for one in found.unsealed] == [True]
 
 
 def test_a_draft_waits_and_is_not_touched() -> None:
@@ -414,8 +467,6 @@ def test_a_key_that_may_not_record_reviews_is_told() -> None:
 
 
 def test_a_direct_push_into_an_environment_of_pull_requests_is_found() -> None:
-    from mlops_gitops.promotion import apply, plan
-
     shop = proposed()
     shop.approve("grace", "katherine")
     shop.push({layout.environment("prod"): render(environments(gates="none")["prod"])})
@@ -435,8 +486,6 @@ def sealed() -> tuple[Workshop, seals.Seal]:
 
 def forged(shop: Workshop, seal: seals.Seal, *, by: str = "ci") -> set[str]:
     """What verify says where this seal came instead of the right one."""
-    from mlops_gitops.evidence import envelope
-
     line = shop.remote.line()
     before = next(one for one in reversed(line) if seal.path not in shop.remote.trees[one].files)
     files = shop.remote.trees[shop.remote.tip].files
@@ -483,8 +532,6 @@ def test_a_seal_of_a_direct_receipt_is_found() -> None:
     other = replace(
         seal, environment="staging", promotion=direct.receipt.id, receipt=direct.digest, release=direct.receipt.release
     )
-    from mlops_gitops.evidence import envelope
-
     shop.push({other.path: envelope.seal(seals.statement(other), estate.signer("ci"))})
     assert shop.problems() == {"seal"}
 
@@ -500,11 +547,7 @@ def test_a_seal_that_is_taken_away_is_found() -> None:
 def test_the_agenda_says_the_same_twice() -> None:
     shop = proposed()
     shop.approve("grace")
-    first = shop.reconcile(key=None, dry=True).left
-    second = shop.reconcile(key=None, dry=True).left
+    first, second = (shop.reconcile(key=None, dry=True).left for _ in range(2))
     assert first is not None
     assert second is not None
-    assert [replace(first, at=NOW)] == [replace(second, at=NOW)]
-    assert isinstance(agenda.Agenda(NOW).commits, bool)
-    assert issubclass(Misused, Failure)
-    assert isinstance(shop.forge, MemoryForge)
+    assert replace(first, at=NOW) == replace(second, at=NOW)

@@ -217,7 +217,7 @@ def moved(shop: Workshop) -> None:
 
 @each(BETWEEN)
 def test_a_veto_lands_at_every_call(story: Story, place: int) -> None:
-    """It is obeyed, or what it came too late for is there rightly; or it met a merge, and that is told and has no seal."""
+    """It is obeyed, or it came too late; or it met a merge, and that is told and has no seal."""
     shop = story()
     slot = shop.slot()
     landed: list[str] = []

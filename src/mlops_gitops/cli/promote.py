@@ -107,6 +107,7 @@ def _print(
             "commits": commits,
             "dryRun": arguments.dry_run,
             "promotions": [report.answered_document(one) for one in answered],
+            "pullRequest": None,
             "derived": {"mlflow": repaired.document()},
         }
         world.print(json.dumps(document, indent=2))

@@ -28,6 +28,7 @@ _FAMILIES: tuple[tuple[str | tuple[str, ...], str, str], ...] = (
     ("MG75", "Lifecycle", "how it is served, watched and taken back"),
     ("MG80", "Policy", "whether an environment demands what it seems to demand"),
     ("MG83", "Reviewers", "whether what is demanded of reviewers can be given"),
+    ("MG84", "Promotion by pull request", "whether a pull request asks anybody anything"),
     ("MG85", "Trust", "whether each signature stands for one person or machine"),
     ("MG87", "Controls", "whether each control says what it controls"),
     ("MG9", "Repository", "whether the files fit each other"),

@@ -113,6 +113,17 @@ REPEATED_GROUP = Rule(
     _gates("approvals: {quorum: 2, groups: [{name: risk, min: 2}]}"),
     "Environment",
 )
+PULL_REQUEST_ASKS_NOBODY = Rule(
+    "MG840",
+    "pull-request-asks-nobody",
+    WARNING,
+    "Promotions come by a pull request, and nobody has to approve it.",
+    "add the gate `approvals`, or write `mode: direct`",
+    "A pull request without approvals is merged as soon as the tests pass, and costs a wait that asks nobody anything.",
+    "spec: {mode: pull-request, gates: [{evidence: model-tests}]}\n",
+    "spec: {mode: pull-request, gates: [{evidence: model-tests}, {approvals: {quorum: 1}}]}\n",
+    "Environment",
+)
 
 RULES = (
     ENVIRONMENT_FOLDER,
@@ -124,6 +135,7 @@ RULES = (
     ZERO_AGE,
     COMPARISON_ALONE,
     REPEATED_GROUP,
+    PULL_REQUEST_ASKS_NOBODY,
 )
 
 
@@ -141,6 +153,8 @@ def check(subject: Subject) -> Iterator[Problem]:
         yield AFTER_ITSELF.on(("spec", "after", spec["after"].index(name)), f"{name} cannot come after {name}")
     if soak is not None and not _zero(soak) and not after:
         yield SOAK_WITHOUT_AFTER.on(("spec", "soak"), f"a soak of {soak}, and `after` names no environment")
+    if text(spec, "mode") == "pull-request" and not any("approvals" in one for _, one in entries(spec, "gates")):
+        yield PULL_REQUEST_ASKS_NOBODY.on(("spec", "mode"), "promotions come by a pull request that nobody approves")
     for index, one in entries(spec, "freezes"):
         yield from period(text(one, "from"), text(one, "until"), ("spec", "freezes", index), FREEZE_ORDER)
     yield from _all_gates(list(entries(spec, "gates")))
