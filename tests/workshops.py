@@ -10,9 +10,10 @@ import estate
 from estate import MODEL, NOW, Estate
 from merging_forges import BASE, MemoryForge, MemoryRemote
 from mlops_gitops.errors import Misused
+from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.rendering import render
-from mlops_gitops.promotion import apply, layout, reconcile
+from mlops_gitops.promotion import apply, layout, publish, reconcile
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.forge import Forge, Pull
 from mlops_gitops.promotion.reconcile import Reconciled
@@ -120,6 +121,13 @@ class Workshop:
     def approve(self, *who: str, number: int | None = None) -> None:
         for one in who:
             self.forge.review(number or self.open().number, LOGINS[one], "approved")
+
+    def sign(self, who: str, verdict: Verdict, environment: str = "prod") -> None:
+        """An approval or a rejection by key."""
+        publish.approve(
+            self.remote, model=MODEL, environment=environment, release=None, signer=estate.signer(who),
+            verdict=verdict, comment="read it", now=self.now,
+        )  # fmt: skip
 
     def open(self) -> Pull:
         """The one open pull request."""

@@ -12,14 +12,15 @@ import pytest
 import fakehub
 from fakehub import Fault, Hub
 from hubs import BRANCH, NAME, Site, proposed
-from mlops_gitops.adapters import github_queries
+from mlops_gitops.adapters import github_pulls, github_queries
+from mlops_gitops.adapters.github_failures import Purpose
 from mlops_gitops.errors import WorldFailed
 from mlops_gitops.promotion.forge import Forge, Pull
 
 
-@pytest.fixture(params=["/api/v3", ""], ids=["enterprise", "public"])
-def hub(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hub]:
-    with fakehub.serve(tmp_path / "hub", prefix=request.param) as served:
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    with fakehub.serve(tmp_path / "hub") as served:
         served.create(NAME, {"a.txt": "one\n", "b.txt": "one\ntwo\nthree\nfour\n"})
         yield served
 
@@ -37,6 +38,28 @@ def opened(site: Site, **what: Any) -> Pull:
 def test_it_is_a_forge(site: Site) -> None:
     forge: Forge = site.forge
     assert forge.repository == NAME
+
+
+@pytest.mark.parametrize("prefix", ["/api/v3", ""], ids=["enterprise server", "github.com"])
+def test_one_pull_request_from_beginning_to_end_under_both_kinds_of_paths(tmp_path: Path, prefix: str) -> None:
+    with fakehub.serve(tmp_path / "other", prefix=prefix) as hub:
+        hub.create(NAME, {"a.txt": "one\n", "b.txt": "two\n"})
+        hub.team("org/risk", "grace")
+        site = Site(hub, hub.token("app", repositories=(NAME,)), tmp_path / "runner")
+        first = opened(site)
+        site.forge.update_pull(1, title="Other", body="Text")
+        site.forge.close_pull(1, comment="Why")
+        second = site.forge.open_pull(BRANCH, base="main", title="Again", body="")
+        hub.review(NAME, second.number, "grace")
+        found = site.forge.pull(second.number)
+        assert found is not None
+        assert (found.title, [one.login for one in found.voices], found.pusher) == ("Again", ["grace"], "ada")
+        merged = site.forge.merge_pull(second.number, head=first.head, title="Promote", message="")
+        assert merged == hub.tip(NAME)
+        assert site.forge.members("org/risk") == {"grace"}
+        site.forge.delete_branch(BRANCH)
+        assert all(one.path.startswith(("/repos/", "/orgs/")) or one.operation for one in hub.calls)
+        assert {one.status for one in hub.calls} <= {200, 201, 204}
 
 
 def test_a_pull_request_is_opened_once_and_found_again(site: Site) -> None:
@@ -170,6 +193,33 @@ def test_authors_are_all_who_had_a_commit_in_their_hands(site: Site) -> None:
     site.hub.commit(NAME, {"new.txt": "y\n"}, branch=BRANCH, by="linus", message="More\n")
     found = site.forge.open_pull(BRANCH, base="main", title="Promote", body="")
     assert found.authors == ("ada", "bare@example.com", "grace", "katherine", "linus", "nobody@example.com")
+
+
+def test_a_pull_request_that_github_tells_in_part_is_a_failure(site: Site) -> None:
+    opened(site)
+    site.hub.review(NAME, 1, "grace")
+    variables = {"owner": "org", "name": "environments", "number": 1, "commits": 100}
+    data = site.client.query(github_queries.ONE_PULL, Purpose("read it", "none"), **variables)
+    node = data["repository"]["pullRequest"]
+    assert github_pulls.pull_of(node).number == 1
+    authors = node["commits"]["nodes"][0]["commit"]["authors"]
+    for whole, name in ((node["commits"], "commits"), (node["reviews"], "reviews"), (authors, "authors")):
+        whole["totalCount"] += 1
+        with pytest.raises(WorldFailed, match=f"{name}, and GitHub tells") as caught:
+            github_pulls.pull_of(node)
+        assert (caught.value.code, caught.value.retry) == ("github-truncated", False)
+        whole["totalCount"] -= 1
+    node["changedFiles"] = 3001
+    with pytest.raises(WorldFailed, match="3001 files"):
+        github_pulls.pull_of(node)
+
+
+def test_trailers_are_read_however_they_are_written_and_in_no_time(site: Site) -> None:
+    message = "x\n\nCo-authored-by: a" + " " * 20_000 + "b\n  co-authored-by:c@example.com\nCo-Authored-By: <>\n"
+    site.hub.commit(NAME, {"new.txt": "x\n"}, branch=BRANCH, by="ada", message=message)
+    found = site.forge.open_pull(BRANCH, base="main", title="Promote", body="").authors
+    assert {"ada", "c@example.com"} <= set(found)
+    assert len(found) == 3
 
 
 def test_an_author_hidden_behind_many_commits_is_told(site: Site) -> None:

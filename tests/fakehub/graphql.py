@@ -219,7 +219,10 @@ class CommitNode:
         return connection([CommitNode(self._hub, self._repository, one) for one in self._found.parents], first, after)
 
     def authors(self, _: Any, *, first: int | None = None, after: str | None = None) -> dict[str, Any]:
-        beside = re.findall(r"^co-authored-by:\s*(.*?)\s*<([^<>]+)>\s*$", self.message, re.IGNORECASE | re.MULTILINE)
+        lines = [line.strip() for line in self.message.splitlines()]
+        told = [line.partition(":")[2] for line in lines if line.lower().startswith("co-authored-by:")]
+        named = [one.strip().removesuffix(">").rpartition("<") for one in told if one.endswith(">") and "<" in one]
+        beside = [(name.strip(), email) for name, _, email in named if email]
         return connection([self._actor(one) for one in [self._found.author, *beside]], first, after)
 
     def associatedPullRequests(self, _: Any, *, first: int | None = None, after: str | None = None) -> dict[str, Any]:  # noqa: N802

@@ -12,6 +12,7 @@ from estate import MODEL, NOW
 from merging_forges import Style
 from mlops_gitops.errors import Failure, WorldFailed
 from mlops_gitops.evidence import envelope
+from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.rendering import render
 from mlops_gitops.promotion import apply, controls, layout, plan, proposals, receipts, reconcile, seals
 from mlops_gitops.promotion.agenda import Step
@@ -178,14 +179,15 @@ def test_a_merge_by_hand_is_sealed_if_the_reviews_before_it_were_enough(style: S
     assert shop.slot().receipts[-1].seal is not None
 
 
-def test_an_approval_after_a_merge_by_hand_makes_it_no_better_and_a_rollback_does() -> None:
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(minutes=2), timedelta(hours=1)])
+def test_an_approval_after_a_merge_by_hand_makes_it_no_better_and_a_rollback_does(late: timedelta) -> None:
     shop = running()
     shop.publish()
     shop.reconcile()
     shop.approve("grace")
     shop.forge.merge(2, by="ada-example", style="squash")
-    shop.forge.time += timedelta(hours=1)
-    shop.time += timedelta(hours=1)
+    shop.forge.time += late
+    shop.time += late
     shop.approve("katherine", number=2)
     found = shop.reconcile()
     assert found.left is not None
@@ -199,6 +201,45 @@ def test_an_approval_after_a_merge_by_hand_makes_it_no_better_and_a_rollback_doe
     left = shop.reconcile().left
     assert left is not None
     assert left.unsealed == ()
+
+
+def test_evidence_that_is_signed_after_a_merge_does_not_count_for_it() -> None:
+    shop = running()
+    release = shop.publish(tests=False)
+    shop.reconcile()
+    shop.approve("grace", "katherine")
+    shop.forge.merge(2, by="ada-example", style="merge")
+    shop.time += timedelta(hours=1)
+    shop.push(estate.evidence(estate.claim("model-tests", release, issued_at=shop.time)))
+    left = shop.reconcile().left
+    assert left is not None
+    assert ["did not allow it" in one.reason for one in left.unsealed] == [True]
+
+
+def test_a_rejection_that_is_signed_after_a_merge_does_not_make_it_wrong() -> None:
+    shop = proposed()
+    for who in ("grace", "katherine"):
+        shop.sign(who, Verdict.PASS)
+    shop.reconcile(key=None, dry=True)
+    shop.forge.time = shop.time
+    shop.forge.merge(1, by="ada-example", style="merge")
+    shop.time += timedelta(hours=1)
+    shop.sign("katherine", Verdict.FAIL)
+    assert "sealed" in verbs(shop)
+    assert shop.problems() == set()
+
+
+def test_a_merge_moments_before_our_clock_is_no_soak_that_is_missing() -> None:
+    shop = Workshop.new()
+    shop.publish()
+    shop.time += timedelta(minutes=1)
+    shop.reconcile()
+    shop.approve("grace", "katherine")
+    shop.forge.merge(1, by="ada-example", style="merge")
+    merged = shop.forge.pulls[1].merged
+    assert merged is not None
+    assert merged.at < shop.slot("staging").receipts[-1].since
+    assert "sealed" in verbs(shop)
 
 
 def test_nothing_goes_on_or_over_what_has_no_seal() -> None:

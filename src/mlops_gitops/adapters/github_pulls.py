@@ -32,7 +32,7 @@ _SAID: Final[Mapping[str, Said]] = {
     "COMMENTED": "commented",
     "DISMISSED": "dismissed",
 }
-_TRAILER = re.compile(r"^[ \t]*co-authored-by:[ \t]*(?:[^<\n]*<)?([^<>\n]+?)>?[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_TRAILER = "co-authored-by:"
 _NOREPLY = re.compile(r"(?:\d+\+)?([A-Za-z0-9-]+(?:\[bot\])?)@users\.noreply\.[A-Za-z0-9.-]+")
 _WEB_FLOW = "noreply@github.com"
 Node = Mapping[str, Any]
@@ -41,7 +41,9 @@ Node = Mapping[str, Any]
 def pull_of(node: Node) -> Pull:
     """One pull request with all of its parts.  Raises ``WorldFailed`` where GitHub does not tell all of them."""
     commits, files = node["commits"]["nodes"], node["files"]["nodes"]
+    authors = [one["commit"]["authors"] for one in commits]
     for name, told, known in (
+        ("authors", sum(len(one["nodes"]) for one in authors), sum(one["totalCount"] for one in authors)),
         ("commits", len(commits), node["commits"]["totalCount"]),
         ("files", len({one["path"] for one in files}), node["changedFiles"]),
         ("reviews", len(node["reviews"]["nodes"]), node["reviews"]["totalCount"]),
@@ -131,9 +133,19 @@ def _authors(commit: Node) -> Iterator[str]:
     known = {(one["email"] or "").lower(): name for one in people if (name := _account(one))}
     yield from known.values()
     yield from (one["email"] for one in people if one["email"] and one["email"].lower() not in known)
-    for address in _TRAILER.findall(commit["message"]):
+    for address in _beside(commit["message"]):
         found = _NOREPLY.fullmatch(address)
         yield known.get(address.lower()) or (found[1] if found else address)
+
+
+def _beside(message: str) -> Iterator[str]:
+    """The address in each trailer that names a co-author, however it is written; no pattern, which could be slow."""
+    for line in message.splitlines():
+        trailer = line.strip()
+        if trailer[: len(_TRAILER)].lower() == _TRAILER:
+            address = trailer[len(_TRAILER) :].rpartition("<")[2].rstrip("> \t").strip()
+            if address:
+                yield address
 
 
 def _account(actor: Node) -> str | None:

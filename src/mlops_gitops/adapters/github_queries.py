@@ -7,12 +7,12 @@ GitHub's points, of which GITHUB_TOKEN has 1,000 an hour: a list of fifty branch
 from __future__ import annotations
 
 BRANCHES, PULLS_OF_A_BRANCH = 50, 2
-COMMITS_IN_LIST, COMMITS, AUTHORS = 10, 100, 10
+COMMITS_IN_LIST, COMMITS = 10, 100
 
 _FILES = "totalCount pageInfo { hasNextPage endCursor } nodes { path changeType }"
 _COMMITS = """totalCount pageInfo { hasNextPage endCursor } nodes { commit {
       oid message author { ...Person } committer { ...Person }
-      authors(first: 10) { totalCount nodes { ...Person } }
+      authors(first: 50) { totalCount nodes { ...Person } }
     } }"""
 _REVIEWS = """totalCount pageInfo { hasNextPage endCursor } nodes {
       id state submittedAt author { __typename login } commit { oid }
