@@ -59,6 +59,7 @@ class Repository:
             raise Misused(f"{branch!r} cannot be the name of a branch", hint="name it plainly", code="branch")
         self.url = url
         self.branch = branch
+        self._reference = f"refs/environments/{branch}"
         self._folder = cache / "environments" / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
         self._environ = {
             **{name: value for name, value in environ.items() if name not in _LOCATING and not _is_key(value)},
@@ -71,17 +72,15 @@ class Repository:
 
     def fetch(self) -> GitTree:
         """The newest commit of the branch, as the remote has it now.  Raises ``WorldFailed``."""
-        reference = f"refs/environments/{self.branch}"
         with self._locked():
-            self._prepare(reference)
-            done = self._git(
-                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.url,
-                f"+refs/heads/{self.branch}:{reference}",
-                seconds=NETWORK_SECONDS, check=False,
-            )  # fmt: skip
+            self._prepare()
+            done = self._fetched()
             if done.returncode != 0:
-                raise self._branchless() or self._unreachable("read", done)
-            tip = self._git("rev-parse", "--verify", "--quiet", reference, check=False)
+                self._adapt(done)
+                done = self._fetched()
+                if done.returncode != 0:
+                    raise self._unreachable("read", done)
+            tip = self._git("rev-parse", "--verify", "--quiet", self._reference, check=False)
         if tip.returncode != 0:  # git takes nothing from a shallow repository, and calls that a success
             raise WorldFailed(
                 f"nothing can be fetched from {masked(self.url)}; git said: {_said(done)}",
@@ -89,6 +88,16 @@ class Repository:
                 code="git-shallow",
             )
         return self.tree(tip.stdout.decode().strip())
+
+    def known(self) -> GitTree | None:
+        """See ``promotion.store.Store.known``: the tip that the last fetch or push here has seen."""
+        try:
+            _refuse_shared(self._folder.parent)
+            tip = (self._folder / self._reference).read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        whole = all((self._folder / part).exists() for part in _PARTS)
+        return self.tree(tip) if whole and re.fullmatch(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", tip) else None
 
     def tree(self, commit: str) -> GitTree:
         """One commit that has been fetched."""
@@ -98,11 +107,8 @@ class Repository:
         """A new commit on top of ``base``, in one ``fast-import``; nobody sees it before it is pushed."""
         temporary = f"refs/written/{secrets.token_hex(8)}"
         stream = _commit_stream(temporary, base, files, message=message, when=when, who=self._identity())
-        try:
-            written = self._git("fast-import", "--quiet", "--done", "--cat-blob-fd=1", stdin=stream)
-            return written.stdout.decode().strip()
-        finally:
-            self._git("update-ref", "-d", temporary, check=False)
+        written = self._git("fast-import", "--quiet", "--done", "--cat-blob-fd=1", stdin=stream)
+        return written.stdout.decode().strip()
 
     def push(self, commit: str, *, base: str) -> str | None:
         """See ``promotion.store.Store.push``."""
@@ -116,12 +122,18 @@ class Repository:
             failure = late
         else:
             if done.returncode == 0:
+                self._remember(commit, base=base)
                 return commit
             failure = self._unreachable("write to", done)
         tip = self.fetch().commit
         if tip == base:
             raise failure
         return commit if self.is_ancestor(commit, tip) else None
+
+    def _remember(self, commit: str, *, base: str) -> None:
+        """The tip is known now without a fetch.  What another process has seen since is newer, and stays."""
+        with self._locked():
+            self._git("update-ref", self._reference, commit, base, check=False)
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether ``older`` is ``newer`` or one of its ancestors."""
@@ -190,21 +202,47 @@ class Repository:
                 code="cache",
             ) from error
 
-    def _prepare(self, reference: str) -> None:
+    def _prepare(self) -> None:
         """A repository to fetch into, whatever a run that was killed left here; called under the lock."""
         if not all((self._folder / part).exists() for part in _PARTS):
-            shutil.rmtree(self._folder, ignore_errors=True)
-            fresh = tempfile.mkdtemp(dir=self._folder.parent, prefix="new-")
-            self._git("init", "--quiet", "--bare", "--template=", f"--object-format={self._object_format()}", fresh)
-            Path(fresh).rename(self._folder)
-        (self._folder / f"{reference}.lock").unlink(missing_ok=True)
+            self._start("sha1")
+        (self._folder / f"{self._reference}.lock").unlink(missing_ok=True)
 
-    def _object_format(self) -> str:
-        """The hash that the remote's ids are made with; git cannot fetch across."""
-        listed = self._git("ls-remote", self.url, seconds=NETWORK_SECONDS, check=False)
+    def _start(self, object_format: str) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        fresh = tempfile.mkdtemp(dir=self._folder.parent, prefix="new-")
+        self._git("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}", fresh)
+        Path(fresh).rename(self._folder)
+
+    def _fetched(self) -> subprocess.CompletedProcess[bytes]:
+        return self._git(
+            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.url,
+            f"+refs/heads/{self.branch}:{self._reference}",
+            seconds=NETWORK_SECONDS, check=False,
+        )  # fmt: skip
+
+    def _adapt(self, failed: subprocess.CompletedProcess[bytes]) -> None:
+        """Find out why a fetch failed, and start anew where the remote's ids are made with another hash than ours.
+
+        Asked only after a failure: git cannot fetch across, and almost every remote has the usual hash.  Raises
+        ``Misused`` where there is no such branch, and ``WorldFailed`` for everything else.
+        """
+        listed = self._git("ls-remote", "--heads", self.url, seconds=NETWORK_SECONDS, check=False)
         if listed.returncode != 0:
-            raise self._unreachable("read", listed)
-        return "sha256" if re.match(rb"[0-9a-f]{64}\t", listed.stdout) else "sha1"
+            raise self._unreachable("read", failed)
+        heads = dict(line.split("\t")[::-1] for line in listed.stdout.decode(errors="replace").splitlines())
+        found = heads.get(f"refs/heads/{self.branch}")
+        if found is None:
+            raise Misused(
+                f"{masked(self.url)} has no branch {self.branch}",
+                hint="push a first commit there, or name another branch with --branch",
+                code="no-branch",
+            )
+        ours = self._git("rev-parse", "--show-object-format", check=False).stdout.decode().strip()
+        theirs = "sha256" if len(found) == 64 else "sha1"  # noqa: PLR2004 - hexadecimal digits
+        if ours == theirs:
+            raise self._unreachable("read", failed)
+        self._start(theirs)
 
     def _git(
         self,
@@ -217,17 +255,6 @@ class Repository:
 
     def _text(self, *arguments: str) -> str:
         return self._git(*arguments).stdout.decode().strip()
-
-    def _branchless(self) -> Misused | None:
-        """The repository can be reached and has no such branch; asked only after a fetch has failed."""
-        listed = self._git("ls-remote", "--heads", self.url, self.branch, seconds=NETWORK_SECONDS, check=False)
-        if listed.returncode != 0 or listed.stdout:
-            return None
-        return Misused(
-            f"{masked(self.url)} has no branch {self.branch}",
-            hint="push a first commit there, or name another branch with --branch",
-            code="no-branch",
-        )
 
     def _unreachable(self, verb: str, done: subprocess.CompletedProcess[bytes]) -> WorldFailed:
         return WorldFailed(
@@ -268,7 +295,8 @@ def _commit_stream(reference: str, base: str, files: Files, *, message: str, whe
             parts.append(b"D " + path.encode() + b"\n")
         else:
             parts.append(b"M 100644 inline " + path.encode() + b"\ndata %d\n" % len(content) + content + b"\n")
-    parts.append(b"\nget-mark :1\ndone\n")
+    gone = b"0" * len(base)
+    parts.append(b"\nget-mark :1\nreset " + reference.encode() + b"\nfrom " + gone + b"\n\ndone\n")
     return b"".join(parts)
 
 

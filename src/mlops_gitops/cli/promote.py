@@ -13,6 +13,7 @@ from mlops_gitops.promotion import apply
 from mlops_gitops.promotion.apply import Answered, Wish
 from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.promotion.store import Tree
 from mlops_gitops.promotion.transaction import Settled
 from mlops_gitops.reporting import promotion as report
 
@@ -49,16 +50,19 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         signer = session.signer(arguments, world, lambda: Snapshot(repository.fetch()).trust)
     answered: list[Answered] = []
     commits: list[str] = []
+    tip: Tree | None = None
     while True:
-        settled = apply.promote(repository, lambda snapshot: _wishes(arguments, snapshot), signer=signer, now=world.now)
+        settled = apply.promote(
+            repository, lambda snapshot: _wishes(arguments, snapshot), signer=signer, now=world.now, tip=tip
+        )
         answered += settled.result if not arguments.all else _told(settled, commits)
-        tip = settled.commit or settled.base.commit
+        tip = repository.tree(settled.commit) if settled.commit else settled.base
         if settled.commit is None:
             break
         commits.append(settled.commit)
         if not arguments.all:
             break
-    repaired = derived.Repair() if arguments.dry_run else derived.repair(Snapshot(repository.tree(tip)), world)
+    repaired = derived.Repair() if arguments.dry_run else derived.repair(Snapshot(tip), world)
     _print(answered, commits, repaired, arguments, world)
     return repaired.exit_code(_exit_code(answered, everything=arguments.all))
 

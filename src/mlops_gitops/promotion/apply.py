@@ -52,10 +52,11 @@ def promote(
     *,
     signer: envelope.Signer | None,
     now: Callable[[], datetime],
+    tip: Tree | None = None,
 ) -> Settled[tuple[Answered, ...]]:
     """Move every wish that may move, in one commit and one push.
 
-    ``wishes`` are asked for again whenever the repository has moved.  Without a ``signer`` nothing is written: the
+    ``tip`` is the newest commit where the caller has just heard it from the remote.  ``wishes`` are asked for again whenever the repository has moved.  Without a ``signer`` nothing is written: the
     result is the plan.  Of several wishes, one that this key may not sign for does not stop the others.
     """
 
@@ -72,7 +73,7 @@ def promote(
         done = tuple(Answered(one.wish, one.decision, written.get(id(one.decision)), one.failure) for one in answered)
         return Proposal(done, files, _message([written[id(one)] for one in moving], snapshot))
 
-    return settle(store, propose, now=now)
+    return settle(store, propose, now=now, tip=tip)
 
 
 def rollback(

@@ -39,6 +39,12 @@ class Store(Protocol):
     def fetch(self) -> Tree:
         """The newest commit of the branch, as the remote has it now."""
 
+    def known(self) -> Tree | None:
+        """The newest commit of the branch that was seen here, without asking the remote; ``None`` where none was.
+
+        It may be behind.  What is planned on it holds exactly if the push on it succeeds.
+        """
+
     def commit(self, base: str, files: Files, *, message: str, when: datetime) -> str:
         """A new commit on top of ``base``; nobody sees it before it is pushed."""
 
@@ -47,7 +53,7 @@ class Store(Protocol):
 
         The commit as it is in the branch now, also when the answer to the push was lost: a forge that signs what comes
         through its API gives it another id.  ``None``: the tip has moved, plan again.  Anything else raises
-        ``WorldFailed``, and the branch is as it was.
+        ``WorldFailed``, and the branch is as it was.  Either way the tip that decided is ``known`` from now on.
         """
 
 
