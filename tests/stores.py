@@ -28,6 +28,12 @@ class KnownTree(MemoryTree):
             parent = self.store.parents[parent][0]
         return self.store.trees[parent] if parent else None
 
+    def follows(self, commit: str) -> bool:
+        at: str | None = self.commit
+        while at and at != commit:
+            at = self.store.parents[at][0] if self.store else None
+        return bool(at)
+
 
 @dataclass
 class MemoryStore:

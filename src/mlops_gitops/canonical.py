@@ -7,19 +7,57 @@ Values are JSON values only; a non-finite number, or an integer that a double ca
 from __future__ import annotations
 
 import hashlib
-from typing import TypeAlias
+import json
+from typing import Any, TypeAlias
 
 import rfc8785
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
 
 
+_PLAIN = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
+"""For documents without a number that has a fraction the standard library writes the same bytes, several times faster.
+
+It differs from RFC 8785 in how it writes such numbers, in the order of names beyond ASCII, and in what it lets pass:
+``_is_plain`` lets none of that come here.
+"""
+_EXACT, _DEEP = 2**53 - 1, 64
+
+
 def encode(value: JSON) -> bytes:
     """The RFC 8785 bytes of ``value``.  Raises ``ValueError`` for what JSON cannot say exactly."""
+    if _is_plain(value):
+        try:
+            return _PLAIN(value).encode()
+        except UnicodeEncodeError:
+            pass  # half a surrogate pair, which RFC 8785 refuses in words of its own
     try:
         return rfc8785.dumps(value)
     except rfc8785.CanonicalizationError as error:
         raise ValueError(str(error)) from error
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether both encoders write the same bytes; exact types only, and no deeper than a document of ours can be."""
+    waiting = [value]
+    for _ in range(_DEEP):
+        following: list[Any] = []
+        for one in waiting:
+            kind = type(one)
+            if kind is str or kind is bool or one is None:
+                continue
+            if kind is dict:
+                if not all(type(name) is str and name.isascii() for name in one):
+                    return False
+                following += one.values()
+            elif kind is list:
+                following += one
+            elif kind is not int or not -_EXACT <= one <= _EXACT:
+                return False
+        if not following:
+            return True
+        waiting = following
+    return False
 
 
 def sha256(data: bytes) -> str:

@@ -101,7 +101,7 @@ class Repository:
 
     def tree(self, commit: str) -> GitTree:
         """One commit that has been fetched."""
-        return GitTree(commit, self._objects, self._birth)
+        return GitTree(commit, self._objects, self)
 
     def commit(self, base: str, files: Files, *, message: str, when: datetime) -> str:
         """A new commit on top of ``base``, in one ``fast-import``; nobody sees it before it is pushed."""
@@ -168,7 +168,7 @@ class Repository:
             )
         return self.tree(commit)
 
-    def _birth(self, tip: str, path: str) -> str | None:
+    def birth(self, tip: str, path: str) -> str | None:
         """The first parent of the commit in which ``path`` appeared on the first-parent line to ``tip``."""
         told = self._text(
             "log", "--first-parent", "--diff-merges=first-parent", "--no-patch", "--no-renames", "--diff-filter=A",
@@ -176,6 +176,10 @@ class Repository:
         )  # fmt: skip
         parents = told.splitlines()[-1].split() if told else []
         return parents[0] if parents else None
+
+    def follows(self, tip: str, commit: str) -> bool:
+        """Whether ``commit`` lies on the first-parent line to ``tip``."""
+        return commit in self._text("rev-list", "--first-parent", tip).split()
 
     def close(self) -> None:
         """End the helper process; the repository can still be used, and starts another."""

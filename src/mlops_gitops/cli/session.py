@@ -11,6 +11,7 @@ from pathlib import Path
 from mlops_gitops import times
 from mlops_gitops.adapters.git import Repository, cache_folder
 from mlops_gitops.adapters.mlflow import MlflowRegistry
+from mlops_gitops.adapters.shelves import Shelf
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.evidence.admission import public_keys
@@ -64,6 +65,11 @@ def repository(arguments: argparse.Namespace, world: World) -> Repository:
     if "://" not in url and ":" not in url and local.exists():
         url = str(local.resolve())
     return Repository(url, branch=branch, cache=cache(world), environ=world.environ)
+
+
+def shelf(repository: Repository, world: World) -> Shelf:
+    """Where the table of the environment repository is remembered."""
+    return Shelf(cache(world), url=repository.url, branch=repository.branch)
 
 
 def registry(world: World) -> MlflowRegistry | None:

@@ -56,8 +56,9 @@ def promote(
 ) -> Settled[tuple[Answered, ...]]:
     """Move every wish that may move, in one commit and one push.
 
-    ``tip`` is the newest commit where the caller has just heard it from the remote.  ``wishes`` are asked for again whenever the repository has moved.  Without a ``signer`` nothing is written: the
-    result is the plan.  Of several wishes, one that this key may not sign for does not stop the others.
+    ``tip`` is the newest commit where the caller has just heard it from the remote.  ``wishes`` are asked for again
+    whenever the repository has moved.  Without a ``signer`` nothing is written: the result is the plan.  Of several
+    wishes, one that this key may not sign for does not stop the others.
     """
 
     def propose(tree: Tree) -> Proposal[tuple[Answered, ...]]:

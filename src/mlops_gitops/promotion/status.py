@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mlops_gitops.errors import Failure
+from mlops_gitops.manifests.control import Control
 from mlops_gitops.promotion import layout, plan
+from mlops_gitops.promotion.recall import Recall
 from mlops_gitops.promotion.receipts import Receipt
-from mlops_gitops.promotion.snapshot import Slot, Snapshot
+from mlops_gitops.promotion.rows import Row
+from mlops_gitops.promotion.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +42,28 @@ class Difference:
     behind_release: str | None
 
 
-def running(snapshot: Snapshot, *, now: datetime) -> tuple[Running, ...]:
-    """Every model in every environment, models by name and environments in their order."""
-    order = [one.name for one in snapshot.environments()]
-    return tuple(_running(snapshot, name, model, now=now) for model in snapshot.models() for name in order)
+def running(snapshot: Snapshot, *, now: datetime, recall: Recall | None = None) -> tuple[Running, ...]:
+    """Every model in every environment, models by name and environments in their order.
+
+    ``recall`` remembers what was found out about the same content before; without it all is found out again.
+    """
+    models, order = snapshot.models(), tuple(one.name for one in snapshot.environments())
+    places = [(environment, model) for model in models for environment in order]
+    rows = (recall or Recall()).rows(snapshot.tree, places)
+    return tuple(_running(place, row, now=now) for place, row in zip(places, rows, strict=True))
 
 
-def _running(snapshot: Snapshot, environment: str, model: str, *, now: datetime) -> Running:
-    try:
-        slot = snapshot.slot(environment, model)
-        last = slot.receipts[-1].receipt if slot.receipts else None
-        version = snapshot.release(model, slot.current).version if slot.current else None
-    except Failure as failure:
-        return Running(model, environment, None, None, None, None, (), failure.message)
-    return Running(
-        model=model,
-        environment=environment,
-        release=slot.current,
-        version=version,
-        since=last.time if last else None,
-        action=last.action if last else None,
-        controls=active(slot, now=now),
-    )
+def _running(place: tuple[str, str], row: Row | str, *, now: datetime) -> Running:
+    environment, model = place
+    if isinstance(row, str):
+        return Running(model, environment, None, None, None, None, (), row)
+    controls = active(row.controls, now=now) if row.controls else ()
+    return Running(model, environment, row.release, row.version, row.since, row.action, controls)
 
 
-def active(slot: Slot, *, now: datetime) -> tuple[str, ...]:
+def active(controls: Sequence[Control], *, now: datetime) -> tuple[str, ...]:
     """The ids of the controls that bind anything in a slot at ``now``."""
-    return tuple(one.id for one in slot.controls if plan.in_force(one, one.release or "", now=now))
+    return tuple(one.id for one in controls if plan.in_force(one, one.release or "", now=now))
 
 
 def history(snapshot: Snapshot, *, model: str, environment: str | None = None) -> tuple[Receipt, ...]:

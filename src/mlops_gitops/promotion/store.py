@@ -7,10 +7,12 @@ tree of plain bytes, for decisions that are tested by the thousand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from mlops_gitops.canonical import digest, sha256
 
 Files = Mapping[str, "bytes | None"]
 """Changes of a commit: path → new bytes, or ``None`` to remove the file."""
@@ -29,8 +31,20 @@ class Tree(Protocol):
     def names(self, folder: str) -> tuple[str, ...]:
         """The names directly inside a folder, sorted; empty where there is no such folder."""
 
+    def contents(self, folder: str) -> Mapping[str, str]:
+        """The names directly inside a folder, each with an id of what it holds: equal ids, equal content."""
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """These files, and the files directly in these folders, are read next.
+
+        It changes no answer.  What an earlier call announced may be let go.
+        """
+
     def before(self, path: str) -> Tree | None:
         """The commit before the one in which ``path`` appeared, or ``None`` where that is not known."""
+
+    def follows(self, commit: str) -> bool:
+        """Whether ``commit`` is this one or lies before it on the first-parent line."""
 
 
 class Store(Protocol):
@@ -98,3 +112,19 @@ class MemoryTree:
     def before(self, path: str) -> Tree | None:  # noqa: ARG002 - it has no past
         """Nothing: these files have no past."""
         return None
+
+    def contents(self, folder: str) -> Mapping[str, str]:
+        """The names directly inside a folder, each with a digest of all that lies there."""
+        prefix, found = f"{folder}/" if folder else "", {}
+        for name in self.names(folder):
+            path = f"{prefix}{name}"
+            lying = sorted(one for one in self.files if one == path or one.startswith(f"{path}/"))
+            found[name] = digest([[one, sha256(self.files[one])] for one in lying])
+        return found
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """Nothing: everything is at hand."""
+
+    def follows(self, commit: str) -> bool:
+        """Whether it is this one: these files have no past."""
+        return commit == self.commit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -159,21 +160,24 @@ def columns(table: Sequence[tuple[str, ...]]) -> list[str]:
     return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
 
 
-def status_document(rows: Sequence[Running]) -> JSON:
-    """What runs where, as JSON."""
-    return [
-        {
-            "model": one.model,
-            "environment": one.environment,
-            "release": one.release,
-            "version": one.version,
-            "since": times.format_instant(one.since) if one.since else None,
-            "action": one.action,
-            "controls": list(one.controls),
-            "problem": one.problem,
-        }
-        for one in rows
-    ]
+def status_json(commit: str, rows: Sequence[Running]) -> str:
+    """What runs where, as a JSON document with a line for each slot: there may be tens of thousands."""
+    lines = ",\n    ".join(map(json.dumps, map(_slot_document, rows)))
+    slots = f"[\n    {lines}\n  ]" if rows else "[]"
+    return f'{{\n  "commit": {json.dumps(commit)},\n  "slots": {slots}\n}}'
+
+
+def _slot_document(one: Running) -> dict[str, JSON]:
+    return {
+        "model": one.model,
+        "environment": one.environment,
+        "release": one.release,
+        "version": one.version,
+        "since": times.format_instant(one.since) if one.since else None,
+        "action": one.action,
+        "controls": list(one.controls),
+        "problem": one.problem,
+    }
 
 
 def receipt_text(receipt: Receipt, *, version: str) -> str:
