@@ -18,7 +18,6 @@ sys.path[:0] = [str(ROOT / "tests")]
 
 import estate  # noqa: E402
 from estate import NOW  # noqa: E402
-
 from mlops_gitops.canonical import sha256  # noqa: E402
 from mlops_gitops.evidence import envelope  # noqa: E402
 from mlops_gitops.evidence.admission import Evidence  # noqa: E402
@@ -93,9 +92,11 @@ class Keys:
     folder: Path
 
     def pem(self, name: str) -> str:
+        """One of them."""
         return (self.folder / f"{name}.pem").read_text()
 
     def write(self) -> None:
+        """Keep those of this process."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in ("ci", "ada", "grace", "katherine"):
             (self.folder / f"{name}.pem").write_text(estate.pem(name))
@@ -195,5 +196,3 @@ def _promote(writer: Writer, dossiers: list[Dossier], texts: Mapping[str, bytes]
             following[about.name] = Slot(policy, about.name, about.id, (filed,), ())
         writer.commit(files, f"Move {len(dossiers)} releases\n")
         upstream = following
-
-

@@ -8,6 +8,7 @@ import json
 from mlops_gitops.cli import session
 from mlops_gitops.cli.world import World
 from mlops_gitops.promotion import plan
+from mlops_gitops.promotion.remedies import remedies
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.reporting import promotion as report
 
@@ -36,9 +37,11 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         else snapshot.candidate(arguments.model, environment)
     )
     case = plan.situation(snapshot, model=arguments.model, environment=environment.name, release=release)
-    decision = plan.decide(case, now=world.now())
+    now = world.now()
+    decision = plan.decide(case, now=now)
+    found = remedies(decision, now=now)
     if arguments.format == "json":
-        world.print(json.dumps({"commit": tree.commit, **report.explanation_document(decision)}, indent=2))
+        world.print(json.dumps({"commit": tree.commit, **report.explanation_document(decision, found)}, indent=2))
     else:
-        world.print(report.explanation_text(decision))
+        world.print(report.explanation_text(decision, found))
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 
 from mlops_gitops import times
@@ -12,6 +11,7 @@ from mlops_gitops.evidence.gates import Answer, Judgement
 from mlops_gitops.promotion.apply import Answered
 from mlops_gitops.promotion.plan import Decision, Outcome
 from mlops_gitops.promotion.receipts import Receipt
+from mlops_gitops.promotion.remedies import Remedy
 from mlops_gitops.promotion.status import Difference, Running
 from mlops_gitops.promotion.verify import Verification
 from mlops_gitops.reporting.failures import failure_document
@@ -46,22 +46,27 @@ def decision_text(decision: Decision, *, done: str | None = None) -> str:
     return "\n".join([head, *map(judgement_text, decision.judgements)])
 
 
-def explanation_text(decision: Decision) -> str:
+def explanation_text(decision: Decision, found: Sequence[Remedy]) -> str:
     """A decision with what runs there now and how to change what stands in the way."""
     current = decision.situation.slot.current
     lines = [
         decision_text(decision),
         f"{decision.environment} runs {f'release {short(current)}' if current else 'nothing'}",
     ]
-    if decision.blocking:
+    if found:
         lines.append("what can change it:")
-        lines += [f"  {one.gate}: {_remedy(one, decision)}" for one in decision.blocking]
+        lines += [line for one in found for line in _remedy_lines(one)]
     away = decision.situation.dossier.turned_away
     lines += [f"not counted: evidence {one.name[:40]}…: {inert(one.reason)}" for one in away]
     return "\n".join(lines)
 
 
-def explanation_document(decision: Decision) -> dict[str, JSON]:
+def _remedy_lines(one: Remedy) -> list[str]:
+    told = [f"  {one.gate}: {inert(one.what)}"]
+    return told + [f"    {command}" for command in one.commands if f"`{command}`" not in one.what]
+
+
+def explanation_document(decision: Decision, found: Sequence[Remedy]) -> dict[str, JSON]:
     """The same, as JSON."""
     return {
         "model": decision.model,
@@ -71,33 +76,18 @@ def explanation_document(decision: Decision) -> dict[str, JSON]:
         "version": decision.situation.dossier.release.version,
         "current": decision.situation.slot.current,
         "reasons": [judgement_document(one) for one in decision.judgements],
-        "remedies": [{"gate": one.gate, "remedy": _remedy(one, decision)} for one in decision.blocking],
+        "remedies": [
+            {
+                "gate": one.gate,
+                "remedy": one.what,
+                "who": list(one.who),
+                "commands": list(one.commands),
+                "when": times.format_instant(one.when) if one.when else None,
+            }
+            for one in found
+        ],
         "turnedAway": [{"name": one.name, "reason": one.reason} for one in decision.situation.dossier.turned_away],
     }
-
-
-def _remedy(one: Judgement, decision: Decision) -> str:
-    """Who or what can change a reason that stands in the way."""
-    model, environment = decision.model, decision.environment
-    match one.gate:
-        case "hold" | "veto" | "freeze":
-            named = re.search(r"\(([a-z]+-[0-9a-f]{12})\)$", one.reason)
-            lift = f"by `mlops-gitops control lift {named[1]} {model} --in {environment}`, " if named else ""
-            return f"whoever wrote it, {lift}or its end"
-        case "after":
-            return (
-                f"`mlops-gitops promote {model} --to {' and '.join(decision.situation.slot.environment.after)}` first"
-            )
-        case "soak":
-            return "time"
-        case "approvals":
-            return f"`mlops-gitops approve {model} --to {environment}`, signed by those named"
-        case _ if one.answer is Answer.FAIL or one.reason.startswith("inconclusive"):
-            waiver = f"`mlops-gitops control waive {model} --in {environment} --gate {one.gate}`"
-            return f"a mended release, or one tested on more rows; or a signed {waiver}, with an end"
-        case _:
-            renewed = f"`mlops-gitops release {model} --renew`"
-            return f"{renewed}, which judges it anew, also against what {environment} runs now"
 
 
 def judgement_text(one: Judgement) -> str:
