@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import rfc8785
@@ -16,9 +17,9 @@ JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | Non
 
 
 _PLAIN = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
-"""For documents without a number that has a fraction the standard library writes the same bytes, several times faster.
+"""For almost every document of ours the standard library writes the same bytes, several times faster.
 
-It differs from RFC 8785 in how it writes such numbers, in the order of names beyond ASCII, and in what it lets pass:
+It differs from RFC 8785 in how it writes some numbers, in the order of names beyond ASCII, and in what it lets pass:
 ``_is_plain`` lets none of that come here.
 """
 _EXACT, _DEEP = 2**53 - 1, 64
@@ -47,17 +48,31 @@ def _is_plain(value: Any) -> bool:
             if kind is str or kind is bool or one is None:
                 continue
             if kind is dict:
-                if not all(type(name) is str and name.isascii() for name in one):
+                if not _are_plain(one):
                     return False
                 following += one.values()
             elif kind is list:
                 following += one
-            elif kind is not int or not -_EXACT <= one <= _EXACT:
+            elif not _is_plain_number(one):
                 return False
         if not following:
             return True
         waiting = following
     return False
+
+
+def _is_plain_number(value: Any) -> bool:
+    """Whether both write the same digits: neither an exponent nor a fraction of nothing."""
+    if type(value) is float:
+        return 1e-4 <= abs(value) < 1e15 and not value.is_integer()  # noqa: PLR2004
+    return type(value) is int and -_EXACT <= value <= _EXACT
+
+
+def _are_plain(names: Iterable[Any]) -> bool:
+    try:
+        return "".join(names).isascii()
+    except TypeError:  # a name that is no text
+        return False
 
 
 def sha256(data: bytes) -> str:

@@ -143,7 +143,8 @@ def _readings(tree: Tree, addresses: Sequence[Address]) -> Iterator[Reading]:
     """Each slot read from the commit, some hundred in one conversation."""
     for start in range(0, len(addresses), _TOGETHER):
         together = addresses[start : start + _TOGETHER]
-        tree.prefetch(dict.fromkeys(path for one in together for path in rows.sources(*one)))
+        always = [layout.TRUST, *(layout.environment(name) for name, _ in together)]
+        tree.prefetch(dict.fromkeys([*always, *(path for one in together for path in rows.sources(*one))]))
         for environment, model in together:
             yield rows.read(tree, environment, model)
 
