@@ -93,19 +93,13 @@ class GitTree:
     def _object(self, path: str) -> tuple[str, bytes] | None:
         if "\n" in path:  # cannot be asked for, and no document of ours is called so
             return None
-        folder, _, name = path.rpartition("/")
-        if self._is_listed(folder):
-            entry = self._listed(path)
-            if entry is None or entry.startswith(_SUBMODULE):
-                return None
-            if _id(entry) in self._ahead:
-                return "blob", self._ahead[_id(entry)]
-            found = self._objects.get(_id(entry))
-            absent = False
-        else:
-            found = self._objects.get(f"{self.commit}:{path}")
-            absent = found is None and bool(path) and self._entries(folder).get(name, _SUBMODULE).startswith(_SUBMODULE)
-        if found is None and not absent:
+        name = self._name(path)
+        if name is None:
+            return None
+        if name in self._ahead:
+            return "blob", self._ahead[name]
+        found = self._objects.get(name)
+        if found is None and (":" not in name or not self._is_absent(path)):
             raise WorldFailed(
                 f"the cache of the environment repository is damaged: {path or 'the commit'} cannot be read",
                 hint="remove the cache folder (MG_CACHE, else ~/.cache/mlops-gitops); it is made again",
@@ -113,13 +107,26 @@ class GitTree:
             )
         return found
 
-    def _is_listed(self, folder: str) -> bool:
-        """Whether the folder, or one above it but the root, was listed."""
+    def _name(self, path: str) -> str | None:
+        """What git is asked for: an id, or a path below one; ``None`` where a folder that was listed has no such file.
+
+        From the nearest folder above that was listed, so that git need not look through those above it again.
+        """
+        folder, below = path, ""
         while folder:
+            folder, _, part = folder.rpartition("/")
             if folder in self._folders:
-                return True
-            folder = folder.rpartition("/")[0]
-        return False
+                entry = self._folders[folder].get(part, _SUBMODULE)
+                if entry.startswith(_SUBMODULE) or (below and not entry.startswith(_FOLDER)):
+                    return None
+                return f"{_id(entry)}:{below}" if below else _id(entry)
+            below = f"{part}/{below}" if below else part
+        return f"{self.commit}:{path}"
+
+    def _is_absent(self, path: str) -> bool:
+        """Whether the folder of a path that git did not find really does not list it."""
+        folder, _, name = path.rpartition("/")
+        return bool(path) and self._entries(folder).get(name, _SUBMODULE).startswith(_SUBMODULE)
 
     def _listed(self, path: str) -> str | None:
         """Mode and id of a path, out of folders that are listed down to it."""

@@ -147,7 +147,8 @@ def status_text(rows: Sequence[Running]) -> str:
 def columns(table: Sequence[tuple[str, ...]]) -> list[str]:
     """Rows of text, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    line = "  ".join(f"{{:<{width}}}" for width in widths).format
+    return [line(*row).rstrip() for row in table]
 
 
 def status_json(commit: str, rows: Sequence[Running]) -> str:
