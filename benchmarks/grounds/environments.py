@@ -35,7 +35,7 @@ WORK = Path(os.environ.get("MG_BENCHMARKS", ROOT / ".venv" / "benchmarks"))
 
 
 def policies() -> dict[str, bytes]:
-    """Five environments in a line; the first lets anything in, the last wants tests and an approval."""
+    """Five environments in a line; the first takes anything by itself, the last wants tests and an approval."""
     tests = [{"evidence": "data-tests"}, {"evidence": "model-tests"}, {"evidence": "comparison"}]
     gates: dict[str, object] = {
         "dev": "none",
@@ -48,7 +48,10 @@ def policies() -> dict[str, bytes]:
     return {
         name: render(
             estate.environment(
-                name, promotion="automatic", gates=gates[name], **({"after": [before[name]]} if name in before else {})
+                name,
+                promotion="manual" if name in before else "automatic",
+                gates=gates[name],
+                **({"after": [before[name]]} if name in before else {}),
             )
         )
         for name in ENVIRONMENTS
@@ -64,24 +67,21 @@ class Writer:
 
     def commit(self, files: Mapping[str, bytes], message: str) -> str:
         """A commit with more files; its id."""
-        stamp = f"Ada Example <ada@example.com> {int(NOW.timestamp())} +0000"
-        with subprocess.Popen(
-            ["git", "--git-dir", str(self.folder), "fast-import", "--quiet", "--done", "--cat-blob-fd=1"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        ) as process:  # fmt: skip
-            assert process.stdin is not None
-            assert process.stdout is not None
-            text = message.encode()
-            process.stdin.write(b"commit refs/heads/main\nmark :1\ncommitter %b\n" % stamp.encode())
-            process.stdin.write(b"data %d\n%b\n" % (len(text), text))
-            if self.tip:
-                process.stdin.write(b"from %b\n" % self.tip.encode())
-            for path, data in files.items():
-                process.stdin.write(b"M 100644 inline %b\ndata %d\n%b\n" % (path.encode(), len(data), data))
-            process.stdin.write(b"\nget-mark :1\ndone\n")
-            process.stdin.close()
-            self.tip = process.stdout.read().decode().strip()
-        assert process.returncode == 0
+        return self.commits([files], message)
+
+    def commits(self, changes: Iterable[Mapping[str, bytes]], message: str) -> str:
+        """A commit for each change, in one ``fast-import``; the id of the last."""
+        text, stamp = message.encode(), f"Ada Example <ada@example.com> {int(NOW.timestamp())} +0000".encode()
+        parts, parent = [], self.tip.encode()
+        for files in changes:
+            parts.append(b"commit refs/heads/main\nmark :1\ncommitter %b\ndata %d\n%b\n" % (stamp, len(text), text))
+            parts.append(b"from %b\n" % parent if parent else b"")
+            parts += [b"M 100644 inline %b\ndata %d\n%b\n" % (path.encode(), len(data), data)
+                      for path, data in files.items()]  # fmt: skip
+            parent = b":1"
+        words = ["git", "--git-dir", str(self.folder), "fast-import", "--quiet", "--done", "--cat-blob-fd=1"]
+        said = b"".join([*parts, b"\nget-mark :1\ndone\n"])
+        self.tip = subprocess.run(words, input=said, stdout=subprocess.PIPE, check=True).stdout.decode().strip()
         return self.tip
 
 
@@ -146,8 +146,8 @@ def _make(made: Ground, commits: int) -> None:
     trust = render(estate.trust())
     texts = policies()
     writer.commit({layout.TRUST: trust} | {layout.environment(name): data for name, data in texts.items()}, "Start\n")
-    for number in range(commits):
-        writer.commit({f"notes/{number % 50:02d}.md": b"%d\n" % number}, "A note\n")
+    if commits:
+        writer.commits(({f"notes/{number % 50:02d}.md": b"%d\n" % number} for number in range(commits)), "A note\n")
     dossiers = _dossiers(range(made.models + made.fresh), read("trust", trust, path=layout.TRUST))
     files = {path: data for one in dossiers for path, data in one[1].items()}
     writer.commit(files, "Releases\n")

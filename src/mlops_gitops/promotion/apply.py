@@ -6,7 +6,7 @@ make every decision again from the commit's parent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,13 +16,15 @@ from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.admission import may_sign
 from mlops_gitops.manifests.control import Control
 from mlops_gitops.manifests.trust import Signer, Trust
-from mlops_gitops.promotion import controls, layout, overlay, plan, pointer, receipts
+from mlops_gitops.promotion import controls, layout, overlay, plan, pointer, receipts, rows
 from mlops_gitops.promotion.plan import Action, Decision, Outcome
 from mlops_gitops.promotion.receipts import Receipt
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Store, Tree
 from mlops_gitops.promotion.transaction import Proposal, Settled, settle
 
+_TOGETHER = 200
+"""Wishes whose files are read ahead in one conversation."""
 Preflight = Callable[[Decision], None]
 """Checks, before a rollback is written, that the release it goes back to still loads.  Raises ``Refused``."""
 
@@ -64,7 +66,7 @@ def promote(
     def propose(tree: Tree) -> Proposal[tuple[Answered, ...]]:
         moment = now().replace(microsecond=0)  # a receipt is dated to the second, and verify decides by its date
         snapshot = Snapshot(tree)
-        answered = tuple(_answer(snapshot, wish, now=moment) for wish in wishes(snapshot))
+        answered = tuple(_answers(snapshot, list(wishes(snapshot)), now=moment))
         if signer is None:
             return Proposal(answered, {})
         answered = tuple(_signable(one, snapshot.trust, signer.keyid, alone=len(answered) == 1) for one in answered)
@@ -155,6 +157,18 @@ def refuse_unless_trusted(trust: Trust, keyid: str, kind: str, environment: str 
         hint=f"use a key that is listed there, or have {layout.TRUST} changed by those who own it",
         code="not-trusted",
     )
+
+
+def _answers(snapshot: Snapshot, wishes: Sequence[Wish], *, now: datetime) -> Iterator[Answered]:
+    """An answer to each wish; what many of them rest on is read in a few conversations with git."""
+    for start in range(0, len(wishes), _TOGETHER):
+        together = wishes[start : start + _TOGETHER]
+        if len(together) > 1:
+            snapshot.tree.prefetch(
+                dict.fromkeys(path for one in together for path in rows.sources(one.environment, one.model))
+            )
+        for one in together:
+            yield _answer(snapshot, one, now=now)
 
 
 def _answer(snapshot: Snapshot, wish: Wish, *, now: datetime) -> Answered:
