@@ -9,6 +9,8 @@ The contract of every write:
   said only after the remote was asked.
 * Nothing is visible before the push, and the push is one commit.  So a kill at any instruction leaves the repository
   either as it was or moved, never between; running the command again ends in the same state.
+* Whoever loses once plans again at once.  Whoever loses again has met a crowd, and waits before reading anew: up to
+  twice as long as an attempt took, then four times, and so on.  So a crowd parts, however slow its machines are.
 * A push whose answer was lost is judged by reading the tip, which is the ``Store``'s promise.
 """
 
@@ -24,7 +26,7 @@ from typing import Generic, TypeVar
 from mlops_gitops.errors import Failure, WorldFailed
 from mlops_gitops.promotion.store import Files, Store, Tree
 
-ATTEMPTS = 40
+ATTEMPTS, LONGEST = 40, 20.0
 T = TypeVar("T")
 
 
@@ -56,6 +58,7 @@ def settle(
     now: Callable[[], datetime],
     tip: Tree | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Settled[T]:
     """Propose and push until it holds or there is nothing to do.
 
@@ -64,6 +67,7 @@ def settle(
     """
     tree, asked = (tip, True) if tip is not None else (store.known(), False)
     for attempt in range(ATTEMPTS):
+        began = clock()
         if tree is None:
             tree, asked = store.fetch(), True
         proposal = _proposal(propose, tree)
@@ -79,7 +83,10 @@ def settle(
         landed = store.push(commit, base=tree.commit)
         if landed is not None:
             return Settled(proposal.result, landed, tree)
-        tree, asked = _after(tree, store, attempt=attempt, sleep=sleep), True
+        tree, asked = _after(tree, store), True
+        if attempt:
+            sleep(random.uniform(0, min(LONGEST, (clock() - began) * 2**attempt)))  # noqa: S311 - hides nothing
+            tree = None
     raise WorldFailed(
         f"the environment repository moved {ATTEMPTS} times while this was being planned",
         hint="nothing was changed; run the command again when fewer runners write to it",
@@ -99,14 +106,7 @@ def _writes(proposal: Proposal[T] | Failure) -> bool:
     return isinstance(proposal, Proposal) and bool(proposal.files)
 
 
-def _after(lost: Tree, store: Store, *, attempt: int, sleep: Callable[[float], None]) -> Tree | None:
-    """What to plan on after a push was refused; ``None``: fetch.
-
-    The refusal was judged by reading the tip, and the first time that is planned on at once.  Whoever loses again has
-    met a crowd, waits a while that grows, and then reads anew: a commit that was read before the wait would be old.
-    """
-    if attempt == 0:
-        seen = store.known()
-        return seen if seen is not None and seen.commit != lost.commit else None
-    sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - to part two runners, not to hide anything
-    return None
+def _after(lost: Tree, store: Store) -> Tree | None:
+    """What to plan on at once after a push was refused, which was judged by reading the tip; ``None``: fetch."""
+    seen = store.known()
+    return seen if seen is not None and seen.commit != lost.commit else None
