@@ -142,7 +142,7 @@ MODEL_NAMES, ENVIRONMENT_NAMES = st.sampled_from(MODELS), st.sampled_from(["dev"
 CHANGES = st.one_of(
     st.tuples(st.just("break"), st.sampled_from(FOLDERS), st.integers(0, 99)),
     st.tuples(st.just("hold"), MODEL_NAMES, ENVIRONMENT_NAMES, st.integers(0, 3)),
-    st.tuples(st.just("trust"), st.sampled_from(["other key", "none", "back"])),
+    st.tuples(st.just("trust"), st.sampled_from(["other key", "none", "back", "broken"])),
     st.tuples(st.just("policy"), ENVIRONMENT_NAMES, st.sampled_from(["PT0S", "P1D"])),
     st.tuples(st.just("release"), MODEL_NAMES),
     st.tuples(st.just("promote"), MODEL_NAMES, ENVIRONMENT_NAMES),
@@ -152,6 +152,8 @@ CHANGES = st.one_of(
 
 
 def trusted(which: str) -> bytes:
+    if which == "broken":
+        return b"a: ["
     document = estate.trust()
     machine = document["spec"]["signers"][0]  # type: ignore[index]
     if which == "other key":
@@ -214,6 +216,15 @@ def test_a_retired_key_that_promoted_is_remembered_too_as_long_as_the_past_stays
     store.tip = store.commit("", forged, message="The same files without a past", when=NOW)
     assert {one.problem is None for one in compared(store, board) if one.environment == "dev"} == {False}
     assert before != store.tip
+
+
+def test_where_trust_is_broken_nothing_is_believed_that_was_believed_before() -> None:
+    store, board = copy(), Board()
+    compared(store, board)
+    write(store, {layout.TRUST: trusted("broken")})
+    assert sum(one.problem is not None for one in compared(store, board)) == 6
+    write(store, {layout.TRUST: trusted("back")})
+    assert sum(one.problem is not None for one in compared(store, board)) == 0
 
 
 def test_what_is_broken_is_never_remembered(counted: Counted) -> None:

@@ -74,6 +74,14 @@ def test_a_control_is_lifted_by_whoever_wrote_it_or_ends(kind: str) -> None:
     assert found(store, now=LATER)[kind].who == ("grace",)
 
 
+def test_a_control_that_has_ended_stands_in_nobodys_way() -> None:
+    store = store_of()
+    control(store, a("hold", 1, until=NOW + timedelta(hours=1), by="katherine"), a("hold", 2))
+    assert [one.who for one in remedies(decided(store), now=NOW)] == [("katherine",), ("grace",)]
+    later = NOW + timedelta(hours=1)
+    assert [one.who for one in remedies(decided(store, now=later), now=later)] == [("grace",)]
+
+
 def test_a_freeze_of_the_policy_ends_by_itself_or_its_owners_change_it() -> None:
     freeze = {"from": "2026-11-21T00:00:00Z", "until": "2026-11-23T12:00:00Z", "reason": "audit"}
     told = found(store_of({"gates": "none", "freezes": [freeze]}))["freeze"]
