@@ -126,7 +126,15 @@ class GitTree:
     def _is_absent(self, path: str) -> bool:
         """Whether the folder of a path that git did not find really does not list it."""
         folder, _, name = path.rpartition("/")
-        return bool(path) and self._entries(folder).get(name, _SUBMODULE).startswith(_SUBMODULE)
+        if not path:
+            return False
+        if folder not in self._folders:
+            found = self._object(folder)
+            content = found[1] if found is not None and found[0] == "tree" else b""
+            sought = b" " + name.encode(errors="surrogateescape") + b"\0"
+            if sought not in content and len(content) <= LARGEST:  # told without taking ten thousand names apart
+                return True
+        return self._entries(folder).get(name, _SUBMODULE).startswith(_SUBMODULE)
 
     def _listed(self, path: str) -> str | None:
         """Mode and id of a path, out of folders that are listed down to it."""
