@@ -28,14 +28,24 @@ class KnownTree(MemoryTree):
             parent = self.store.parents[parent][0]
         return self.store.trees[parent] if parent else None
 
+    def follows(self, commit: str) -> bool:
+        at: str | None = self.commit
+        while at and at != commit:
+            at = self.store.parents[at][0] if self.store else None
+        return bool(at)
+
 
 @dataclass
 class MemoryStore:
-    """Fits ``Store`` and ``History``.  ``step`` is called before and after each of fetch, commit and push."""
+    """Fits ``Store`` and ``History``.  ``step`` is called before and after each of fetch, commit and push.
+
+    ``seen`` is the tip that was known before the first command; ``None``: nothing is ever known without a fetch.
+    """
 
     trees: dict[str, KnownTree] = field(default_factory=dict)
     parents: dict[str, tuple[str | None, datetime]] = field(default_factory=dict)
     tip: str = ""
+    seen: str | None = None
     step: Callable[[str], None] = lambda _: None
 
     @classmethod
@@ -47,8 +57,15 @@ class MemoryStore:
     def fetch(self) -> Tree:
         self.step("before fetch")
         found = self.trees[self.tip]
+        self._see()
         self.step("after fetch")
         return found
+
+    def known(self) -> Tree | None:
+        return self.trees[self.seen] if self.seen is not None else None
+
+    def _see(self) -> None:
+        self.seen = self.tip if self.seen is not None else None
 
     def commit(self, base: str, files: Files, *, message: str, when: datetime) -> str:
         self.step("before commit")
@@ -70,8 +87,10 @@ class MemoryStore:
     def push(self, commit: str, *, base: str) -> str | None:
         self.step("before push")
         if self.tip != base:
+            self._see()
             return commit if commit in self.line() else None
         self.tip = commit
+        self._see()
         self.step("after push")
         return commit
 

@@ -7,19 +7,72 @@ Values are JSON values only; a non-finite number, or an integer that a double ca
 from __future__ import annotations
 
 import hashlib
-from typing import TypeAlias
+import json
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 
 import rfc8785
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
 
 
+_PLAIN = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
+"""For almost every document of ours the standard library writes the same bytes, several times faster.
+
+It differs from RFC 8785 in how it writes some numbers, in the order of names beyond ASCII, and in what it lets pass:
+``_is_plain`` lets none of that come here.
+"""
+_EXACT, _DEEP = 2**53 - 1, 64
+
+
 def encode(value: JSON) -> bytes:
     """The RFC 8785 bytes of ``value``.  Raises ``ValueError`` for what JSON cannot say exactly."""
+    if _is_plain(value):
+        try:
+            return _PLAIN(value).encode()
+        except UnicodeEncodeError:
+            pass  # half a surrogate pair, which RFC 8785 refuses in words of its own
     try:
         return rfc8785.dumps(value)
     except rfc8785.CanonicalizationError as error:
         raise ValueError(str(error)) from error
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether both encoders write the same bytes; exact types only, and no deeper than a document of ours can be."""
+    waiting = [value]
+    for _ in range(_DEEP):
+        following: list[Any] = []
+        for one in waiting:
+            kind = type(one)
+            if kind is str or kind is bool or one is None:
+                continue
+            if kind is dict:
+                if not _are_plain(one):
+                    return False
+                following += one.values()
+            elif kind is list:
+                following += one
+            elif not _is_plain_number(one):
+                return False
+        if not following:
+            return True
+        waiting = following
+    return False
+
+
+def _is_plain_number(value: Any) -> bool:
+    """Whether both write the same digits: neither an exponent nor a fraction of nothing."""
+    if type(value) is float:
+        return 1e-4 <= abs(value) < 1e15 and not value.is_integer()  # noqa: PLR2004
+    return type(value) is int and -_EXACT <= value <= _EXACT
+
+
+def _are_plain(names: Iterable[Any]) -> bool:
+    try:
+        return "".join(names).isascii()
+    except TypeError:  # a name that is no text
+        return False
 
 
 def sha256(data: bytes) -> str:

@@ -115,8 +115,15 @@ def test_explain_says_who_can_change_it(shell: Shell) -> None:
     shell("promote", MODEL, "--to", "staging")
     told = shell.json("explain", MODEL, "prod")
     assert told["outcome"] == "pending"
+    approve = f"mlops-gitops approve {MODEL} --to prod"
     assert told["remedies"] == [
-        {"gate": "approvals", "remedy": f"`mlops-gitops approve {MODEL} --to prod`, signed by those named"}
+        {
+            "gate": "approvals",
+            "remedy": f"`{approve}`, signed by grace or katherine",
+            "who": ["grace", "katherine"],
+            "commands": [approve],
+            "when": None,
+        }
     ]
 
 

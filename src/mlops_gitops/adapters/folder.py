@@ -5,8 +5,10 @@ For looking at what is about to be committed.  Links are not followed, and nothi
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +45,22 @@ class Folder:
         if place is None or not place.is_dir():
             return ()
         return tuple(sorted(one.name for one in place.iterdir() if one.name != ".git"))
+
+    def contents(self, folder: str) -> Mapping[str, str]:
+        """The names directly inside a folder, each with an id of what it holds."""
+        names = [(name, f"{folder}/{name}" if folder else name) for name in self.names(folder)]
+        held = [(name, self.read(path), path) for name, path in names]
+        return {
+            name: hashlib.sha256(data).hexdigest() if data is not None else str(self.contents(path))
+            for name, data, path in held
+        }
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """Nothing: a disk is read when it is asked."""
+
+    def follows(self, commit: str) -> bool:
+        """Whether it is this one: a folder has no past."""
+        return commit == self.commit
 
     def before(self, path: str) -> Tree | None:  # noqa: ARG002 - a folder has no past
         """Nothing: a folder has no past."""

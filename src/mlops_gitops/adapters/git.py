@@ -60,6 +60,7 @@ class Repository:
         refuse_odd(branch)
         self.url = url
         self.branch = branch
+        self._reference = f"refs/environments/{branch}"
         self._folder = cache / "environments" / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
         self._environ = {
             **{name: value for name, value in environ.items() if name not in _LOCATING and not _is_key(value)},
@@ -72,27 +73,24 @@ class Repository:
 
     def fetch(self) -> GitTree:
         """The newest commit of the branch, as the remote has it now.  Raises ``WorldFailed``."""
-        return self._fetched()
+        return self._newest()
 
     def survey(self, prefix: str) -> tuple[Tree, tuple[Branch, ...]]:
         """See ``promotion.proposals.Remote``; one fetch for all."""
-        tip = self._fetched("--prune", git_branches.refspec(prefix))
+        tip = self._newest(git_branches.refspec(prefix))
         return tip, tuple(git_branches.found(prefix, tip=tip.commit, git=self._text, tree=self._tree))
 
-    def _fetched(self, *more: str) -> GitTree:
-        """The newest commit of the branch, fetched together with ``more``."""
-        reference = f"refs/environments/{self.branch}"
-        options, refspecs = [one for one in more if one.startswith("--")], [one for one in more if one[:1] == "+"]
+    def _newest(self, *more: str) -> GitTree:
+        """The newest commit of the branch, fetched together with ``more`` references."""
         with self._locked():
-            self._prepare(reference)
-            done = self._git(
-                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", *options, self.url,
-                f"+refs/heads/{self.branch}:{reference}", *refspecs,
-                seconds=NETWORK_SECONDS, check=False,
-            )  # fmt: skip
+            self._prepare()
+            done = self._fetched(*more)
             if done.returncode != 0:
-                raise self._branchless() or self._unreachable("read", done)
-            tip = self._git("rev-parse", "--verify", "--quiet", reference, check=False)
+                self._adapt(done)
+                done = self._fetched(*more)
+                if done.returncode != 0:
+                    raise self._unreachable("read", done)
+            tip = self._git("rev-parse", "--verify", "--quiet", self._reference, check=False)
         if tip.returncode != 0:  # git takes nothing from a shallow repository, and calls that a success
             raise WorldFailed(
                 f"nothing can be fetched from {masked(self.url)}; git said: {_said(done)}",
@@ -101,22 +99,29 @@ class Repository:
             )
         return self._tree(tip.stdout.decode().strip())
 
+    def known(self) -> GitTree | None:
+        """See ``promotion.store.Store.known``: the tip that the last fetch or push here has seen."""
+        try:
+            _refuse_shared(self._folder.parent)
+            tip = (self._folder / self._reference).read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        whole = all((self._folder / part).exists() for part in _PARTS)
+        return self._tree(tip) if whole and re.fullmatch(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", tip) else None
+
     def tree(self, commit: str) -> Tree:
         """One commit that has been fetched."""
         return self._tree(commit)
 
     def _tree(self, commit: str) -> GitTree:
-        return GitTree(commit, self._objects, self._birth)
+        return GitTree(commit, self._objects, self)
 
     def commit(self, base: str, files: Files, *, message: str, when: datetime) -> str:
         """A new commit on top of ``base``, in one ``fast-import``; nobody sees it before it is pushed."""
         temporary = f"refs/written/{secrets.token_hex(8)}"
         stream = _commit_stream(temporary, base, files, message=message, when=when, who=self._identity())
-        try:
-            written = self._git("fast-import", "--quiet", "--done", "--cat-blob-fd=1", stdin=stream)
-            return written.stdout.decode().strip()
-        finally:
-            self._git("update-ref", "-d", temporary, check=False)
+        written = self._git("fast-import", "--quiet", "--done", "--cat-blob-fd=1", stdin=stream)
+        return written.stdout.decode().strip()
 
     def push(self, commit: str, *, base: str) -> str | None:
         """See ``promotion.store.Store.push``."""
@@ -130,6 +135,7 @@ class Repository:
             failure = late
         else:
             if done.returncode == 0:
+                self._remember(commit, base=base)
                 return commit
             failure = self._unreachable("write to", done)
         tip = self.fetch().commit
@@ -158,6 +164,11 @@ class Repository:
         if tip == expected:
             raise failure
         return None
+
+    def _remember(self, commit: str, *, base: str) -> None:
+        """The tip is known now without a fetch.  What another process has seen since is newer, and stays."""
+        with self._locked():
+            self._git("update-ref", self._reference, commit, base, check=False)
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether ``older`` is ``newer`` or one of its ancestors."""
@@ -192,7 +203,7 @@ class Repository:
             )
         return self._tree(commit)
 
-    def _birth(self, tip: str, path: str) -> str | None:
+    def birth(self, tip: str, path: str) -> str | None:
         """The first parent of the commit in which ``path`` appeared on the first-parent line to ``tip``."""
         told = self._text(
             "log", "--first-parent", "--diff-merges=first-parent", "--no-patch", "--no-renames", "--diff-filter=A",
@@ -200,6 +211,10 @@ class Repository:
         )  # fmt: skip
         parents = told.splitlines()[-1].split() if told else []
         return parents[0] if parents else None
+
+    def follows(self, tip: str, commit: str) -> bool:
+        """Whether ``commit`` lies on the first-parent line to ``tip``."""
+        return commit in self._text("rev-list", "--first-parent", tip).split()
 
     def close(self) -> None:
         """End the helper process; the repository can still be used, and starts another."""
@@ -226,22 +241,50 @@ class Repository:
                 code="cache",
             ) from error
 
-    def _prepare(self, reference: str) -> None:
+    def _prepare(self) -> None:
         """A repository to fetch into, whatever a run that was killed left here; called under the lock."""
         if not all((self._folder / part).exists() for part in _PARTS):
-            shutil.rmtree(self._folder, ignore_errors=True)
-            fresh = tempfile.mkdtemp(dir=self._folder.parent, prefix="new-")
-            self._git("init", "--quiet", "--bare", "--template=", f"--object-format={self._object_format()}", fresh)
-            Path(fresh).rename(self._folder)
-        (self._folder / f"{reference}.lock").unlink(missing_ok=True)
+            self._start("sha1")
+        (self._folder / f"{self._reference}.lock").unlink(missing_ok=True)
         git_branches.unlock(self._folder)
 
-    def _object_format(self) -> str:
-        """The hash that the remote's ids are made with; git cannot fetch across."""
-        listed = self._git("ls-remote", self.url, seconds=NETWORK_SECONDS, check=False)
+    def _start(self, object_format: str) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        fresh = tempfile.mkdtemp(dir=self._folder.parent, prefix="new-")
+        self._git("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}", fresh)
+        Path(fresh).rename(self._folder)
+
+    def _fetched(self, *more: str) -> subprocess.CompletedProcess[bytes]:
+        """What git says to a fetch; with ``more`` references, those of them that are gone go here, too."""
+        prune = ["--prune"] if more else []
+        return self._git(
+            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", *prune, self.url,
+            f"+refs/heads/{self.branch}:{self._reference}", *more,
+            seconds=NETWORK_SECONDS, check=False,
+        )  # fmt: skip
+
+    def _adapt(self, failed: subprocess.CompletedProcess[bytes]) -> None:
+        """Find out why a fetch failed, and start anew where the remote's ids are made with another hash than ours.
+
+        Asked only after a failure: git cannot fetch across, and almost every remote has the usual hash.  Raises
+        ``Misused`` where there is no such branch, and ``WorldFailed`` for everything else.
+        """
+        listed = self._git("ls-remote", "--heads", self.url, seconds=NETWORK_SECONDS, check=False)
         if listed.returncode != 0:
-            raise self._unreachable("read", listed)
-        return "sha256" if re.match(rb"[0-9a-f]{64}\t", listed.stdout) else "sha1"
+            raise self._unreachable("read", failed)
+        heads = dict(line.split("\t")[::-1] for line in listed.stdout.decode(errors="replace").splitlines())
+        found = heads.get(f"refs/heads/{self.branch}")
+        if found is None:
+            raise Misused(
+                f"{masked(self.url)} has no branch {self.branch}",
+                hint="push a first commit there, or name another branch with --branch",
+                code="no-branch",
+            )
+        ours = self._git("rev-parse", "--show-object-format", check=False).stdout.decode().strip()
+        theirs = "sha256" if len(found) == 64 else "sha1"  # noqa: PLR2004 - hexadecimal digits
+        if ours == theirs:
+            raise self._unreachable("read", failed)
+        self._start(theirs)
 
     def _git(
         self,
@@ -254,17 +297,6 @@ class Repository:
 
     def _text(self, *arguments: str) -> str:
         return self._git(*arguments).stdout.decode().strip()
-
-    def _branchless(self) -> Misused | None:
-        """The repository can be reached and has no such branch; asked only after a fetch has failed."""
-        listed = self._git("ls-remote", "--heads", self.url, self.branch, seconds=NETWORK_SECONDS, check=False)
-        if listed.returncode != 0 or listed.stdout:
-            return None
-        return Misused(
-            f"{masked(self.url)} has no branch {self.branch}",
-            hint="push a first commit there, or name another branch with --branch",
-            code="no-branch",
-        )
 
     def _tip_of_remote(self, reference: str) -> str | None:
         """The commit that a reference of the remote points at now."""
@@ -314,7 +346,8 @@ def _commit_stream(reference: str, base: str, files: Files, *, message: str, whe
             parts.append(b"D " + path.encode() + b"\n")
         else:
             parts.append(b"M 100644 inline " + path.encode() + b"\ndata %d\n" % len(content) + content + b"\n")
-    parts.append(b"\nget-mark :1\ndone\n")
+    gone = b"0" * len(base)
+    parts.append(b"\nget-mark :1\nreset " + reference.encode() + b"\nfrom " + gone + b"\n\ndone\n")
     return b"".join(parts)
 
 

@@ -6,29 +6,42 @@ never an absent file: a hold that cannot be read must not read as no hold.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Protocol
 
 from mlops_gitops.adapters.git_process import SAFE
 from mlops_gitops.errors import WorldFailed
 
-_SUBMODULE = b"160000"
+_SUBMODULE, _FOLDER = "160000 ", "40000 "
+_ENTRY = {size: re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % size, re.DOTALL) for size in (20, 32)}
+_FOUND = re.compile(rb"[0-9a-f]+ (\w+) (\d+)\n")
+_PIPE = 512
+"""A pipe holds at least this many bytes, whatever the system is short of: POSIX promises it."""
 LARGEST = 16 * 1024 * 1024
 """No document of ours comes near this many bytes; of a larger file only the beginning is read, which is none."""
+_KEPT = 256 * 1024
+"""Files up to this size are kept when they are read ahead; a larger one is read again when it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class GitTree:
-    """The files of one commit; fits ``promotion.store.Tree``."""
+    """The files of one commit; fits ``promotion.store.Tree``.
+
+    A single path is looked up by git, which does not take a folder of ten thousand names apart to find one.  What lies
+    in a folder that was listed here is asked for by its id.
+    """
 
     commit: str
     _objects: Objects
-    _birth: Callable[[str, str], str | None]
-    _folders: dict[str, dict[str, bytes]] = field(default_factory=dict, compare=False, repr=False)
+    _past: Past
+    _folders: dict[str, dict[str, str]] = field(default_factory=dict, compare=False, repr=False)
+    _ahead: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    _passing: list[str] = field(default_factory=list, compare=False, repr=False)
 
     def read(self, path: str) -> bytes | None:
         """The bytes of a file, or ``None`` where there is none.  Raises ``WorldFailed`` where the cache is damaged."""
@@ -39,12 +52,54 @@ class GitTree:
         """The names directly inside a folder, sorted.  Raises ``WorldFailed`` where the cache is damaged."""
         return tuple(sorted(self._entries(folder)))
 
+    def contents(self, folder: str) -> Mapping[str, str]:
+        """The names directly inside a folder, each with git's mode and id for what it holds."""
+        return self._entries(folder)
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """Read files, and the files directly in folders, in two conversations with git; the next call lets go."""
+        for folder in self._passing:
+            self._folders.pop(folder, None)
+        self._passing.clear()
+        self._ahead.clear()
+        with contextlib.suppress(WorldFailed):  # whoever reads what is damaged is told, and nobody else
+            self._read_ahead(paths)
+
+    def _read_ahead(self, paths: Iterable[str]) -> None:
+        asked = [path for path in paths if path not in self._folders]
+        for parent in dict.fromkeys(path.rpartition("/")[0] for path in asked):
+            self._entries(parent)
+        listed = [(path, entry) for path in asked if (entry := self._listed(path)) is not None]
+        folders = [(path, _id(entry)) for path, entry in listed if entry.startswith(_FOLDER)]
+        wanted = dict.fromkeys(_id(entry) for _, entry in listed if entry.startswith("10"))
+        for (path, _), found in zip(folders, self._objects.get_all([one for _, one in folders]), strict=True):
+            if found is not None:
+                self._folders[path] = _tree_entries(found[1], id_bytes=len(self.commit) // 2)
+                self._passing.append(path)
+                wanted |= dict.fromkeys(_id(one) for one in self._folders[path].values() if one.startswith("10"))
+        for name, found in zip(wanted, self._objects.get_all(list(wanted)), strict=True):
+            if found is not None and found[0] == "blob" and len(found[1]) <= _KEPT:
+                self._ahead[name] = found[1]
+
+    def before(self, path: str) -> GitTree | None:
+        """The commit before the one in which ``path`` appeared, or ``None`` where there is none."""
+        parent = self._past.birth(self.commit, path)
+        return GitTree(parent, self._objects, self._past) if parent else None
+
+    def follows(self, commit: str) -> bool:
+        """Whether ``commit`` is this one or lies before it on the first-parent line."""
+        return commit == self.commit or self._past.follows(self.commit, commit)
+
     def _object(self, path: str) -> tuple[str, bytes] | None:
         if "\n" in path:  # cannot be asked for, and no document of ours is called so
             return None
-        found = self._objects.get(f"{self.commit}:{path}")
-        folder, _, name = path.rpartition("/")
-        if found is None and (not path or self._entries(folder).get(name, _SUBMODULE) != _SUBMODULE):
+        name = self._name(path)
+        if name is None:
+            return None
+        if name in self._ahead:
+            return "blob", self._ahead[name]
+        found = self._objects.get(name)
+        if found is None and (":" not in name or not self._is_absent(path)):
             raise WorldFailed(
                 f"the cache of the environment repository is damaged: {path or 'the commit'} cannot be read",
                 hint="remove the cache folder (MG_CACHE, else ~/.cache/mlops-gitops); it is made again",
@@ -52,18 +107,57 @@ class GitTree:
             )
         return found
 
-    def _entries(self, folder: str) -> Mapping[str, bytes]:
-        """Names inside a folder, each with its mode; empty where there is no such folder."""
+    def _name(self, path: str) -> str | None:
+        """What git is asked for: an id, or a path below one; ``None`` where a folder that was listed has no such file.
+
+        From the nearest folder above that was listed, so that git need not look through those above it again.
+        """
+        folder, below = path, ""
+        while folder:
+            folder, _, part = folder.rpartition("/")
+            if folder in self._folders:
+                entry = self._folders[folder].get(part, _SUBMODULE)
+                if entry.startswith(_SUBMODULE) or (below and not entry.startswith(_FOLDER)):
+                    return None
+                return f"{_id(entry)}:{below}" if below else _id(entry)
+            below = f"{part}/{below}" if below else part
+        return f"{self.commit}:{path}"
+
+    def _is_absent(self, path: str) -> bool:
+        """Whether the folder of a path that git did not find really does not list it."""
+        folder, _, name = path.rpartition("/")
+        if not path:
+            return False
         if folder not in self._folders:
             found = self._object(folder)
             content = found[1] if found is not None and found[0] == "tree" else b""
-            self._folders[folder] = dict(_tree_entries(content, id_bytes=len(self.commit) // 2))
+            sought = b" " + name.encode(errors="surrogateescape") + b"\0"
+            if sought not in content and len(content) <= LARGEST:  # told without taking ten thousand names apart
+                return True
+        return self._entries(folder).get(name, _SUBMODULE).startswith(_SUBMODULE)
+
+    def _listed(self, path: str) -> str | None:
+        """Mode and id of a path, out of folders that are listed down to it."""
+        folder, _, name = path.rpartition("/")
+        return self._entries(folder).get(name)
+
+    def _entries(self, folder: str) -> dict[str, str]:
+        """Names inside a folder, each with mode and id; empty where there is no such folder."""
+        if folder not in self._folders:
+            found = self._object(folder)
+            content = found[1] if found is not None and found[0] == "tree" else b""
+            self._folders[folder] = _tree_entries(content, id_bytes=len(self.commit) // 2)
         return self._folders[folder]
 
-    def before(self, path: str) -> GitTree | None:
-        """The commit before the one in which ``path`` appeared, or ``None`` where there is none."""
-        parent = self._birth(self.commit, path)
-        return GitTree(parent, self._objects, self._birth) if parent else None
+
+class Past(Protocol):
+    """What a tree may ask about the commits before it."""
+
+    def birth(self, tip: str, path: str) -> str | None:
+        """The first parent of the commit in which ``path`` appeared on the first-parent line to ``tip``."""
+
+    def follows(self, tip: str, commit: str) -> bool:
+        """Whether ``commit`` lies on the first-parent line to ``tip``."""
 
 
 class Objects:
@@ -76,27 +170,39 @@ class Objects:
 
     def get(self, name: str) -> tuple[str, bytes] | None:
         """Type and content of the object with this name, which is one line, or ``None``."""
+        return self.get_all([name])[0]
+
+    def get_all(self, names: Sequence[str]) -> list[tuple[str, bytes] | None]:
+        """The same for many, asked without waiting for each answer."""
+        if not names:
+            return []
         with self._lock:
             process = self._running()
             assert process.stdin is not None  # noqa: S101 - opened as a pipe, below
             assert process.stdout is not None  # noqa: S101
-            try:
-                process.stdin.write(name.encode(errors="surrogateescape") + b"\n")
-                process.stdin.flush()
+            questions = b"".join(name.encode(errors="surrogateescape") + b"\n" for name in names)
+            if len(questions) <= _PIPE:
+                asking = None
+                _ask(process.stdin, questions)
+            else:  # git answers while it is asked, and would wait for us to listen
+                asking = threading.Thread(target=_ask, args=(process.stdin, questions), daemon=True)
+                asking.start()
+            answers: list[tuple[str, bytes] | None] = []
+            for _ in names:
                 line = process.stdout.readline()
-            except BrokenPipeError:
-                line = b""
-            found = re.fullmatch(rb"[0-9a-f]+ (\w+) (\d+)\n", line)  # anything else is "NAME missing"
-            if found is not None:
-                content = _content(process.stdout, int(found[2]))
-                if content is not None:
-                    return found[1].decode(), content
-            elif line:
-                return None
-            self._process = None
-            raise WorldFailed(
-                "git cat-file ended unexpectedly", hint="run the command again; nothing was changed", code="git-local"
-            )
+                found = _FOUND.fullmatch(line)  # anything else is "NAME missing"
+                content = _content(process.stdout, int(found[2])) if found is not None else None
+                if not line or (found is not None and content is None):
+                    self._process = None
+                    raise WorldFailed(
+                        "git cat-file ended unexpectedly",
+                        hint="run the command again; nothing was changed",
+                        code="git-local",
+                    )
+                answers.append((found[1].decode(), content) if found is not None and content is not None else None)
+            if asking is not None:
+                asking.join()
+            return answers
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
@@ -134,11 +240,26 @@ def _content(stream: IO[bytes], size: int) -> bytes | None:
     return content
 
 
-def _tree_entries(content: bytes, *, id_bytes: int) -> Iterator[tuple[str, bytes]]:
-    """Names and modes in a raw tree object: ``mode SP name NUL id``, repeated."""
-    position = 0
-    while position < len(content):
-        space = content.index(b" ", position)
-        end = content.index(b"\0", space)
-        yield content[space + 1 : end].decode(errors="surrogateescape"), content[position:space]
-        position = end + 1 + id_bytes
+def _ask(stream: IO[bytes], questions: bytes) -> None:
+    with contextlib.suppress(OSError, ValueError):  # that git is gone shows where its answers end
+        stream.write(questions)
+        stream.flush()
+
+
+def _id(entry: str) -> str:
+    return entry[entry.index(" ") + 1 :]
+
+
+def _tree_entries(content: bytes, *, id_bytes: int) -> dict[str, str]:
+    """Names in a raw tree object, each with mode and id: ``mode SP name NUL id``, repeated.
+
+    Raises ``WorldFailed`` where it is anything else, or is cut off: what a folder holds is known whole or not at all.
+    """
+    entries = _ENTRY[id_bytes].findall(content)
+    if sum(len(mode) + len(name) for mode, name, _ in entries) + len(entries) * (2 + id_bytes) != len(content):
+        raise WorldFailed(
+            "a folder of the environment repository is damaged, or holds more names than can be read",
+            hint="remove the cache folder (MG_CACHE, else ~/.cache/mlops-gitops); it is made again",
+            code="git-local",
+        )
+    return {name.decode(errors="surrogateescape"): f"{mode.decode()} {found.hex()}" for mode, name, found in entries}

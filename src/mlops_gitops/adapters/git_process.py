@@ -20,6 +20,7 @@ SAFE = (
     "-c", "gc.auto=0",
     "-c", "maintenance.auto=false",
     "-c", "log.showSignature=false",
+    "-c", f"http.postBuffer={64 * 1024 * 1024}",  # a pack that does not fit costs one more request, to ask beforehand
 )  # fmt: skip
 """What every command of ours is told, whatever the user has configured."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,21 @@ class LandedTree:
         """See ``promotion.store.Tree``."""
         return self.twin.names(folder)
 
+    def contents(self, folder: str) -> Mapping[str, str]:
+        """See ``promotion.store.Tree``."""
+        return self.twin.contents(folder)
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """See ``promotion.store.Tree``."""
+        self.twin.prefetch(paths)
+
     def before(self, path: str) -> Tree | None:
         """See ``promotion.store.Tree``."""
         return self.twin.before(path)
+
+    def follows(self, commit: str) -> bool:
+        """See ``promotion.store.Tree``; what lies before is the same for both."""
+        return commit == self.commit or self.twin.follows(commit)
 
 
 class GithubStore(Repository):
@@ -73,6 +85,10 @@ class GithubStore(Repository):
         if tip == base:
             raise done.failure
         return self._child(commit, base, tip)
+
+    def known(self) -> None:
+        """Nothing: a commit that GitHub made is not in the cache, and a plan on the one before it would be in vain."""
+        return
 
     def tree(self, commit: str) -> Tree:
         """One commit that has been fetched, or that this store has written."""

@@ -7,7 +7,8 @@ import json
 
 from mlops_gitops.cli import session
 from mlops_gitops.cli.world import World
-from mlops_gitops.promotion import plan, rollbacks, status
+from mlops_gitops.promotion import plan, rollbacks, rows
+from mlops_gitops.promotion.remedies import remedies
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.reporting import promotion as report
 
@@ -38,12 +39,13 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     case = plan.situation(snapshot, model=arguments.model, environment=environment.name, release=release)
     now = world.now()
     decision = plan.decide(case, now=now)
-    targets = status.standings(snapshot, case.slot)
+    targets = rows.standings(snapshot, case.slot)
     due = rollbacks.due(snapshot, environment=environment.name, model=arguments.model, now=now)
     rollback = due.why if isinstance(due, rollbacks.Due) else due
+    found = remedies(decision, now=now)
     if arguments.format == "json":
-        found = report.explanation_document(decision, targets, rollback)
-        world.print(json.dumps({"commit": tree.commit, **found}, indent=2))
+        told = report.explanation_document(decision, found, targets, rollback)
+        world.print(json.dumps({"commit": tree.commit, **told}, indent=2))
     else:
-        world.print(report.explanation_text(decision, targets, rollback))
+        world.print(report.explanation_text(decision, found, targets, rollback))
     return 0

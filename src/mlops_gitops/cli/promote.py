@@ -14,6 +14,7 @@ from mlops_gitops.promotion import apply, wishes
 from mlops_gitops.promotion.apply import Answered, Wish
 from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.promotion.store import Tree
 from mlops_gitops.promotion.transaction import Settled
 from mlops_gitops.reporting import promotion as report
 
@@ -50,26 +51,32 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     signer = None
     if not arguments.dry_run:
         signer = session.signer(arguments, world, lambda: Snapshot(repository.fetch()).trust)
-        if arguments.to and Snapshot(repository.fetch()).environment(arguments.to).by_pull_request:
-            return proposal.run(repository, signer, arguments, world)
     answered: list[Answered] = []
     commits: list[str] = []
+    tip: Tree | None = None
 
     def wanted(snapshot: Snapshot) -> Iterable[Wish]:
         return _wishes(arguments, snapshot, now=world.now())
 
     while True:
-        settled = apply.promote(repository, wanted, signer=signer, now=world.now)
+        settled = apply.promote(repository, wanted, signer=signer, now=world.now, tip=tip)
+        if signer is not None and _asks_people(settled, arguments):
+            return proposal.run(repository, signer, arguments, world)
         answered += settled.result if not arguments.all else _told(settled, commits)
-        tip = settled.commit or settled.base.commit
+        tip = repository.tree(settled.commit) if settled.commit else settled.base
         if settled.commit is None:
             break
         commits.append(settled.commit)
         if not arguments.all:
             break
-    repaired = derived.Repair() if arguments.dry_run else derived.repair(Snapshot(repository.tree(tip)), world)
+    repaired = derived.Repair() if arguments.dry_run else derived.repair(Snapshot(tip), world)
     _print(answered, commits, repaired, arguments, world)
     return repaired.exit_code(_exit_code(answered, everything=arguments.all))
+
+
+def _asks_people(settled: Settled[tuple[Answered, ...]], arguments: argparse.Namespace) -> bool:
+    """Whether the environment that was named takes promotions by pull request."""
+    return bool(arguments.to) and Snapshot(settled.base).environment(arguments.to).by_pull_request
 
 
 def _wishes(arguments: argparse.Namespace, snapshot: Snapshot, *, now: datetime) -> Iterable[Wish]:

@@ -13,6 +13,7 @@ from mlops_gitops import times
 from mlops_gitops.adapters.git import Repository, cache_folder
 from mlops_gitops.adapters.github_address import Address, address
 from mlops_gitops.adapters.mlflow import MlflowRegistry
+from mlops_gitops.adapters.shelves import Shelf
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.evidence.admission import public_keys
@@ -129,6 +130,11 @@ def _client(place: Address, world: World) -> Client:
     from mlops_gitops.adapters.github_client import Client
 
     return Client(place, now=world.now, note=world.note)
+
+
+def shelf(repository: Repository, world: World) -> Shelf:
+    """Where the table of the environment repository is remembered."""
+    return Shelf(cache(world), url=repository.url, branch=repository.branch)
 
 
 def registry(world: World) -> MlflowRegistry | None:

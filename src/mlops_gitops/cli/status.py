@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from mlops_gitops.cli import session
 from mlops_gitops.cli.world import World
 from mlops_gitops.promotion import status
+from mlops_gitops.promotion.recall import Recall
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.reporting import promotion as report
 
@@ -29,9 +29,10 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     tree = repository.fetch()
     if arguments.at:
         tree = repository.at(arguments.at, tree.commit)
-    rows = status.running(Snapshot(tree), now=world.now())
+    recall = Recall(session.shelf(repository, world), keep=not arguments.at)
+    rows = status.running(Snapshot(tree), now=world.now(), recall=recall)
     if arguments.format == "json":
-        world.print(json.dumps({"commit": tree.commit, "slots": report.status_document(rows)}, indent=2))
+        world.print(report.status_json(tree.commit, rows))
     else:
         world.print(report.status_text(rows))
     return 1 if any(one.problem for one in rows) else 0

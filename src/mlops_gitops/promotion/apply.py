@@ -16,7 +16,7 @@ from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.admission import may_sign
 from mlops_gitops.manifests.control import Control
 from mlops_gitops.manifests.trust import Signer, Trust
-from mlops_gitops.promotion import controls, layout, overlay, plan, pointer, receipts, rollbacks
+from mlops_gitops.promotion import controls, layout, overlay, plan, pointer, receipts, rollbacks, rows
 from mlops_gitops.promotion.plan import Action, Decision, Outcome
 from mlops_gitops.promotion.receipts import Receipt
 from mlops_gitops.promotion.snapshot import Slot, Snapshot
@@ -24,6 +24,8 @@ from mlops_gitops.promotion.store import Files, Store, Tree
 from mlops_gitops.promotion.transaction import Proposal, Settled, settle
 
 _NOTHING: Files = {}
+_TOGETHER = 200
+"""Wishes whose files are read ahead in one conversation."""
 Preflight = Callable[[Decision], None]
 """Checks, before a rollback is written, that the release it goes back to still loads.  Raises ``Refused``."""
 
@@ -58,18 +60,20 @@ def promote(
     *,
     signer: envelope.Signer | None,
     now: Callable[[], datetime],
+    tip: Tree | None = None,
 ) -> Settled[tuple[Answered, ...]]:
     """Move every wish that may move, in one commit and one push.
 
-    ``wishes`` are asked for again whenever the repository has moved.  Without a ``signer`` nothing is written: the
-    result is the plan.  Of several wishes, one that this key may not sign for does not stop the others.  Where the
-    policy asks for pull requests nothing is written either: ``reconcile`` proposes it.
+    ``tip`` is the newest commit where the caller has just heard it from the remote.  ``wishes`` are asked for again
+    whenever the repository has moved.  Without a ``signer`` nothing is written: the result is the plan.  Of several
+    wishes, one that this key may not sign for does not stop the others.  Where the policy asks for pull requests
+    nothing is written either: ``reconcile`` proposes it.
     """
 
     def propose(tree: Tree) -> Proposal[tuple[Answered, ...]]:
         moment = now().replace(microsecond=0)  # a receipt is dated to the second, and verify decides by its date
         snapshot = Snapshot(tree)
-        answered = tuple(answer(snapshot, wish, now=moment) for wish in wishes(snapshot))
+        answered = tuple(answers(snapshot, list(wishes(snapshot)), now=moment))
         if signer is None:
             return Proposal(answered, {})
         answered = tuple(signable(one, snapshot.trust, signer.keyid, alone=len(answered) == 1) for one in answered)
@@ -81,7 +85,7 @@ def promote(
         done = tuple(Answered(one.wish, one.decision, written.get(id(one.decision)), one.failure) for one in answered)
         return Proposal(done, changed, message([written[id(one)] for one in moving], snapshot))
 
-    return settle(store, propose, now=now)
+    return settle(store, propose, now=now, tip=tip)
 
 
 def rollback(
@@ -250,6 +254,18 @@ def refuse_unless_trusted(trust: Trust, keyid: str, kind: str, environment: str 
 def moves_now(decision: Decision) -> bool:
     """Whether it is for us to write the move: it may be made, and the policy asks for no pull request."""
     return decision.outcome is Outcome.MOVE and not decision.situation.slot.environment.by_pull_request
+
+
+def answers(snapshot: Snapshot, wishes: Sequence[Wish], *, now: datetime) -> Iterator[Answered]:
+    """An answer to each wish; what many of them rest on is read in a few conversations with git."""
+    for start in range(0, len(wishes), _TOGETHER):
+        together = wishes[start : start + _TOGETHER]
+        if len(together) > 1:
+            snapshot.tree.prefetch(
+                dict.fromkeys(path for one in together for path in rows.sources(one.environment, one.model))
+            )
+        for one in together:
+            yield answer(snapshot, one, now=now)
 
 
 def answer(snapshot: Snapshot, wish: Wish, *, now: datetime) -> Answered:

@@ -84,6 +84,11 @@ def receipt(env: str, model: str, promotion: str) -> str:
     return f"receipts/{env}/{model}/{promotion}.json"
 
 
+def seals(env: str, model: str) -> str:
+    """The folder of what completes a slot's receipts."""
+    return f"seals/{env}/{model}"
+
+
 def seal(env: str, model: str, promotion: str) -> str:
     """What completes the receipt of a promotion that came by a pull request."""
     return f"seals/{env}/{model}/{promotion}.json"

@@ -7,10 +7,11 @@ make a merge right, and a rejection that is given later does not make it wrong. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from mlops_gitops import canonical
 from mlops_gitops.errors import Failure
 from mlops_gitops.evidence.gates import SKEW
 from mlops_gitops.promotion import apply, layout, plan, proposals
@@ -76,9 +77,27 @@ class Spliced:
         added = {path.rpartition("/")[2] for path in self.added if path.startswith(f"{folder}/")}
         return tuple(sorted({*self.present.names(folder), *added}))
 
+    def contents(self, folder: str) -> Mapping[str, str]:
+        """The names directly inside a folder, each with an id of what it holds."""
+        if folder != self.folder:
+            return self.past.contents(folder)
+        added = {path: data for path, data in self.added.items() if path.startswith(f"{folder}/")}
+        return {
+            **self.present.contents(folder),
+            **{path.rpartition("/")[2]: canonical.sha256(data) for path, data in added.items()},
+        }
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """These are read next, from the commit of the past."""
+        self.past.prefetch(paths)
+
     def before(self, path: str) -> Tree | None:
         """The commit before the one in which ``path`` appeared."""
         return self.past.before(path)
+
+    def follows(self, commit: str) -> bool:
+        """Whether ``commit`` lies before the commit of the past, or is it."""
+        return self.past.follows(commit)
 
 
 def decide_again(

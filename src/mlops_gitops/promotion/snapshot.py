@@ -80,6 +80,16 @@ def _read(kind: Any, data: bytes, *, path: str) -> Any:
     return reading.read(kind, data, path=path)
 
 
+@lru_cache(maxsize=4096)
+def _release(data: bytes, *, path: str) -> tuple[Release, str | None]:
+    """A release, and the id that its bytes have a right to: ``None`` where it would be written otherwise.
+
+    Computed once for the same bytes: the release is the same in every environment.
+    """
+    found: Release = reading.read("release", data, path=path)
+    return found, found.id if found.render() == data else None
+
+
 class Snapshot:
     """The environment repository at one commit.  Reads each file when first asked for, and once."""
 
@@ -153,8 +163,8 @@ class Snapshot:
         data = self.tree.read(path)
         if data is None:
             raise _broken(path, "it is missing")
-        found: Release = _read("release", data, path=path)
-        if found.id != release or found.name != model or found.render() != data:
+        found, promised = _release(data, path=path)
+        if promised != release or found.name != model:
             raise _broken(path, "its bytes are not those of the release that its name promises")
         return found
 

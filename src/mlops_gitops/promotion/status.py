@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mlops_gitops.errors import Failure
+from mlops_gitops.manifests.control import Control
 from mlops_gitops.promotion import layout, plan, rollouts
+from mlops_gitops.promotion.recall import Recall
 from mlops_gitops.promotion.receipts import Receipt
-from mlops_gitops.promotion.snapshot import Slot, Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """One target inside an environment.  ``wave`` is ``None`` where the policy no longer names it."""
-
-    name: str
-    wave: int | None
-    release: str | None
-    version: str | None
-    since: datetime | None
+from mlops_gitops.promotion.rows import Row, Standing
+from mlops_gitops.promotion.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,49 +44,28 @@ class Difference:
     target: str | None = None
 
 
-def running(snapshot: Snapshot, *, now: datetime) -> tuple[Running, ...]:
-    """Every model in every environment, models by name and environments in their order."""
-    order = [one.name for one in snapshot.environments()]
-    return tuple(_running(snapshot, name, model, now=now) for model in snapshot.models() for name in order)
+def running(snapshot: Snapshot, *, now: datetime, recall: Recall | None = None) -> tuple[Running, ...]:
+    """Every model in every environment, models by name and environments in their order.
+
+    ``recall`` remembers what was found out about the same content before; without it all is found out again.
+    """
+    models, order = snapshot.models(), tuple(one.name for one in snapshot.environments())
+    places = [(environment, model) for model in models for environment in order]
+    rows = (recall or Recall()).rows(snapshot.tree, places)
+    return tuple(_running(place, row, now=now) for place, row in zip(places, rows, strict=True))
 
 
-def _running(snapshot: Snapshot, environment: str, model: str, *, now: datetime) -> Running:
-    try:
-        slot = snapshot.slot(environment, model)
-        last = slot.arrival
-        version = snapshot.release(model, slot.current).version if slot.current else None
-        targets = standings(snapshot, slot)
-    except Failure as failure:
-        return Running(model, environment, None, None, None, None, (), failure.message)
-    return Running(
-        model=model,
-        environment=environment,
-        release=slot.current,
-        version=version,
-        since=last.since if last else None,
-        action=last.receipt.action if last else None,
-        controls=active(slot, now=now),
-        targets=targets,
-    )
+def _running(place: tuple[str, str], row: Row | str, *, now: datetime) -> Running:
+    environment, model = place
+    if isinstance(row, str):
+        return Running(model, environment, None, None, None, None, (), row)
+    controls = active(row.controls, now=now) if row.controls else ()
+    return Running(model, environment, row.release, row.version, row.since, row.action, controls, targets=row.targets)
 
 
-def standings(snapshot: Snapshot, slot: Slot) -> tuple[Standing, ...]:
-    """The targets of a slot with what each runs."""
-    return tuple(
-        Standing(
-            one.name,
-            one.wave,
-            one.release,
-            snapshot.release(slot.model, one.release).version if one.release else None,
-            one.filed.receipt.time if one.filed else None,
-        )
-        for one in slot.targets
-    )
-
-
-def active(slot: Slot, *, now: datetime) -> tuple[str, ...]:
+def active(controls: Sequence[Control], *, now: datetime) -> tuple[str, ...]:
     """The ids of the controls that bind anything in a slot at ``now``."""
-    return tuple(one.id for one in slot.controls if plan.in_force(one, one.release or "", now=now))
+    return tuple(one.id for one in controls if plan.in_force(one, one.release or "", now=now))
 
 
 def history(snapshot: Snapshot, *, model: str, environment: str | None = None) -> tuple[Receipt, ...]:

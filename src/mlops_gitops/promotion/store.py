@@ -7,10 +7,12 @@ tree of plain bytes, for decisions that are tested by the thousand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from mlops_gitops.canonical import digest, sha256
 
 Files = Mapping[str, "bytes | None"]
 """Changes of a commit: path → new bytes, or ``None`` to remove the file."""
@@ -29,8 +31,20 @@ class Tree(Protocol):
     def names(self, folder: str) -> tuple[str, ...]:
         """The names directly inside a folder, sorted; empty where there is no such folder."""
 
+    def contents(self, folder: str) -> Mapping[str, str]:
+        """The names directly inside a folder, each with an id of what it holds: equal ids, equal content."""
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """These files, and the files directly in these folders, are read next.
+
+        It changes no answer.  What an earlier call announced may be let go.
+        """
+
     def before(self, path: str) -> Tree | None:
         """The commit before the one in which ``path`` appeared, or ``None`` where that is not known."""
+
+    def follows(self, commit: str) -> bool:
+        """Whether ``commit`` is this one or lies before it on the first-parent line."""
 
 
 class Store(Protocol):
@@ -38,6 +52,12 @@ class Store(Protocol):
 
     def fetch(self) -> Tree:
         """The newest commit of the branch, as the remote has it now."""
+
+    def known(self) -> Tree | None:
+        """The newest commit of the branch that was seen here, without asking the remote; ``None`` where none was.
+
+        It may be behind.  What is planned on it holds exactly if the push on it succeeds.
+        """
 
     def commit(self, base: str, files: Files, *, message: str, when: datetime) -> str:
         """A new commit on top of ``base``; nobody sees it before it is pushed."""
@@ -47,7 +67,7 @@ class Store(Protocol):
 
         The commit as it is in the branch now, also when the answer to the push was lost: a forge that signs what comes
         through its API gives it another id.  ``None``: the tip has moved, plan again.  Anything else raises
-        ``WorldFailed``, and the branch is as it was.
+        ``WorldFailed``, and the branch is as it was.  Either way the tip that decided is ``known`` from now on.
         """
 
 
@@ -105,3 +125,19 @@ class MemoryTree:
     def before(self, path: str) -> Tree | None:  # noqa: ARG002 - it has no past
         """Nothing: these files have no past."""
         return None
+
+    def contents(self, folder: str) -> Mapping[str, str]:
+        """The names directly inside a folder, each with a digest of all that lies there."""
+        prefix, found = f"{folder}/" if folder else "", {}
+        for name in self.names(folder):
+            path = f"{prefix}{name}"
+            lying = sorted(one for one in self.files if one == path or one.startswith(f"{path}/"))
+            found[name] = digest([[one, sha256(self.files[one])] for one in lying])
+        return found
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """Nothing: everything is at hand."""
+
+    def follows(self, commit: str) -> bool:
+        """Whether it is this one: these files have no past."""
+        return commit == self.commit

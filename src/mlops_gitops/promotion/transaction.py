@@ -4,8 +4,13 @@ The contract of every write:
 
 * A proposal is made from one tree and is pushed only onto that tree's commit.  If the tip has moved, nothing is
   rebased: the proposal is made **again** from the new tip, because what was true may no longer be.
+* The first proposal is made from the newest commit that is known here, without asking.  A push that succeeds proves
+  that it still was the newest.  What no push proves, that there is nothing to do or that nothing can be decided, is
+  said only after the remote was asked.
 * Nothing is visible before the push, and the push is one commit.  So a kill at any instruction leaves the repository
   either as it was or moved, never between; running the command again ends in the same state.
+* Whoever loses once plans again at once.  Whoever loses again has met a crowd, and waits before reading anew: up to
+  twice as long as an attempt took, then four times, and so on.  So a crowd parts, however slow its machines are.
 * A push whose answer was lost is judged by reading the tip, which is the ``Store``'s promise.
 """
 
@@ -18,10 +23,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from mlops_gitops.errors import WorldFailed
+from mlops_gitops.errors import Failure, WorldFailed
 from mlops_gitops.promotion.store import Files, Store, Tree
 
-ATTEMPTS = 40
+ATTEMPTS, LONGEST = 40, 20.0
 T = TypeVar("T")
 
 
@@ -51,24 +56,57 @@ def settle(
     propose: Callable[[Tree], Proposal[T]],
     *,
     now: Callable[[], datetime],
+    tip: Tree | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Settled[T]:
     """Propose and push until it holds or there is nothing to do.
 
-    Raises what ``propose`` raises, and ``WorldFailed``.
+    ``tip`` is the newest commit, where the caller has just heard it from the remote.  Raises what ``propose`` raises,
+    and ``WorldFailed``.
     """
+    tree, asked = (tip, True) if tip is not None else (store.known(), False)
     for attempt in range(ATTEMPTS):
-        tree = store.fetch()
-        proposal = propose(tree)
+        began = clock()
+        if tree is None:
+            tree, asked = store.fetch(), True
+        proposal = _proposal(propose, tree)
+        if not asked and not _writes(proposal):  # no push will show whether this was the newest commit
+            newest, asked = store.fetch(), True
+            if newest.commit != tree.commit:
+                tree, proposal = newest, _proposal(propose, newest)
+        if isinstance(proposal, Failure):
+            raise proposal
         if not proposal.files:
             return Settled(proposal.result, None, tree)
         commit = store.commit(tree.commit, proposal.files, message=proposal.message, when=now())
         landed = store.push(commit, base=tree.commit)
         if landed is not None:
             return Settled(proposal.result, landed, tree)
-        sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - to part two runners, not to hide anything
+        tree, asked = _after(tree, store), True
+        if attempt:
+            sleep(random.uniform(0, min(LONGEST, (clock() - began) * 2**attempt)))  # noqa: S311 - hides nothing
+            tree = None
     raise WorldFailed(
         f"the environment repository moved {ATTEMPTS} times while this was being planned",
         hint="nothing was changed; run the command again when fewer runners write to it",
         code="contention",
     )
+
+
+def _proposal(propose: Callable[[Tree], Proposal[T]], tree: Tree) -> Proposal[T] | Failure:
+    """The proposal, or why there is none: on a commit that may be behind, neither is the last word."""
+    try:
+        return propose(tree)
+    except Failure as failure:
+        return failure
+
+
+def _writes(proposal: Proposal[T] | Failure) -> bool:
+    return isinstance(proposal, Proposal) and bool(proposal.files)
+
+
+def _after(lost: Tree, store: Store) -> Tree | None:
+    """What to plan on at once after a push was refused, which was judged by reading the tip; ``None``: fetch."""
+    seen = store.known()
+    return seen if seen is not None and seen.commit != lost.commit else None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Sequence
 
 from mlops_gitops import times
 from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.gates import Answer, Judgement
-from mlops_gitops.manifests.environment import ExpressionGate, Gate
 from mlops_gitops.promotion.apply import Answered, replaced
 from mlops_gitops.promotion.plan import Decision, Outcome
 from mlops_gitops.promotion.receipts import Receipt
-from mlops_gitops.promotion.status import Difference, Running, Standing
+from mlops_gitops.promotion.remedies import Remedy
+from mlops_gitops.promotion.rows import Standing
+from mlops_gitops.promotion.status import Difference, Running
 from mlops_gitops.promotion.verify import Verification
 from mlops_gitops.reporting import targets
 from mlops_gitops.reporting.failures import failure_document
@@ -47,7 +48,9 @@ def decision_text(decision: Decision, *, done: str | None = None) -> str:
     return "\n".join([head, *map(judgement_text, decision.judgements)])
 
 
-def explanation_text(decision: Decision, places: Sequence[Standing] = (), rollback: Judgement | None = None) -> str:
+def explanation_text(
+    decision: Decision, found: Sequence[Remedy], places: Sequence[Standing] = (), rollback: Judgement | None = None
+) -> str:
     """A decision with what runs there now and how to change what stands in the way.
 
     ``rollback`` is what automatic rollback says of what runs there.
@@ -61,16 +64,21 @@ def explanation_text(decision: Decision, places: Sequence[Standing] = (), rollba
     if rollback is not None:
         word = "goes back" if rollback.answer is Answer.PASS else "does not go back"
         lines.append(f"by itself it {word}: {inert(rollback.reason)}")
-    if decision.blocking:
+    if found:
         lines.append("what can change it:")
-        lines += [f"  {one.gate}: {_remedy(one, decision)}" for one in decision.blocking]
+        lines += [line for one in found for line in _remedy_lines(one)]
     away = decision.situation.dossier.turned_away
     lines += [f"not counted: evidence {one.name[:40]}…: {inert(one.reason)}" for one in away]
     return "\n".join(lines)
 
 
+def _remedy_lines(one: Remedy) -> list[str]:
+    told = [f"  {one.gate}: {inert(one.what)}"]
+    return told + [f"    {command}" for command in one.commands if f"`{command}`" not in one.what]
+
+
 def explanation_document(
-    decision: Decision, places: Sequence[Standing] = (), rollback: Judgement | None = None
+    decision: Decision, found: Sequence[Remedy], places: Sequence[Standing] = (), rollback: Judgement | None = None
 ) -> dict[str, JSON]:
     """The same, as JSON."""
     return {
@@ -81,47 +89,20 @@ def explanation_document(
         "version": decision.situation.dossier.release.version,
         "current": decision.situation.slot.current,
         "reasons": [judgement_document(one) for one in decision.judgements],
-        "remedies": [{"gate": one.gate, "remedy": _remedy(one, decision)} for one in decision.blocking],
+        "remedies": [
+            {
+                "gate": one.gate,
+                "remedy": one.what,
+                "who": list(one.who),
+                "commands": list(one.commands),
+                "when": times.format_instant(one.when) if one.when else None,
+            }
+            for one in found
+        ],
         "turnedAway": [{"name": one.name, "reason": one.reason} for one in decision.situation.dossier.turned_away],
         "targets": targets.document(places),
         "rollback": judgement_document(rollback) if rollback else None,
     }
-
-
-def _remedy(one: Judgement, decision: Decision) -> str:
-    """Who or what can change a reason that stands in the way."""
-    model, environment = decision.model, decision.environment
-    match one.gate:
-        case "hold" | "veto" | "freeze":
-            named = re.search(r"\(([a-z]+-[0-9a-f]{12})\)$", one.reason)
-            lift = f"by `mlops-gitops control lift {named[1]} {model} --in {environment}`, " if named else ""
-            return f"whoever wrote it, {lift}or its end"
-        case "after":
-            return (
-                f"`mlops-gitops promote {model} --to {' and '.join(decision.situation.slot.environment.after)}` first"
-            )
-        case "soak" | "window":
-            return "time"
-        case "rollout" if one.answer is Answer.FAIL:
-            return f"`mlops-gitops rollback {model} --in {environment}`, a mended release, or evidence made anew"
-        case "rollout":
-            return "time, and the evidence that is named"
-        case name if any(isinstance(gate, ExpressionGate) and gate.name == name for gate in _gates(decision)):
-            seen = f"`mlops-gitops policy input {model} {environment}`"
-            waiver = f"`mlops-gitops control waive {model} --in {environment} --gate {name}`"
-            return f"what the expression asks for, of what {seen} shows; or a signed {waiver}, with an end"
-        case "approvals":
-            return f"`mlops-gitops approve {model} --to {environment}`, signed by those named"
-        case _ if one.answer is Answer.FAIL or one.reason.startswith("inconclusive"):
-            waiver = f"`mlops-gitops control waive {model} --in {environment} --gate {one.gate}`"
-            return f"a mended release, or one tested on more rows; or a signed {waiver}, with an end"
-        case _:
-            renewed = f"`mlops-gitops release {model} --renew`"
-            return f"{renewed}, which judges it anew, also against what {environment} runs now"
-
-
-def _gates(decision: Decision) -> tuple[Gate, ...]:
-    return decision.situation.slot.environment.gates
 
 
 def judgement_text(one: Judgement) -> str:
@@ -186,25 +167,29 @@ def status_text(rows: Sequence[Running]) -> str:
 def columns(table: Sequence[tuple[str, ...]]) -> list[str]:
     """Rows of text, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    line = "  ".join(f"{{:<{width}}}" for width in widths).format
+    return [line(*row).rstrip() for row in table]
 
 
-def status_document(rows: Sequence[Running]) -> JSON:
-    """What runs where, as JSON."""
-    return [
-        {
-            "model": one.model,
-            "environment": one.environment,
-            "release": one.release,
-            "version": one.version,
-            "since": times.format_instant(one.since) if one.since else None,
-            "action": one.action,
-            "controls": list(one.controls),
-            "problem": one.problem,
-            "targets": targets.document(one.targets),
-        }
-        for one in rows
-    ]
+def status_json(commit: str, rows: Sequence[Running]) -> str:
+    """What runs where, as a JSON document with a line for each slot: there may be tens of thousands."""
+    lines = ",\n    ".join(map(json.dumps, map(_slot_document, rows)))
+    slots = f"[\n    {lines}\n  ]" if rows else "[]"
+    return f'{{\n  "commit": {json.dumps(commit)},\n  "slots": {slots}\n}}'
+
+
+def _slot_document(one: Running) -> dict[str, JSON]:
+    return {
+        "model": one.model,
+        "environment": one.environment,
+        "release": one.release,
+        "version": one.version,
+        "since": times.format_instant(one.since) if one.since else None,
+        "action": one.action,
+        "controls": list(one.controls),
+        "problem": one.problem,
+        "targets": targets.document(one.targets),
+    }
 
 
 def receipt_text(receipt: Receipt, *, version: str) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from mlops_gitops import times
 from mlops_gitops.canonical import JSON
-from mlops_gitops.promotion.status import Running, Standing
+from mlops_gitops.promotion.rows import Standing
+from mlops_gitops.promotion.status import Running
 
 
 def progress(one: Running) -> str:
