@@ -60,6 +60,7 @@ STEPS = [
     (f"policy input {MODEL} dev", 0),
     ("policy test --directory there", 0),
     (f"explain {MODEL} prod", 0),
+    ("reconcile --dry-run", 0),
     ("drift", 0),
     ("verify", 0),
     (f"rollback {MODEL} --in dev --to 1.0.0 --reason late", 0),
