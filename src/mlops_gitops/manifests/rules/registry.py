@@ -24,6 +24,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "tests",
         "training",
         "lifecycle",
+        "images",
     ),
     "Environment": ("policy", "addresses"),
     "Trust": ("trust",),
