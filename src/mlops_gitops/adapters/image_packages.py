@@ -19,8 +19,14 @@ from mlops_gitops.packaging.image import layers, packages
 from mlops_gitops.packaging.image.layers import Layer, Measured
 
 _FILES, _MEASURES = "files", "layer.json"
-_NO_WHEEL = ("no usable wheels", "no wheels are available", "no compatible", "building source distributions is disabled")
-_NO_WHEEL += ("has no wheels with a matching", "marked as `--no-build`", "has no usable wheels", "no source distribution")
+_NO_WHEEL: tuple[str, ...] = (
+    "no usable wheels",
+    "no wheels are available",
+    "building source distributions is disabled",
+    "has no wheels with a matching",
+    "marked as `--no-build`",
+    "has no usable wheels",
+)
 _HASH_DIFFERS = ("hash mismatch",)
 _FULL = "No space left on device"
 
@@ -49,7 +55,9 @@ def of_lock(
             _make(place, lock, target, environ)
         except OSError as error:
             raise WorldFailed(
-                f"{cache} cannot be written: {error.strerror}", hint="free some space, or set MG_CACHE", code="image-cache"
+                f"{cache} cannot be written: {error.strerror}",
+                hint="free some space, or set MG_CACHE",
+                code="image-cache",
             ) from error
     layer = Layer(title, layers.of_folder(place / _FILES, place=packages.PLACE))
     kept = json.loads((place / _MEASURES).read_text(encoding="utf-8"))

@@ -108,7 +108,9 @@ def fetched(session: Session, repository: str, one: Descriptor, *, keep: Path) -
             session.wait(1.0)
         except OSError as error:
             raise WorldFailed(
-                f"{keep} cannot be written: {error.strerror}", hint="free some space, or set MG_CACHE", code="image-cache"
+                f"{keep} cannot be written: {error.strerror}",
+                hint="free some space, or set MG_CACHE",
+                code="image-cache",
             ) from error
     raise problem or session.unreachable(OSError("it broke off"))
 
@@ -136,7 +138,9 @@ def _brought(session: Session, repository: str, one: Descriptor, place: Path) ->
     return place
 
 
-def push_blob(session: Session, repository: str, one: Descriptor, stream: Stream, *, traffic: Traffic, source: str | None = None) -> None:
+def push_blob(
+    session: Session, repository: str, one: Descriptor, stream: Stream, *, traffic: Traffic, source: str | None = None
+) -> None:
     """Put a blob into ``repository`` unless it is there; ``source`` is a repository of the registry that has it."""
     answer = session.ask("HEAD", f"{repository}/blobs/{one.digest}", repository=repository)
     if _found(session, answer, f"look into {repository}"):
@@ -145,7 +149,9 @@ def push_blob(session: Session, repository: str, one: Descriptor, stream: Stream
     send_blob(session, repository, one, stream, traffic=traffic, source=source)
 
 
-def send_blob(session: Session, repository: str, one: Descriptor, stream: Stream, *, traffic: Traffic, source: str | None = None) -> None:
+def send_blob(
+    session: Session, repository: str, one: Descriptor, stream: Stream, *, traffic: Traffic, source: str | None = None
+) -> None:
     """Mount or send a blob that is not there.  An upload that breaks off goes on; one that is forgotten starts again."""
     problem: Failure | None = None
     for attempt in range(ATTEMPTS):
@@ -174,7 +180,9 @@ class _Lost(Exception):
 
 def _started(session: Session, repository: str, one: Descriptor, source: str | None) -> str | None:
     """Where the upload goes; ``None`` where the registry mounted the blob instead."""
-    query = f"?{urlencode({'mount': one.digest, 'from': source})}" if source is not None and source != repository else ""
+    query = (
+        f"?{urlencode({'mount': one.digest, 'from': source})}" if source is not None and source != repository else ""
+    )
     also = source if query else None
     answer = session.ask("POST", f"{repository}/blobs/uploads/{query}", repository=repository, also=also)
     if answer.status_code == _CREATED and query:
@@ -196,7 +204,9 @@ def _sent(session: Session, repository: str, upload: str, one: Descriptor, strea
         body = _Body(stream, start, one.size)
         headers = {"Content-Type": _OPEN_ENDED, "Content-Range": f"{start}-{one.size - 1}"}
         try:
-            answer = session.ask("PATCH", upload, repository=repository, headers=headers, data=lambda b=body: b.again(), repeat=False)
+            answer = session.ask(
+                "PATCH", upload, repository=repository, headers=headers, data=body.again, repeat=False
+            )
         except WorldFailed as problem:
             session.wait(min(0.5 * 2**attempt, 8.0))
             upload, start = _standing(session, repository, upload, problem)
@@ -211,7 +221,9 @@ def _sent(session: Session, repository: str, upload: str, one: Descriptor, strea
         raise session.failed(answer, f"take a layer of {repository}")
     else:
         raise _Lost(session.unreachable(OSError("every attempt to send a layer broke off")))
-    closed = session.ask("PUT", _with_digest(upload, one.digest), repository=repository, headers={"Content-Length": "0"})
+    closed = session.ask(
+        "PUT", _with_digest(upload, one.digest), repository=repository, headers={"Content-Length": "0"}
+    )
     if closed.status_code not in {_CREATED, _NO_CONTENT}:
         raise _Lost(session.failed(closed, f"keep a layer of {repository}"))
 
@@ -238,7 +250,8 @@ class _Body:
 
     def __init__(self, stream: Stream, start: int, size: int) -> None:
         self.stream, self.start, self.size = stream, start, size
-        self.chunks, self.kept = iter(()), b""
+        self.chunks: Iterator[bytes] = iter(())
+        self.kept = b""
         self.left = size - start
 
     def again(self) -> _Body:

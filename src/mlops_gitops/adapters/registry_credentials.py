@@ -90,7 +90,9 @@ def _stated(entry: Mapping[str, Any]) -> Credentials | None:
 
 def _asked(helper: str, key: str, environ: Mapping[str, str]) -> Credentials | None:
     """What a credential helper says; ``None`` where it knows nothing of the registry."""
-    program = shutil.which(f"docker-credential-{helper}", path=environ.get("PATH")) if _HELPER.fullmatch(helper) else None
+    program = (
+        shutil.which(f"docker-credential-{helper}", path=environ.get("PATH")) if _HELPER.fullmatch(helper) else None
+    )
     if program is None:
         raise WorldFailed(
             f"Docker's configuration names the credential helper {helper[:64]!r}, which is not on the PATH",

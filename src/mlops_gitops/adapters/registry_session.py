@@ -8,6 +8,7 @@ container tools do; all others by HTTPS.
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -156,9 +157,7 @@ class Session:
         challenge = answer.headers.get("WWW-Authenticate", "")
         kind, _, rest = challenge.partition(" ")
         if kind.lower() == "basic" and self.credentials is not None and not self.credentials.identity:
-            self.tokens[scope] = requests.auth._basic_auth_str(  # type: ignore[attr-defined]  # noqa: SLF001 - the one that encodes as RFC 7617 wants
-                self.credentials.user.encode(), self.credentials.password.encode()
-            )
+            self.tokens[scope] = _basic(self.credentials)
             return True
         if kind.lower() != "bearer":
             return False
@@ -177,8 +176,8 @@ class Session:
             form = {**wanted, "scope": scope, "grant_type": "refresh_token", "refresh_token": who.identity}
             answer = self.web.post(realm, data={**form, "client_id": "mlops-gitops"}, timeout=limits)
         else:
-            basic = (who.user.encode(), who.password.encode()) if who is not None else _unchanged
-            answer = self.web.get(realm, params=wanted, auth=basic, timeout=limits)
+            proof = {} if who is None else {"Authorization": _basic(who)}
+            answer = self.web.get(realm, params=wanted, headers=proof, timeout=limits)
         try:
             said = answer.json() if answer.ok else {}
             token = said.get("token") or said.get("access_token")
@@ -200,6 +199,11 @@ def content(answer: requests.Response, *, most: int = _LARGEST_ANSWER) -> bytes:
                     code="registry",
                 )
     return bytes(found)
+
+
+def _basic(who: Credentials) -> str:
+    """User and password as RFC 7617 has them, in UTF-8."""
+    return f"Basic {base64.b64encode(f'{who.user}:{who.password}'.encode()).decode('ascii')}"
 
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -124,7 +124,9 @@ class _Writers:
         if self.good is None:  # nothing was answered: an empty table says so
             kinds = [pa.field(one["name"], pa.null()) for one in described.outputs]
             known = set(self.schema.names)
-            self.good = self._writer(self.good_path, pa.schema([*self.schema, *(k for k in kinds if k.name not in known)]))
+            self.good = self._writer(
+                self.good_path, pa.schema([*self.schema, *(k for k in kinds if k.name not in known)])
+            )
         self.good.add_key_value_metadata({_MARK: self.mark, _COUNTS: json.dumps(counts)})
         self.good.close()
         self.bad.close()
@@ -171,7 +173,12 @@ def _refuse_unless_fitting(schema: Any, described: Description) -> None:
         raise Unusable(f"the input has no column {', '.join(missing)}")
     for one in described.inputs:
         kind = schema.field(one["name"]).type
-        number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind)
+        number = (
+            pa.types.is_integer(kind)
+            or pa.types.is_floating(kind)
+            or pa.types.is_boolean(kind)
+            or pa.types.is_decimal(kind)
+        )
         if one["type"] in {"integer", "long", "float", "double"} and not number and not pa.types.is_null(kind):
             raise Unusable(f"the column {one['name']} holds {kind}, and the model wants {one['type']}")
 

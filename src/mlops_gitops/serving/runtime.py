@@ -35,7 +35,8 @@ class Runtime(MLflowRuntime):  # type: ignore[misc]
     async def invocations(self, raw_body: str = Depends(_body), content_type: str = Header(default="")) -> Response:
         """MLflow's protocol."""
         try:
-            return await super().invocations(raw_body, content_type)
+            answer: Response = await super().invocations(raw_body, content_type)
+            return answer
         except MLServerError:
             raise
         except (MlflowException, ValueError, TypeError, KeyError, RecursionError) as error:

@@ -81,7 +81,11 @@ TWO_SOURCES = Rule(
 
 RULES = (MUTABLE_BASE, MUTABLE_FROM, NO_HASHES, NO_SERVER, END_OF_LIFE, TWO_SOURCES)
 
-NEEDED = {"rest": ("mlflow", "mlserver", "mlserver-mlflow"), "batch": ("pandas", "pyarrow"), "stream": ("nats-py", "pandas")}
+NEEDED = {
+    "rest": ("mlflow", "mlserver", "mlserver-mlflow"),
+    "batch": ("pandas", "pyarrow"),
+    "stream": ("nats-py", "pandas"),
+}
 """Packages that a lock must name for each pattern of serving, beside those of the model."""
 
 ENDED = {
@@ -124,7 +128,9 @@ def check(subject: Subject) -> Iterator[Problem]:
     image = mapping(serving, "image")
     base, recipe = text(image, "base"), text(image, "dockerfile")
     if (base is None) == (recipe is None):
-        yield TWO_SOURCES.on(_PLACE, "it names both" if base is not None else "it names neither `base` nor `dockerfile`")
+        yield TWO_SOURCES.on(
+            _PLACE, "it names both" if base is not None else "it names neither `base` nor `dockerfile`"
+        )
     if base is not None:
         if _DIGEST.search(base) is None:
             yield MUTABLE_BASE.on((*_PLACE, "base"), f"{base} is not named by its digest")
@@ -193,7 +199,8 @@ def _lock(lock: str, serving: dict[str, Any], spec: dict[str, Any], subject: Sub
     if bare is not None:
         yield NO_HASHES.on(at, f"{bare[1]} in line {bare[0]} of {lock} has no hash")
     wanted = needed(text(serving, "pattern") or "rest", text(mapping(spec, "artifact"), "format"))
-    named = {re.sub(r"[-_.]+", "-", one).lower() for line in lines for one in _NAMED.findall(line)}
+    found = (_NAMED.match(line) for line in lines)
+    named = {re.sub(r"[-_.]+", "-", one[1] or one[2]).lower() for one in found if one is not None}
     lacking = [one for one in wanted if one not in named]
     if lacking:
         yield NO_SERVER.on(at, f"{lock} does not name {', '.join(lacking)}")

@@ -1,8 +1,8 @@
 """From a base image and layers to an image: its configuration and its manifest, as bytes.  Pure.
 
 What a base brings stays untouched: its layers are named by their digests, its variables are kept.  Its labels,
-volumes, entry point and user are not: they say something of the base, and not of this image.  The documents are RFC 8785
-JSON, so that their digests follow from what they say.
+volumes, entry point and user are not: they say something of the base, and not of this image.  The documents are RFC
+8785 JSON, so that their digests follow from what they say.
 """
 
 from __future__ import annotations
@@ -102,15 +102,20 @@ def assemble(base: Base, layers: Sequence[tuple[str, Measured]], settings: Setti
     """The image of ``layers`` (their titles and measures, the least changing first) over ``base``."""
     config = canonical.encode(_config(base, layers, settings))
     ours = [Descriptor(TAR, one.digest, one.size) for _, one in layers]
-    everything = (*base.layers, *ours)
+    return of_config(config, (*base.layers, *ours), annotations=settings.labels)
+
+
+def of_config(config: bytes, layers: tuple[Descriptor, ...], *, annotations: Mapping[str, str] | None = None) -> Image:
+    """The image of a configuration that is there already."""
     manifest: dict[str, JSON] = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
         "config": Descriptor(CONFIG, f"sha256:{canonical.sha256(config)}", len(config)).document(),
-        "layers": [one.document() for one in everything],
-        "annotations": dict(sorted(settings.labels.items())),
+        "layers": [one.document() for one in layers],
     }
-    return Image(canonical.encode(manifest), config, everything)
+    if annotations:
+        manifest["annotations"] = dict(sorted(annotations.items()))
+    return Image(canonical.encode(manifest), config, layers)
 
 
 def attachment(
@@ -150,7 +155,9 @@ def _config(base: Base, layers: Sequence[tuple[str, Measured]], settings: Settin
     if settings.ports:
         container["ExposedPorts"] = {port: {} for port in settings.ports}
     history: list[JSON] = [*(base.config.get("history") or ())]
-    history += [{"created": settings.created, "created_by": "mlops-gitops build", "comment": name} for name, _ in layers]
+    history += [
+        {"created": settings.created, "created_by": "mlops-gitops build", "comment": name} for name, _ in layers
+    ]
     document: dict[str, JSON] = {
         "architecture": base.config["architecture"],
         "os": base.config["os"],

@@ -146,7 +146,9 @@ def _list(document: Mapping[str, Any], key: str, of: str) -> list[Any]:
 
 
 def _descriptor(value: Any, of: str) -> Descriptor:
-    kind, digest, size = (value.get(key) for key in ("mediaType", "digest", "size")) if isinstance(value, dict) else ("",) * 3
+    kind, digest, size = (
+        (value.get(key) for key in ("mediaType", "digest", "size")) if isinstance(value, dict) else ("",) * 3
+    )
     if not isinstance(kind, str) or not isinstance(digest, str) or not isinstance(size, int) or size < 0:
         raise _unusable(of, "its manifest names a part without type, digest and size")
     if not _DIGEST.fullmatch(digest):

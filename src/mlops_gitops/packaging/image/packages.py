@@ -142,7 +142,11 @@ def _of_tables(listed: object) -> list[Package]:
     found: list[Package] = []
     for one in listed if isinstance(listed, list) else ():
         name, version = (one.get("name"), one.get("version")) if isinstance(one, dict) else (None, None)
-        if isinstance(name, str) and isinstance(version, str) and not {"editable", "virtual"} & set(one.get("source", {})):
+        if (
+            isinstance(name, str)
+            and isinstance(version, str)
+            and not {"editable", "virtual"} & set(one.get("source", {}))
+        ):
             text = json.dumps([one.get("wheels"), one.get("sdist")], default=str)
             found.append(Package(normal(name), version, tuple(sorted(set(re.findall(r"\b[0-9a-f]{64}\b", text))))))
     return found

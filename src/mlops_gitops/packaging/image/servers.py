@@ -1,5 +1,7 @@
-"""What an image holds beside packages and model: the programs that serve, and their settings.  Pure but for reading
-the programs, which lie in this package."""
+"""What an image holds beside packages and model: the programs that serve, and their settings.
+
+Pure but for reading the programs, which lie in this package.
+"""
 
 from __future__ import annotations
 
