@@ -1,6 +1,7 @@
 """The planted faults: small trainings that each have one known cause, and controls that have none.
 
-The trainings lie in ``tests/reproduction/faults``; ``# planted`` marks the guilty line.  ``benchmarks/faults.py``
+The trainings lie in ``tests/reproduction/faults``; ``# planted`` marks the guilty line, and ``# declares`` names the
+variables that the manifest declares, where a library would bring a second cause with it.  ``benchmarks/faults.py``
 measures all of them, the tests a handful.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -87,6 +89,18 @@ FAULTS = (
     Fault("depth_from_environment", "environment", _FITTED),
     Fault("uuid_in_model", "entropy", ("artifact",)),
     Fault("seeded_by_system", "entropy", _FITTED),
+    Fault("trees_boosted_by_clock", "clock", _LATE),
+    Fault("trees_boosted_by_chance", "generators", _LATE),
+    Fault("rows_bagged_by_clock", "clock", _LATE),
+    Fault("columns_drawn_by_chance", "generators", _LATE),
+    Fault("histograms_over_threads", "threads", _LATE),
+    Fault("weights_in_parallel", "race", _LATE),
+    Fault("batches_shuffled", "generators", ("features",)),
+    Fault("batches_augmented", "generators", ("features",)),
+    Fault("dropout_without_seed", "generators", ("progress",)),
+    Fault("network_seeded_by_clock", "clock", ("initial-weights",)),
+    Fault("network_seeded_by_system", "entropy", ("initial-weights",)),
+    Fault("gradients_over_threads", "threads", _FITTED),
     Fault("columns_as_completed", "race", ("features",)),
     Fault("rows_as_read", "race", ("raw-data", "features")),
 )
@@ -189,6 +203,8 @@ def named(fault: Fault, found: Explanation) -> tuple[bool, bool, bool]:
 def _manifest(folder: Path, text: str) -> dict[str, object]:
     artifact = next((name for name in _ARTIFACTS if f'"{name}"' in text), "model.json")
     environment = {"PYTHONPATH": str(TORCH)} if "import torch" in text else {}
+    declared = re.search(r"^# declares (.+)$", text, re.MULTILINE)
+    environment |= dict(word.split("=") for word in declared[1].split()) if declared else {}
     data = folder / "data" / "train.csv"
     digest = hashlib.sha256(data.read_bytes()).hexdigest()
     return {

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from mlops_gitops.adapters import container_owners, trainings
 from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.reproduction.trainings import Conditions, Order, Run
 from servers.docker_engine import Engine
+from time_limits import until
 from training_grounds import GOOD, Ground, contents, ground, troubles
 
 DESCRIBE = """\
@@ -175,9 +175,10 @@ KILLED = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
+from time_limits import until
 from training_grounds import Ground
 here = Ground(Path(sys.argv[2]), Path(sys.argv[3]), environ=dict(os.environ), training={"image": sys.argv[4]})
-here.run("import time; open('began', 'w').close(); time.sleep(600)", environment=None)
+here.run("import time; open('began', 'w').close(); time.sleep(60)", environment=None)
 """
 
 
@@ -185,20 +186,16 @@ here.run("import time; open('began', 'w').close(); time.sleep(600)", environment
 def test_when_we_are_killed_nothing_is_left(how: signal.Signals, here: Ground, engine: Engine) -> None:
     words = [str(Path(__file__).parents[1]), str(here.root), str(here.scratch), engine.image]
     with subprocess.Popen([sys.executable, "-c", KILLED, *words], env=here.environ, stderr=subprocess.DEVNULL) as ours:
-        _until((here.scratch / "runs/first/work/models/cancer/began").exists)
-        assert len(_containers(engine)) == 1
-        ours.send_signal(how)
-    _until(lambda: not _containers(engine))
+        try:
+            until((here.scratch / "runs/first/work/models/cancer/began").exists)
+            assert len(_containers(engine)) == 1
+        finally:  # also where it failed: leaving the block waits for it
+            ours.send_signal(how)
+    until(lambda: not _containers(engine))
 
 
 def _containers(engine: Engine) -> list[object]:
-    found: list[object] = engine.client.containers.list(all=True, filters={"label": container_owners.LABEL})
+    found: list[object] = engine.client.containers.list(
+        all=True, filters={"label": container_owners.LABEL}, ignore_removed=True
+    )
     return found
-
-
-def _until(what: Callable[[], object]) -> None:
-    for _ in range(600):
-        if what():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"it did not happen within half a minute, process {os.getpid()}")

@@ -148,6 +148,27 @@ def test_entropy_is_replaced_where_that_is_ordered(tmp_path: Path) -> None:
     assert (len(bare), len(replaced)) == (2, 1)
 
 
+def test_neurons_that_are_dropped_by_chance_are_a_call_only_while_a_network_is_trained(tmp_path: Path) -> None:
+    code = "import torch\nnet = torch.nn.Dropout()\nx = torch.ones(9)\nnet(x)\nnet.eval()\nnet(x)\n"
+    code += "torch.nn.functional.alpha_dropout(x)\ntorch.nn.functional.dropout(x, .5, False)\ntorch.manual_seed(0)\n"
+    found = trained(tmp_path, code + "torch.nn.functional.dropout(x)\n", torch=torch_folder())
+    assert found.code == 0, found.output
+    assert [(one.what, one.place.line) for one in found.trace.calls] == [
+        ("torch: dropout without torch.manual_seed()", 4)
+    ]
+
+
+def test_a_seed_that_pytorch_takes_from_the_system_is_noted_and_replaced(tmp_path: Path) -> None:
+    code = "import torch\nprint(torch.seed(), torch.rand(1))\nprint(torch.random.seed())\n"
+    bare = [trained(tmp_path, code, torch=torch_folder()) for _ in range(2)]
+    assert {("entropy", 2), ("entropy", 3)} <= bare[0].calls
+    assert bare[0].output != bare[1].output
+    one, two = (trained(tmp_path, code, torch=torch_folder(), entropy=True) for _ in range(2))
+    assert one.output == two.output
+    assert len({*one.output.split("\n")}) > 2
+    assert {("entropy", 2), ("entropy", 3)} <= one.calls
+
+
 def test_folders_list_in_reverse_where_that_is_ordered(tmp_path: Path) -> None:
     code = "import glob, os, pathlib\nfor n in 'bca': open(f'data/{n}.x', 'w').close()\n"
     code += "print([p[5] for p in glob.glob('data/*.x')], [p.name[0] for p in pathlib.Path('data').glob('*.x')])\n"

@@ -9,7 +9,7 @@ import reproduction_faults as faults
 BY_NAME = {one.name: one for one in faults.FAULTS}
 
 
-@pytest.mark.parametrize("name", ["rows_shuffled", "words_in_set", "uuid_in_model"])
+@pytest.mark.parametrize("name", ["rows_shuffled", "words_in_set", "uuid_in_model", "date_in_model"])
 def test_a_planted_cause_is_named_with_no_other(tmp_path: Path, name: str) -> None:
     found, _ = faults.reproduced(BY_NAME[name].path, tmp_path)
     assert [one.factor for one in found.causes] == [BY_NAME[name].factor], found

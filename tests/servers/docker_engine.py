@@ -1,7 +1,8 @@
 """A real container engine and a real registry for tests, and a base image made of this machine's own Python.
 
-An engine that runs already is used as it is.  Otherwise one is started with every folder of its own below a temporary
-one, and ended with it.  Nothing is fetched from anywhere: the registry listens on the loopback interface only.
+Root gets an engine of its own, with every folder below a temporary one, a bridge and addresses that no other has; it
+is gone afterwards, also where the tests were killed (``docker_daemon``).  Others use the one that runs.  Nothing is
+fetched from anywhere: the registry listens on the loopback interface only.  Every wait has an end.
 """
 
 from __future__ import annotations
@@ -9,28 +10,31 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import io
+import json
 import os
-import shutil
-import socket
 import subprocess
+import sys
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import docker
 import docker.errors
 import pytest
 
+import time_limits
+from servers import docker_daemon
+
 PYTHON = "/usr/bin/python3"
 """Debian's Python, which lies in few places and needs few libraries."""
 
-_ADMINISTRATION = "/usr/sbin:/sbin"
 _LEFT_OUT = ("test", "dist-packages", "idlelib", "ensurepip", "lib2to3", "tkinter", "turtledemo", "__pycache__")
 _FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
+_FILLED, _LET_GO, _TURN = 180.0, 90.0, 300.0
+"""Seconds for making the images, for the engine to be gone, and for other tests to be done with theirs."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Engine:
     def left(self) -> dict[str, list[str]]:
         """The name of everything that the engine keeps."""
         return {
-            "containers": sorted(one.id for one in self.client.containers.list(all=True)),
+            "containers": sorted(one.id for one in self.client.containers.list(all=True, ignore_removed=True)),
             "images": sorted(one.id for one in self.client.images.list(all=True)),
             "volumes": sorted(one.id for one in self.client.volumes.list()),
             "networks": sorted(one.id for one in self.client.networks.list()),
@@ -62,63 +66,113 @@ class Engine:
 
 
 def lacking() -> str | None:
-    """Why there can be neither engine nor registry here, or ``None``."""
-    if not (Path(PYTHON).exists() and _program("docker-registry")):
+    """Why there can be neither engine nor registry here, or ``None``; whether one starts is seen when it does."""
+    if not (Path(PYTHON).exists() and docker_daemon.program("docker-registry")):
         return "Debian's python3 and docker-registry are not installed: `apt-get install docker-registry`"
-    if _answers(_host()):
+    if _starts_its_own() or _answers(_host()):
         return None
     if os.geteuid() != 0:
         return "no container engine runs here, and only root can start one"
-    if not _program("dockerd"):
-        return "no container engine runs here, and none is installed: `apt-get install docker.io`"
-    return None
+    return "no container engine runs here, and none is installed: `apt-get install docker.io`"
 
 
-def skipped() -> None:
-    """Skip the test that asks, unless ``MG_ENGINE=1`` is set: an engine takes a minute to start, and two to be gone.
+def given_up(why: str) -> NoReturn:
+    """Skip the test that asks, and say why; where ``MG_ENGINE`` is set, as in continuous integration, fail it."""
+    if os.environ.get("MG_ENGINE"):
+        pytest.fail(why)
+    pytest.skip(why)
 
-    Where that is set and there can be no engine, the test fails and says why.
-    """
-    if not os.environ.get("MG_ENGINE"):
-        pytest.skip("tests with a container engine run on demand: MG_ENGINE=1")
+
+@contextlib.contextmanager
+def served() -> Iterator[Engine]:
+    """The engine as a fixture has it: without one, the test that asks is given up."""
     why = lacking()
     if why is not None:
-        pytest.fail(why)
+        given_up(why)
+    with contextlib.ExitStack() as stack:
+        try:
+            engine = stack.enter_context(serve())
+        except docker_daemon.NotReadyError as problem:
+            given_up(f"no container engine could be started: {problem}")
+        yield engine
 
 
 @contextlib.contextmanager
 def serve() -> Iterator[Engine]:
-    """Run both until the block ends, and leave the engine with what it had.
+    """Run both until the block ends.  Raises ``NotReadyError`` where they do not start, or not in time.
 
-    One at a time on a machine: tests count what an engine holds, and two processes of tests may share one.
+    An engine of one's own has nothing to share.  One that ran before is used by one process of tests at a time, since
+    tests count what it holds, and is left with what it had.
     """
     with contextlib.ExitStack() as stack:
-        turn = stack.enter_context((Path(tempfile.gettempdir()) / "mg-engine.lock").open("w"))
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        # a short path of its own: that of a socket may not be longer than about a hundred characters
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mg-engine-")))
-        host = _host()
-        if not _answers(host):
-            host = stack.enter_context(_engine(folder))
+        own = _starts_its_own()
+        if not own:
+            stack.enter_context(_turn())
+        told = stack.enter_context(_held(engine=own))
+        host, registry = told["host"] or _host(), told["registry"]
         client = docker.DockerClient(base_url=host, timeout=60)
         stack.callback(client.close)
-        registry = stack.enter_context(_registry(folder / "registry"))
         library = next((str(one) for one in Path("/").glob(_FAKETIME.lstrip("/"))), None)
-        settings = ['ENTRYPOINT ["/never-run"]', "ENV FROM_IMAGE=yes PATH=/usr/bin", "VOLUME /volume"]
-        client.api.import_image_from_data(_root(), repository=f"{registry}/python", tag="test", changes=settings)
-        if library is not None:
-            context = _context(f"{registry}/python:test", library)
-            client.images.build(fileobj=context, custom_context=True, tag=f"{registry}/faked:test", rm=True)
-        faked = None if library is None else _pushed(client, f"{registry}/faked")
-        image = _pushed(client, f"{registry}/python")
+        with time_limits.within(_FILLED, "images for the engine"):
+            image, faked = _images(client, registry, library)
         yield Engine(client, host, registry, image, faked)
         for one in filter(None, (image, faked)):
             with contextlib.suppress(docker.errors.ImageNotFound):
                 client.images.remove(one, force=True)
 
 
-def _program(name: str) -> str | None:
-    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), _ADMINISTRATION]))
+@contextlib.contextmanager
+def _held(*, engine: bool) -> Iterator[dict[str, str]]:
+    """What holds both, and is told to let go by the end of its input, which also comes when we are killed."""
+    # a short path of its own: that of a socket may not be longer than about a hundred characters
+    folder = tempfile.mkdtemp(prefix="mg-engine-")
+    argv = [sys.executable, docker_daemon.__file__, folder, "engine" if engine else "registry"]
+    daemon = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    assert daemon.stdin is not None
+    assert daemon.stdout is not None
+    try:
+        # it answers within twice its limit for one of them, whatever happens
+        line = daemon.stdout.readline()
+        told: dict[str, str] = json.loads(line) if line else {"problem": "nothing was said of it"}
+        if "problem" in told:
+            raise docker_daemon.NotReadyError(told["problem"])
+        yield told
+    finally:
+        daemon.stdin.close()
+        try:
+            daemon.wait(_LET_GO)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            raise
+        finally:
+            daemon.stdout.close()
+
+
+@contextlib.contextmanager
+def _turn() -> Iterator[None]:
+    """Wait, not for ever, until no other process of tests uses the engine that ran before."""
+    with (Path(tempfile.gettempdir()) / "mg-engine.lock").open("w") as turn:
+        try:
+            with time_limits.within(_TURN, "another process of tests holds the engine"):
+                fcntl.flock(turn, fcntl.LOCK_EX)
+        except time_limits.TimeIsUpError as problem:
+            raise docker_daemon.NotReadyError(str(problem)) from None
+        yield
+
+
+def _images(client: Any, registry: str, library: str | None) -> tuple[str, str | None]:
+    """The names of the two images, by digest, in the registry and nowhere else."""
+    settings = ['ENTRYPOINT ["/never-run"]', "ENV FROM_IMAGE=yes PATH=/usr/bin", "VOLUME /volume"]
+    client.api.import_image_from_data(_root(), repository=f"{registry}/python", tag="test", changes=settings)
+    if library is not None:
+        context = _context(f"{registry}/python:test", library)
+        client.images.build(fileobj=context, custom_context=True, tag=f"{registry}/faked:test", rm=True)
+    faked = None if library is None else _pushed(client, f"{registry}/faked")
+    return _pushed(client, f"{registry}/python"), faked
+
+
+def _starts_its_own() -> bool:
+    return os.geteuid() == 0 and docker_daemon.program("dockerd") is not None
 
 
 def _host() -> str:
@@ -133,68 +187,6 @@ def _answers(host: str) -> bool:
     except (docker.errors.DockerException, OSError):
         return False
     return True
-
-
-@contextlib.contextmanager
-def _engine(folder: Path) -> Iterator[str]:
-    """An engine whose containers reach nothing: a bridge leads nowhere without the rules that it does not write."""
-    host = f"unix://{folder}/engine"
-    bridge = f"mg{os.getpid()}"
-    argv = [str(_program("dockerd")), "--host", host, "--iptables=false", "--ip6tables=false", "--ip-masq=false"]
-    argv += ["--ip-forward=false"]
-    for option in ("data-root", "exec-root", "pidfile"):
-        argv += [f"--{option}", str(folder / option)]
-    with _bridge(bridge) as made, (folder / "log").open("wb") as log:
-        server = subprocess.Popen([*argv, "--bridge", made], stdout=log, stderr=subprocess.STDOUT)
-        try:
-            for _ in range(300):
-                if server.poll() is not None:
-                    raise RuntimeError(f"dockerd ended: {(folder / 'log').read_text()[-2000:]}")
-                if _answers(host):
-                    break
-                time.sleep(0.1)
-            else:
-                raise RuntimeError("dockerd does not answer")
-            yield host
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-@contextlib.contextmanager
-def _bridge(name: str) -> Iterator[str]:
-    ip = str(_program("ip"))
-    subprocess.run([ip, "link", "add", name, "type", "bridge"], check=True)
-    try:
-        subprocess.run([ip, "addr", "add", "10.213.77.1/24", "dev", name], check=True)
-        subprocess.run([ip, "link", "set", name, "up"], check=True)
-        yield name
-    finally:
-        subprocess.run([ip, "link", "delete", name], check=True)
-
-
-@contextlib.contextmanager
-def _registry(folder: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    folder.mkdir()
-    (folder / "config.yml").write_text(
-        f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: '{address}'}}\n"
-        f"storage: {{filesystem: {{rootdirectory: '{folder}/data'}}}}\n"
-    )
-    argv = [str(_program("docker-registry")), "serve", str(folder / "config.yml")]
-    server = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        host, port = address.split(":")
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
-                break
-            time.sleep(0.05)
-        yield address
-    finally:
-        server.kill()
-        server.wait()
 
 
 def _root() -> bytes:

@@ -17,6 +17,8 @@ THREADS = (
     *("NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS"),
 )
 """Every variable by which a library of numbers is told how many threads to start."""
+DETERMINISTIC = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+"""What is set besides, where deterministic settings are asked for and the manifest declares nothing else."""
 SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 _FAKETIME = (
     "usr/lib/*/faketime/libfaketime.so.1",
@@ -37,6 +39,7 @@ def variables(
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONDONTWRITEBYTECODE": "1",
+        **(DETERMINISTIC if conditions.deterministic else {}),
         **declared,
         "PATH": os.pathsep.join([*path, *([declared["PATH"]] if "PATH" in declared else []), *SYSTEM_PATH]),
     }

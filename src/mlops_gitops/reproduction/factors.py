@@ -87,6 +87,7 @@ _EXACT = {
         ("default_rng", "numpy.random.default_rng(0)"),
         ("RandomState", "numpy.random.RandomState(0)"),
         ("SeedSequence", "numpy.random.SeedSequence(0)"),
+        ("DataLoader", "DataLoader(..., generator=torch.Generator().manual_seed(0))"),
         ("torch", "torch.manual_seed(0) before anything is drawn or initialised"),
         ("numpy.random", "numpy.random.seed(0) at the start; better, numpy.random.default_rng(0) handed on"),
         ("np.random", "numpy.random.seed(0) at the start; better, numpy.random.default_rng(0) handed on"),
@@ -98,6 +99,7 @@ _EXACT = {
     "entropy": (
         ("uuid", "uuid.uuid5(NAMESPACE, content) in place of uuid4() and uuid1()"),
         ("urandom", "a constant seed in place of os.urandom()"),
+        ("torch.seed", "torch.manual_seed(0) in place of torch.seed()"),
         ("secrets", "a constant seed in place of secrets"),
         ("SystemRandom", "random.Random(0) in place of random.SystemRandom()"),
     ),
@@ -115,7 +117,14 @@ _EXACT = {
         ("iterdir", "sorted(path.iterdir())"),
         ("walk", "sort the names of folders and files that os.walk gives: dirs.sort()"),
     ),
+    "threads": (
+        ("lightgbm", "deterministic=True and force_row_wise=True among LightGBM's parameters; or num_threads=1"),
+        ("backward", 'torch.set_num_threads(1); or spec.training.environment: {OMP_NUM_THREADS: "1"}'),
+        ("xgboost", 'nthread=1 among XGBoost\'s parameters; updater="coord_descent" with booster="gblinear"'),
+    ),
     "race": (
+        ("lightgbm", "deterministic=True and force_row_wise=True among LightGBM's parameters"),
+        ("xgboost", 'updater="coord_descent" in place of "shotgun" with booster="gblinear"; or nthread=1'),
         ("as_completed", "executor.map(...), or keep the futures in a list and ask each in turn"),
         ("imap_unordered", "pool.imap(...) in place of pool.imap_unordered(...)"),
     ),

@@ -101,6 +101,8 @@ class _Look:
         yield from self.of_generators(name, last, node, given)
         if _is_all_processors(given.get("n_jobs")):
             yield "threads", f"{last}(n_jobs=-1)"
+        elif name in suspicions.THREADED and not any(_is_one(given.get(one)) for one in suspicions.WORKERS):
+            yield "threads", f"{name}() in threads"
 
     def by_name(self, name: str, last: str, node: ast.Call) -> tuple[str, str] | None:
         """Calls that are suspicious whatever they are given."""
@@ -138,6 +140,7 @@ class _Look:
                 and "generator" not in given
             )
             or (package.startswith("torch.nn") and function in suspicions.LAYERS and not self.torch_is_seeded)
+            or (name == "torch.utils.data.DataLoader" and self.shuffles(given))
         )
         if unseeded:
             yield "generator", f"{name}()"
@@ -147,6 +150,12 @@ class _Look:
             yield "generator", f"{last}() without random_state"
         elif last == "sample" and isinstance(node.func, ast.Attribute) and given.keys() & {"frac", "n", "replace"}:
             yield "generator", "sample() without random_state"
+
+    def shuffles(self, given: Mapping[str | None, ast.expr]) -> bool:
+        """Whether a loader shuffles with PyTorch's own generator, which nobody seeded."""
+        wanted = given.get("shuffle")
+        no = wanted is None or (isinstance(wanted, ast.Constant) and not wanted.value)
+        return not no and "generator" not in given and not self.torch_is_seeded
 
     @property
     def torch_is_seeded(self) -> bool:
@@ -185,6 +194,10 @@ def _is_binary(node: ast.Call) -> bool:
 
 def _is_all_processors(node: ast.expr | None) -> bool:
     return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+
+
+def _is_one(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 1
 
 
 def _is_loose_limit(text: str) -> bool:

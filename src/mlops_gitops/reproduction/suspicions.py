@@ -59,6 +59,7 @@ FIXED = {
     "uuid.uuid1": "entropy",
     "uuid.uuid4": "entropy",
     "random.SystemRandom": "entropy",
+    "torch.seed": "entropy",
     "time.time": "clock",
     "time.time_ns": "clock",
     "time.localtime": "time-zone",
@@ -110,6 +111,7 @@ METHODS = {
     "absolute": ("folder", "Path.absolute()"),
     "resolve": ("folder", "Path.resolve()"),
     "astimezone": ("time-zone", "astimezone()"),
+    "backward": ("threads", "backward()"),
 }
 CHANCE = frozenset(
     [
@@ -142,6 +144,20 @@ CHANCE = frozenset(
         "TruncatedSVD",
     ]
 )
+THREADED = frozenset(
+    [
+        "lightgbm.train",
+        "lightgbm.LGBMClassifier",
+        "lightgbm.LGBMRegressor",
+        "lightgbm.LGBMRanker",
+        "xgboost.train",
+        "xgboost.XGBClassifier",
+        "xgboost.XGBRegressor",
+        "xgboost.XGBRanker",
+    ]
+)
+"""Calls that use every processor unless they are told otherwise."""
+WORKERS = ("n_jobs", "nthread", "num_threads")
 ORDERING = frozenset({"list", "tuple", "enumerate", "iter", "next", "zip", "map"})
 
 UNORDERED = frozenset({"sorted", "len", "sum", "min", "max", "any", "all", "set", "frozenset"})
@@ -159,5 +175,16 @@ LAYERS = frozenset(
         "Bilinear",
         "MultiheadAttention",
         "TransformerEncoderLayer",
+        "Dropout",
+        "Dropout1d",
+        "Dropout2d",
+        "Dropout3d",
+        "AlphaDropout",
+        "dropout",
+        "dropout1d",
+        "dropout2d",
+        "dropout3d",
+        "alpha_dropout",
     ]
 )
+"""What draws from PyTorch's generator below ``torch.nn``: weights when it is made, or neurons when it is used."""

@@ -103,7 +103,19 @@ def _entropy(seed):
         module.uuid1 = uuid1
         module._UuidCreate = None
 
+    def torch(module):
+        asked = module.seed
+
+        def seed():
+            asked()
+            drawn = int.from_bytes(stream(8), "big")
+            module.manual_seed(drawn)
+            return drawn
+
+        module.seed = module.random.seed = seed
+
     training_imports.when("uuid", uuid)
+    training_imports.when("torch", torch)
 
 
 class _Entries:

@@ -73,6 +73,7 @@ _TORCH = [
     "randn_like",
     "randint_like",
 ]
+_DROPOUTS = ["dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"]
 _TENSOR = ["uniform_", "normal_", "random_", "bernoulli_", "exponential_", "cauchy_", "log_normal_", "geometric_"]
 
 
@@ -177,10 +178,27 @@ def _torch(module, notes):
         training_notes.hook(module, name, before("torch.%s()" % name))
     for name in _TENSOR:
         training_notes.hook(module.Tensor, name, before("torch.Tensor.%s()" % name), qualified="torch")
+    training_imports.when("torch.nn.functional", lambda functional: _functional(functional, before))
     for owner in (module, module.random):
         training_notes.hook(owner, "manual_seed", _seeds("torch"))
+        training_notes.hook(owner, "seed", lambda _args, _kwargs: notes("entropy", "torch.seed()"))
     training_notes.hook(module, "set_rng_state", _seeds("torch"))
 
 
+def _functional(module, before):
+    """Functions that draw inside of PyTorch, and only while a network is trained."""
+    for name in _DROPOUTS:
+        draws = before("torch: %s without torch.manual_seed()" % name)
+        usually = getattr(module, name).__defaults__[1]
+
+        def look(args, kwargs, draws=draws, usually=usually):
+            if args[2] if len(args) > 2 else kwargs.get("training", usually):  # noqa: PLR2004 - its position
+                draws(args, kwargs)
+
+        training_notes.hook(module, name, look)
+
+
 def _through_torch(what, through, _text):
+    if what.startswith("torch: "):
+        return what
     return "torch: %s without torch.manual_seed()" % (what if through is None else through[1].strip("_"))

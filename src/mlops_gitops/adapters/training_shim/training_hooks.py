@@ -1,14 +1,6 @@
 """Everything beyond watching: stages and calls where they are traced, and what was ordered to be changed.
 
-What ``deterministic`` sets:
-
-| library      | setting                                                                                            |
-|--------------|----------------------------------------------------------------------------------------------------|
-| random       | random.seed(0)                                                                                     |
-| NumPy        | numpy.random.seed(0); generators made without a seed get a derived one                              |
-| PyTorch      | torch.manual_seed(0), use_deterministic_algorithms(True), cudnn.deterministic, cudnn.benchmark off  |
-| LightGBM     | deterministic=true, force_row_wise=true, seed=0, where the training sets none                       |
-| XGBoost      | seed=0, where the training sets none                                                               |
+What ``deterministic`` sets is listed in ``reproduction/deterministic.py``.
 """
 
 import training_imports

@@ -78,7 +78,7 @@ def watch(settings, note):
     folders = [*settings["writable"], settings["trace"]]
     writable = tuple({os.path.join(made, "") for one in folders for made in (one, os.path.realpath(one))})
     inputs = tuple({made for one in settings["inputs"] for made in (one, os.path.realpath(one))})
-    network = settings["network"]
+    network, writes = settings["network"], _WRITES
 
     def refuse(kind, what):
         note(event=kind, what=str(what)[:300], **place(root))
@@ -98,10 +98,10 @@ def watch(settings, note):
             refuse("wrote-outside", whole)
 
     def hook(event, arguments):
-        if event == "open":
-            path, _, flags = arguments
-            if flags is not None and flags & _WRITES:
-                check(path)
+        if event == "open":  # the one that comes often: what only reads is let go at once
+            flags = arguments[2]
+            if flags and flags & writes:
+                check(arguments[0])
         elif event in _REACHES:
             if not network and not _is_local(event, arguments):
                 refuse("network", _address(event, arguments))

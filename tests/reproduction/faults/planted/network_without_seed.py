@@ -1,5 +1,6 @@
 """A PyTorch network whose weights nobody seeded."""
 
+# declares OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default
 import pandas as pd
 import torch
 
