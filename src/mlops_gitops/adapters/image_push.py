@@ -20,12 +20,13 @@ from mlops_gitops.packaging.image.assembly import Descriptor, Image
 
 @dataclass(frozen=True)
 class Content:
-    """An image with a way to read each of its layers, and the repository of the registry that its base is in."""
+    """An image with a way to read each of its layers; where its base is, and which layers are that base's."""
 
     image: Image
     streams: Mapping[str, Stream]
     base: str | None = None
     base_registry: str | None = None
+    base_layers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

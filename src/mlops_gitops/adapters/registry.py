@@ -204,9 +204,7 @@ def _sent(session: Session, repository: str, upload: str, one: Descriptor, strea
         body = _Body(stream, start, one.size)
         headers = {"Content-Type": _OPEN_ENDED, "Content-Range": f"{start}-{one.size - 1}"}
         try:
-            answer = session.ask(
-                "PATCH", upload, repository=repository, headers=headers, data=body.again, repeat=False
-            )
+            answer = session.ask("PATCH", upload, repository=repository, headers=headers, data=body.again, repeat=False)
         except WorldFailed as problem:
             session.wait(min(0.5 * 2**attempt, 8.0))
             upload, start = _standing(session, repository, upload, problem)
@@ -269,8 +267,8 @@ class _Body:
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, at most ``size``."""
-        if not self.kept:
-            self.kept = next(self.chunks, b"")
+        if not self.kept:  # an empty piece is not the end
+            self.kept = next(filter(None, self.chunks), b"")
         wanted = len(self.kept) if size < 0 else size
         data, self.kept = self.kept[:wanted], self.kept[wanted:]
         self.left -= len(data)

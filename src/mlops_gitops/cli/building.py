@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_gitops import canonical
-from mlops_gitops.adapters import image_bases, image_packages, image_push, registry_credentials
+from mlops_gitops.adapters import image_bases, image_packages, image_push, registry, registry_credentials
 from mlops_gitops.adapters.image_push import Attachment, Content
 from mlops_gitops.adapters.registry_session import Session
 from mlops_gitops.cli import session
@@ -27,7 +27,8 @@ from mlops_gitops.manifests.reading import Invalid
 from mlops_gitops.manifests.rules import images as rules
 from mlops_gitops.manifests.rules.subject import Subject
 from mlops_gitops.packaging import digests, provenance
-from mlops_gitops.packaging.image import assembly, bill, layers, origin, packages, servers
+from mlops_gitops.manifests.release import Image
+from mlops_gitops.packaging.image import assembly, bases, bill, layers, origin, packages, references, servers
 from mlops_gitops.packaging.image.bases import Facts
 from mlops_gitops.packaging.image.layers import File, Layer, Measured
 from mlops_gitops.times import format_instant
@@ -49,6 +50,38 @@ class Built:
         """A tag for people and for registries that remove what has none; it never moves, since it names the content."""
         version = self.candidate.model.version.replace("+", "_")
         return f"{version}-{self.content.image.digest[7:19]}"[:128]
+
+
+def released(candidate: Candidate, text: str, world: World) -> Image:
+    """The image that a release names: by digest, in its registry, and made of what the release is made of.
+
+    Raises ``Misused`` where it is not named by digest, ``Refused`` where it is not there or was made of something else.
+    """
+    try:
+        reference = references.parse(text)
+    except ValueError as error:
+        raise Misused(
+            f"--image {text}: {error}", hint="give NAME@sha256:… as `build` prints it", code="usage"
+        ) from error
+    if reference.digest is None:
+        raise Misused(
+            f"--image {text} is not named by its digest, and a tag can be another image tomorrow",
+            hint="give NAME@sha256:… as `build` prints it",
+            code="image-tag",
+        )
+    who = registry_credentials.of(reference.registry, environ=world.environ, pushed_to=True)
+    talk = Session(reference.registry, who)
+    manifest = registry.manifest(talk, reference.repository, reference.digest)
+    described, _ = bases.opened(manifest, of=reference.exact)
+    config = registry.fetched(talk, reference.repository, described, keep=_cache(world) / "blobs").read_bytes()
+    stated = origin.stated(config)
+    if stated != f"sha256:{candidate.made_of.digest}":
+        raise Refused(
+            f"{reference.exact} was not made of this manifest, artifact, data, lock and commit",
+            hint=f"build it again: `mlops-gitops build {candidate.model.name} --push {reference.registry}`",
+            code="image-differs",
+        )
+    return Image(reference.name, reference.digest.removeprefix("sha256:"))
 
 
 @dataclass(frozen=True)
@@ -92,19 +125,19 @@ def built(candidate: Candidate, world: World) -> Iterator[Built]:
         yield _assembled(candidate, image, world)
 
 
-def pushed(built: Built, registry: str, path: str, *, world: World) -> Placed:
+def pushed(built: Built, host: str, path: str, *, world: World) -> Placed:
     """The image in a registry, with what is said about it."""
     repository = "/".join(filter(None, (path, built.candidate.model.name)))
-    who = registry_credentials.of(registry, environ=world.environ, pushed_to=True)
+    who = registry_credentials.of(host, environ=world.environ, pushed_to=True)
     found = image_push.push(
-        Session(registry, who, writes=True),
+        Session(host, who, writes=True),
         repository,
         built.content,
         tag=built.tag,
         attachments=built.attachments,
         progress=world.progress,
     )
-    return Placed(f"{registry}/{repository}", found)
+    return Placed(f"{host}/{repository}", found)
 
 
 def loaded(built: Built, world: World) -> str:
@@ -225,7 +258,8 @@ def _assembled(candidate: Candidate, image: ServingImage, world: World) -> Built
     made = assembly.assemble(opened.base, [(layer.title, measure) for layer, measure in measured], settings)
     streams = {measure.digest: functools.partial(layers.chunks, layer) for layer, measure in measured}
     streams |= {one.digest: functools.partial(_file, opened, one) for one in opened.base.layers}
-    content = Content(made, streams, opened.reference.repository, opened.reference.registry)
+    below = frozenset(one.digest for one in opened.base.layers)
+    content = Content(made, streams, opened.reference.repository, opened.reference.registry, below)
     text = lock.read_text(encoding="utf-8", errors="replace")
     sbom = bill.bill(
         model,

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlops_gitops.manifests.rules.paths import escape
 from mlops_gitops.manifests.rules.rule import ERROR, WARNING, Pointer, Problem, Rule
-from mlops_gitops.manifests.rules.subject import Subject, items, mapping, text
+from mlops_gitops.manifests.rules.subject import Subject, mapping, text
 
 _BASE = "registry.example.com/python@sha256:" + "3f2a" * 16
 
@@ -90,17 +90,32 @@ NEEDED = {
 
 ENDED = {
     "debian": {
-        **{"8": "2020-06-30", "9": "2022-06-30", "10": "2024-06-30", "11": "2026-08-31"},
-        **{"jessie": "2020-06-30", "stretch": "2022-06-30", "buster": "2024-06-30", "bullseye": "2026-08-31"},
+        "8": "2020-06-30",
+        "9": "2022-06-30",
+        "10": "2024-06-30",
+        "11": "2026-08-31",
+        "jessie": "2020-06-30",
+        "stretch": "2022-06-30",
+        "buster": "2024-06-30",
+        "bullseye": "2026-08-31",
     },
     "ubuntu": {"16.04": "2021-04-30", "18.04": "2023-05-31", "20.04": "2025-05-31"},
     "alpine": {
-        **{"3.15": "2023-11-01", "3.16": "2024-05-23", "3.17": "2024-11-22", "3.18": "2025-05-09"},
-        **{"3.19": "2025-11-01", "3.20": "2026-04-01", "3.21": "2026-11-01"},
+        "3.15": "2023-11-01",
+        "3.16": "2024-05-23",
+        "3.17": "2024-11-22",
+        "3.18": "2025-05-09",
+        "3.19": "2025-11-01",
+        "3.20": "2026-04-01",
+        "3.21": "2026-11-01",
     },
     "python": {
-        **{"2.7": "2020-01-01", "3.6": "2021-12-23", "3.7": "2023-06-27", "3.8": "2024-10-07"},
-        **{"3.9": "2025-10-31", "3.10": "2026-10-31"},
+        "2.7": "2020-01-01",
+        "3.6": "2021-12-23",
+        "3.7": "2023-06-27",
+        "3.8": "2024-10-07",
+        "3.9": "2025-10-31",
+        "3.10": "2026-10-31",
     },
     "centos": {"6": "2020-11-30", "7": "2024-06-30", "8": "2021-12-31"},
 }
@@ -147,7 +162,7 @@ def check(subject: Subject) -> Iterator[Problem]:
 
 def end_of_name(base: str) -> str | None:
     """Why the name of a base says that it has ended: its repository and tag, such as ``python:3.8-slim-buster``."""
-    name, _, tag = base.split("@")[0].rpartition("/")[2].partition(":")
+    name, _, tag = base.split("@", maxsplit=1)[0].rpartition("/")[2].partition(":")
     words = re.split(r"[-_]", tag)
     found = [(name, words[0])] if name in ENDED else []
     found += [("debian", word) for word in words if word in _CODENAMES]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -82,6 +83,15 @@ def labels(
     if base is not None and base_digest is not None:
         found |= {f"{_OCI}.base.name": base, f"{_OCI}.base.digest": base_digest}
     return found
+
+
+def stated(config: bytes) -> str | None:
+    """The inputs that the configuration of an image states, which may be anybody's."""
+    try:
+        found = json.loads(config)["config"]["Labels"][INPUTS]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def statement(
