@@ -15,7 +15,15 @@ import requests
 from servers import docker_engine
 
 OS_RELEASE = 'ID=debian\nVERSION_ID="12"\n'
-_LIBRARIES = ("libstdc++.so.6", "libgcc_s.so.1", "libz.so.1")
+_LIBRARIES = (
+    "libstdc++.so.6",
+    "libgcc_s.so.1",
+    "libz.so.1",
+    "libdl.so.2",
+    "librt.so.1",
+    "libpthread.so.0",
+    "libm.so.6",
+)
 _PLACES = ("/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/lib/aarch64-linux-gnu")
 
 

@@ -27,7 +27,6 @@ _NO_WHEEL: tuple[str, ...] = (
     "marked as `--no-build`",
     "has no usable wheels",
 )
-_HASH_DIFFERS = ("hash mismatch",)
 _FULL = "No space left on device"
 
 
@@ -108,7 +107,7 @@ def _explained(refused: Refused, target: packages.Target) -> Refused | WorldFail
             hint="lock a version that has one, choose another base, or put a wheel that you built into an index",
             code="image-wheel",
         )
-    if any(words in said for words in _HASH_DIFFERS):
+    if "hash mismatch" in said or ("sha256:" in said and "computed:" in said):
         return Refused(
             f"the index gives another file than the one that was locked: {refused.message}",
             hint="find out why before you lock again: a released file does not change",

@@ -81,13 +81,14 @@ def push(
 def attach(session: Session, repository: str, subject: Descriptor, one: Attachment, *, traffic: Traffic) -> str:
     """Attach something to an image; the digest of the manifest that does."""
     annotations = {"org.opencontainers.image.title": one.title}
-    manifest, layer = assembly.attachment(subject, one.content, media_type=one.media_type, annotations=annotations)
+    manifest = assembly.attachment(subject, one.content, media_type=one.media_type, annotations=annotations)
     digest = f"sha256:{canonical.sha256(manifest)}"
     if _stands(session, repository, subject.digest, digest):
         return digest
-    _push_bytes(session, repository, assembly.EMPTY, assembly.EMPTY_TYPE, traffic)
-    registry.push_blob(session, repository, layer, lambda: iter([one.content]), traffic=traffic)
-    if not registry.put_manifest(session, repository, digest, manifest):
+    blobs = [_small(assembly.EMPTY, assembly.EMPTY_TYPE), _small(one.content, one.media_type)]
+    for blob, stream in blobs:
+        registry.push_blob(session, repository, blob, stream, traffic=traffic)
+    if not _put(session, repository, manifest, blobs, traffic=traffic):
         _note(session, repository, subject, manifest, one, annotations)
     return digest
 
@@ -124,12 +125,21 @@ def _note(
     registry.put_manifest(session, repository, subject.digest.replace(":", "-"), index, media_type=assembly.INDEX)
 
 
-def _push_bytes(session: Session, repository: str, data: bytes, media_type: str, traffic: Traffic) -> None:
-    one = Descriptor(media_type, f"sha256:{canonical.sha256(data)}", len(data))
-    registry.push_blob(session, repository, one, lambda: iter([data]), traffic=traffic)
+def _put(
+    session: Session, repository: str, manifest: bytes, blobs: Sequence[tuple[Descriptor, Stream]], *, traffic: Traffic
+) -> bool:
+    """Put a manifest; whether its subject was noted.
+
+    Where the registry only said that it has a blob, or has lost one since, what it does not have is sent once more.
+    """
+    digest = f"sha256:{canonical.sha256(manifest)}"
+    try:
+        return registry.put_manifest(session, repository, digest, manifest)
+    except MissingBlobs:
+        for one, stream in blobs:
+            registry.push_blob(session, repository, one, stream, traffic=traffic)
+        return registry.put_manifest(session, repository, digest, manifest)
 
 
-def _again(session: Session, repository: str, content: Content, traffic: Traffic) -> None:
-    for one in content.image.layers:
-        registry.push_blob(session, repository, one, content.streams[one.digest], traffic=traffic)
-    _push_bytes(session, repository, content.image.config, assembly.CONFIG, traffic)
+def _small(data: bytes, media_type: str) -> tuple[Descriptor, Stream]:
+    return Descriptor(media_type, f"sha256:{canonical.sha256(data)}", len(data)), lambda: iter([data])

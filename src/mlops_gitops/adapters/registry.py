@@ -205,20 +205,23 @@ def _sent(session: Session, repository: str, upload: str, one: Descriptor, strea
         headers = {"Content-Type": _OPEN_ENDED, "Content-Range": f"{start}-{one.size - 1}"}
         try:
             answer = session.ask("PATCH", upload, repository=repository, headers=headers, data=body.again, repeat=False)
-        except WorldFailed as problem:
-            session.wait(min(0.5 * 2**attempt, 8.0))
-            upload, start = _standing(session, repository, upload, problem)
-            if start >= one.size:
+        except WorldFailed as broken:
+            problem: Failure = broken
+        else:
+            if answer.status_code == _ACCEPTED:
+                upload = _place(session, repository, answer) if "Location" in answer.headers else upload
                 break
-            continue
-        if answer.status_code == _ACCEPTED:
-            upload = _place(session, repository, answer) if "Location" in answer.headers else upload
+            problem = session.failed(answer, f"take a layer of {repository}")
+            if answer.status_code in {_MISSING, _RANGE_REFUSED}:
+                raise _Lost(problem)
+            if not problem.retry:
+                raise problem
+        session.wait(min(0.5 * 2**attempt, 8.0))
+        upload, start = _standing(session, repository, upload, problem)
+        if start >= one.size:
             break
-        if answer.status_code in {_MISSING, _RANGE_REFUSED} or answer.status_code >= 500:  # noqa: PLR2004 - their fault
-            raise _Lost(session.failed(answer, f"take a layer of {repository}"))
-        raise session.failed(answer, f"take a layer of {repository}")
     else:
-        raise _Lost(session.unreachable(OSError("every attempt to send a layer broke off")))
+        raise _Lost(problem)
     closed = session.ask(
         "PUT", _with_digest(upload, one.digest), repository=repository, headers={"Content-Length": "0"}
     )

@@ -20,7 +20,7 @@ from mlops_gitops.adapters.registry_session import Session
 from mlops_gitops.cli import session
 from mlops_gitops.cli.candidate import Candidate, artifact_path
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import Misused, Refused
+from mlops_gitops.errors import Misused, Refused, WorldFailed
 from mlops_gitops.findings import Finding, Severity
 from mlops_gitops.manifests.model import ServingImage
 from mlops_gitops.manifests.reading import Invalid
@@ -394,5 +394,10 @@ def _builder(world: World) -> str:
 
 def _cache(world: World) -> Path:
     cache = session.cache(world) / "images"
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorldFailed(
+            f"{cache} cannot be written: {error.strerror}", hint="free some space, or set MG_CACHE", code="image-cache"
+        ) from error
     return cache

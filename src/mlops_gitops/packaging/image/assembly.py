@@ -118,10 +118,8 @@ def of_config(config: bytes, layers: tuple[Descriptor, ...], *, annotations: Map
     return Image(canonical.encode(manifest), config, layers)
 
 
-def attachment(
-    subject: Descriptor, content: bytes, *, media_type: str, annotations: Mapping[str, str]
-) -> tuple[bytes, Descriptor]:
-    """A manifest that attaches ``content`` to an image, as OCI 1.1 has it, and the descriptor of the content."""
+def attachment(subject: Descriptor, content: bytes, *, media_type: str, annotations: Mapping[str, str]) -> bytes:
+    """A manifest that attaches ``content`` to an image, as OCI 1.1 has it."""
     layer = Descriptor(media_type, f"sha256:{canonical.sha256(content)}", len(content))
     manifest: dict[str, JSON] = {
         "schemaVersion": 2,
@@ -132,7 +130,7 @@ def attachment(
         "subject": subject.document(),
         "annotations": dict(sorted(annotations.items())),
     }
-    return canonical.encode(manifest), layer
+    return canonical.encode(manifest)
 
 
 EMPTY_TYPE, EMPTY = "application/vnd.oci.empty.v1+json", b"{}"
