@@ -64,14 +64,10 @@ def push(
         for one in image.layers:
             progress(f"pushing {one.digest[7:19]} ({one.size / 1e6:.1f} MB)")
             registry.push_blob(session, repository, one, content.streams[one.digest], traffic=traffic, source=source)
-        _push_bytes(session, repository, image.config, assembly.CONFIG, traffic)
-        try:
-            registry.put_manifest(session, repository, image.digest, image.manifest)
-        except (
-            MissingBlobs
-        ):  # it said that it had them, or lost them since: what it does not have now is sent once more
-            _again(session, repository, content, traffic)
-            registry.put_manifest(session, repository, image.digest, image.manifest)
+        blobs = [(one, content.streams[one.digest]) for one in image.layers]
+        blobs.append(_small(image.config, assembly.CONFIG))
+        registry.push_blob(session, repository, *blobs[-1], traffic=traffic)
+        _put(session, repository, image.manifest, blobs, traffic=traffic)
         registry.manifest(session, repository, image.digest)
         registry.put_manifest(session, repository, tag, image.manifest)
     attached = tuple(attach(session, repository, image.descriptor, one, traffic=traffic) for one in attachments)

@@ -18,7 +18,7 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from mlops_gitops.serving.stream import Record
 
 _WAIT = 1.0
-_ACKNOWLEDGE = 30.0
+_ACKNOWLEDGE = "30"
 
 
 class Source:
@@ -29,6 +29,7 @@ class Source:
         self.input, self.output = environ["MG_STREAM_INPUT"], environ["MG_STREAM_OUTPUT"]
         self.rejected = environ.get("MG_STREAM_REJECTED", f"{self.output}.rejected")
         self.name = environ.get("MG_STREAM_CONSUMER", name)
+        self.acknowledge = float(environ.get("MG_STREAM_ACKNOWLEDGE", _ACKNOWLEDGE))
         self.client: Any = None
         self.jetstream: Any = None
         self.consumer: Any = None
@@ -39,7 +40,7 @@ class Source:
         self.jetstream = self.client.jetstream()
         for subject in (self.output, self.rejected):
             await self.jetstream.find_stream_name_by_subject(subject)
-        config = ConsumerConfig(ack_policy=AckPolicy.EXPLICIT, ack_wait=_ACKNOWLEDGE)
+        config = ConsumerConfig(ack_policy=AckPolicy.EXPLICIT, ack_wait=self.acknowledge)
         self.consumer = await self.jetstream.pull_subscribe(self.input, durable=self.name, config=config)
 
     async def fetch(self, most: int) -> list[Record]:
