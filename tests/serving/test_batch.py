@@ -134,7 +134,7 @@ def test_a_model_that_answers_nothing_is_given_up(monkeypatch: pytest.MonkeyPatc
 
 
 def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
-    """Ten times the rows take hardly more memory, in a process of its own with a real model."""
+    """Five times the rows take hardly more memory, in a process of its own with a real model."""
     import joblib
     from sklearn.linear_model import LinearRegression
 
@@ -144,15 +144,15 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
     described |= {"inputs": INPUTS, "outputs": DESCRIPTION.outputs, "artifact": "artifact"}  # type: ignore[dict-item]
     (tmp_path / "model.json").write_text(json.dumps(described))
     peaks = []
-    for count in (200_000, 2_000_000):
+    for count in (200_000, 1_000_000):
         frame = pd.DataFrame({"x": np.random.default_rng(1).random(count), "y": [1.0] * count})
         frame.to_parquet(tmp_path / "in.parquet", row_group_size=50_000)
         code = (
-            "import resource, sys; from mlops_gitops.serving import batch; code = batch.main(sys.argv[1:]);"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(code)"
+            "import sys; from mlops_gitops.serving import batch; code = batch.main(sys.argv[1:]);"
+            "print(*(one.split()[1] for one in open('/proc/self/status') if one.startswith('VmHWM'))); sys.exit(code)"
         )
         words = ["in.parquet", "out.parquet", "--description", "model.json", "--model", "."]
         done = subprocess.run([sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ)
         peaks.append(int(done.stdout.splitlines()[-1]) / 1024)
         assert json.loads(done.stdout.splitlines()[0])["predicted"] == count
-    assert peaks[1] - peaks[0] < 60, peaks
+    assert peaks[1] - peaks[0] < 40, peaks

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 from mlserver.cli.main import main
 
 SETTINGS = "/opt/mlops-gitops/server"
 
 if __name__ == "__main__":
-    main(["start", SETTINGS], prog_name="mlserver")
+    sys.argv = ["mlserver", "start", SETTINGS]
+    main()

@@ -36,11 +36,11 @@ class Runtime(MLflowRuntime):  # type: ignore[misc]
         """MLflow's protocol."""
         try:
             answer: Response = await super().invocations(raw_body, content_type)
-            return answer
         except MLServerError:
             raise
         except (MlflowException, ValueError, TypeError, KeyError, RecursionError) as error:
             raise _theirs(error) from error
+        return answer
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
         """The Open Inference Protocol."""
