@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tarfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -157,16 +160,13 @@ def test_code_that_leaves_the_folder_is_refused(model: ImageModel) -> None:
         assert failed(model)["code"] in {"path-outside", "artifact-special"}
 
 
-def test_a_disk_that_is_full_is_told(model: ImageModel, tmp_path: Path) -> None:
-    if os.geteuid() == 0 and not Path("/dev/full").exists():
-        pytest.skip("there is no way to fill a disk here")
+def test_a_cache_that_cannot_be_written_is_told(model: ImageModel) -> None:
     cache = Path(model.shell.environ["MG_CACHE"])
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "images").write_text("a file where a folder has to be")
     error = failed(model)
     assert error["exitCode"] == 5
     assert error["code"] == "image-cache"
-    assert tmp_path.exists()
 
 
 def test_a_registry_that_is_not_there_is_told_in_time(model: ImageModel) -> None:
@@ -308,3 +308,28 @@ def test_with_auth_by_variables_and_by_dockers_configuration_and_never_in_words(
         assert model.shell.json("build", "--push", place)["images"][0]["pushed"]["new"]
         (docker / "config.json").write_text("{")
         assert failed(model, "--push", place)["code"] == "docker-config"
+
+
+def test_a_build_that_is_killed_while_it_pushes_leaves_no_name_and_the_next_one_ends_well(
+    model: ImageModel, registry: ImageRegistry
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    killed = threading.Event()
+
+    def kill(method: str, path: str) -> str | None:
+        if method == "PATCH" and "/killed/" in path and not killed.is_set() and started:
+            started[0].kill()
+            killed.set()
+            return "cut"
+        return None
+
+    registry.fault = kill
+    argv = [sys.executable, "-m", "mlops_gitops", "build", "--push", f"{registry.address}/killed"]
+    started.append(subprocess.Popen(argv, cwd=model.root, env={**os.environ, **model.shell.environ}))
+    assert started[0].wait(60) < 0
+    assert killed.is_set()
+    assert manifests(registry, "killed/cancer") == []
+    registry.fault = None
+    assert model.shell.json("build", "--push", f"{registry.address}/killed")["images"][0]["pushed"]["new"]
+    assert len(manifests(registry, "killed/cancer")) == 3
+    assert left(model) == []

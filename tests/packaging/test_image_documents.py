@@ -197,3 +197,49 @@ def test_the_base_keeps_its_layers_and_variables_and_loses_what_is_about_itself(
     assert {"Volumes", "Cmd"}.isdisjoint(told["config"])
     assert told["rootfs"]["diff_ids"] == [SHA, "sha256:" + "0" * 64]
     assert json.loads(image.manifest)["layers"][0] == {"mediaType": f"{assembly.TAR}+gzip", "digest": SHA, "size": 10}
+
+
+def test_a_bill_fits_the_schema_of_cyclonedx_and_is_the_same_each_time() -> None:
+    import datetime
+
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.schema._res import BOM_JSON_STRICT, JSF, SPDX_JSON
+    from jsonschema import Draft7Validator
+    from referencing import Registry, Resource
+    from referencing.jsonschema import DRAFT7
+
+    from cancer import manifest
+    from mlops_gitops.manifests.model import Model
+    from mlops_gitops.manifests.release import Material
+    from mlops_gitops.packaging import digests
+    from mlops_gitops.packaging.image import bill
+
+    schema = json.loads(Path(str(BOM_JSON_STRICT[SchemaVersion.V1_6] or "")).read_text())
+    resources = [
+        (name, Resource.from_contents(json.loads(Path(str(path)).read_text()), default_specification=DRAFT7))
+        for name, path in (("spdx.SNAPSHOT.schema.json", SPDX_JSON), ("jsf-0.82.SNAPSHOT.schema.json", JSF))
+    ]
+    base_uri = schema["$id"].rpartition("/")[0]
+    registry: Registry[Any] = Registry().with_resources(
+        [*resources, *((f"{base_uri}/{name}", found) for name, found in resources)]
+    )
+    model = Model.from_value(manifest())
+    image = assembly.of_config(b"{}", (), annotations={})
+    artifact = digests.combined((digests.FileDigest("a", "ab" * 32, 3),))
+    data = [
+        Material("test", "test", "cd" * 32, "data/test.parquet"),
+        Material("train", "training", "ef" * 32, "s3://b/t"),
+    ]
+    lock = packages.locked(f"numpy==2.0 {HASH}\npandas==3.0 {HASH}\n")
+    base = Base("r/p", SHA, {}, ())
+    created = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC).isoformat().replace("+00:00", "Z")
+    made = [
+        bill.bill(model, image, artifact=artifact, data=order, locked=lock, base=base, created=created)
+        for order in (data, data[::-1])
+    ]
+    assert made[0] == made[1]
+    document = json.loads(made[0])
+    problems = [error.message for error in Draft7Validator(schema, registry=registry).iter_errors(document)]
+    assert problems == []
+    document["components"][0]["type"] = "machine-learning"
+    assert list(Draft7Validator(schema, registry=registry).iter_errors(document))

@@ -78,7 +78,7 @@ def put(
         "config": {
             "Env": ["PATH=/usr/local/bin:/usr/bin:/bin", *environment],
             "Entrypoint": ["/never-run"],
-            "User": "root",
+            "User": "0:0",
         },
         "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
         "history": [{"created": "2026-01-01T00:00:00Z", "created_by": "a test"}],

@@ -118,7 +118,10 @@ def test_an_input_that_does_not_fit_is_refused_as_a_whole(tmp_path: Path, asked:
 
 
 def test_empty_inputs_and_inputs_without_any_good_row(tmp_path: Path, asked: Asked) -> None:
-    for name, frame in (("empty", pd.DataFrame({"x": pd.Series([], dtype="float64"), "y": pd.Series([], dtype="float64")})), ("bad", pd.DataFrame({"x": [np.nan], "y": [1.0]}))):
+    for name, frame in (
+        ("empty", pd.DataFrame({"x": pd.Series([], dtype="float64"), "y": pd.Series([], dtype="float64")})),
+        ("bad", pd.DataFrame({"x": [np.nan], "y": [1.0]})),
+    ):
         frame.to_parquet(tmp_path / name)
         counts = run(tmp_path / name, tmp_path / f"{name}.out")
         assert (counts["rows"], counts["predicted"]) == (len(frame), 0)
@@ -139,7 +142,10 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
     from sklearn.linear_model import LinearRegression
 
     (tmp_path / "artifact").mkdir()
-    joblib.dump(LinearRegression().fit(pd.DataFrame({"x": [0.0, 1.0], "y": [1.0, 0.0]}), [1.0, 1.0]), tmp_path / "artifact/m.pkl")
+    joblib.dump(
+        LinearRegression().fit(pd.DataFrame({"x": [0.0, 1.0], "y": [1.0, 0.0]}), [1.0, 1.0]),
+        tmp_path / "artifact/m.pkl",
+    )
     described = {"name": "m", "version": "1", "format": "sklearn-pickle", "task": "regression", "positive": None}
     described |= {"inputs": INPUTS, "outputs": DESCRIPTION.outputs, "artifact": "artifact"}  # type: ignore[dict-item]
     (tmp_path / "model.json").write_text(json.dumps(described))
@@ -152,7 +158,14 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
             "print(*(one.split()[1] for one in open('/proc/self/status') if one.startswith('VmHWM'))); sys.exit(code)"
         )
         words = ["in.parquet", "out.parquet", "--description", "model.json", "--model", "."]
-        done = subprocess.run([sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ)
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ,
+        )
         peaks.append(int(done.stdout.splitlines()[-1]) / 1024)
         assert json.loads(done.stdout.splitlines()[0])["predicted"] == count
     assert peaks[1] - peaks[0] < 40, peaks
