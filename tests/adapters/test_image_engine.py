@@ -1,4 +1,4 @@
-"""Images in a real engine: what is loaded is what is pushed, what runs is what was built, and failures leave nothing."""
+"""Images in a real engine: what is loaded is what is pushed, and failures leave nothing."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_dockerfile_of_ones_own_is_built_pushed_and_forgotten(model: ImageMode
         ("FROM {base}\nCOPY nothing-there /x\n", 2, "nothing-there"),
     ],
 )
-def test_a_dockerfile_that_fails_is_told_with_its_line(
+def test_a_dockerfile_that_fails_is_told_with_its_line(  # noqa: PLR0917 - fixtures and parameters
     model: ImageModel, engine: Engine, base: str, recipe: str, line: int, words: str
 ) -> None:
     engine.client.images.pull(base)
@@ -163,7 +163,7 @@ def _content(model: ImageModel) -> Any:
     return Content(image, {measured.digest: lambda: layers.chunks(layer)})
 
 
-def _cut(engine: Engine, *, after: int) -> tuple[Any, Any]:
+def _cut(engine: Engine, *, after: int) -> tuple[Any, Any]:  # noqa: C901 - three threads of one wire
     """A client that reaches the engine through a wire which is cut after so many bytes."""
     import docker
 

@@ -232,7 +232,7 @@ def test_a_registry_that_answers_503_for_a_while_is_waited_for(model: ImageModel
 def test_a_registry_that_takes_no_layer_gets_no_manifest(
     model: ImageModel, registry: ImageRegistry, status: str, code: str, exit_code: int
 ) -> None:
-    registry.fault = lambda method, path: status if method == "PATCH" else None
+    registry.fault = lambda method, _: status if method == "PATCH" else None
     name = f"refused-{status}"
     error = failed(model, "--push", f"{registry.address}/{name}")
     assert (error["code"], error["exitCode"]) == (code, exit_code)
@@ -330,6 +330,7 @@ def test_a_build_that_is_killed_while_it_pushes_leaves_no_name_and_the_next_one_
     assert killed.is_set()
     assert manifests(registry, "killed/cancer") == []
     registry.fault = None
-    assert model.shell.json("build", "--push", f"{registry.address}/killed")["images"][0]["pushed"]["new"]
-    assert len(manifests(registry, "killed/cancer")) == 3
+    image = model.shell.json("build", "--push", f"{registry.address}/killed")["images"][0]
+    assert image["pushed"]["new"]
+    assert image["digest"].removeprefix("sha256:") in manifests(registry, "killed/cancer")
     assert left(model) == []

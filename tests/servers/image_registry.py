@@ -103,7 +103,7 @@ def _listening(address: str, process: subprocess.Popen[bytes]) -> None:
     pytest.fail("docker-registry does not listen")
 
 
-def _handler(registry: ImageRegistry, inner: str) -> type[BaseHTTPRequestHandler]:
+def _handler(registry: ImageRegistry, inner: str) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - one proxy
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 

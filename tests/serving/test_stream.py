@@ -163,5 +163,5 @@ def test_killed_in_the_middle_it_loses_nothing_and_gives_nothing_twice(server: s
 
 
 def test_without_a_stream_for_the_answers_it_ends_at_once(server: str, model: Path) -> None:
-    with pytest.raises(AssertionError, match="NotFound|no stream|stream not found|Traceback"):
+    with pytest.raises(AssertionError, match=r"NotFound"):
         started(server, model)

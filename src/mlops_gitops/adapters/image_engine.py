@@ -29,7 +29,7 @@ _LAYER = re.compile(r" ---> (?P<id>[0-9a-f]{12,64})\n")
 
 
 def connected(environ: Mapping[str, str]) -> Any:
-    """The engine that ``environ`` leads to.  Raises ``Misused`` without the docker package, ``WorldFailed`` without one."""
+    """The engine that ``environ`` leads to.  Raises ``Misused`` without docker's package, ``WorldFailed`` without one."""
     try:
         import docker
         from docker.errors import DockerException
@@ -261,8 +261,9 @@ def failing(what: str) -> Iterator[None]:
     try:
         yield
     except (DockerException, requests.exceptions.RequestException, json.JSONDecodeError) as error:
+        said = printable(str(getattr(error, "explanation", None) or error), most=400)
         raise WorldFailed(
-            f"the container engine could not {what}: {printable(str(getattr(error, 'explanation', None) or error), most=400)}",
+            f"the container engine could not {what}: {said}",
             hint="`docker info` says whether the engine is well and has room; then run the same command again",
             code="engine",
         ) from error

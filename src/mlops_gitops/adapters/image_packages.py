@@ -102,8 +102,8 @@ def _explained(refused: Refused, target: packages.Target) -> Refused | WorldFail
     said = " ".join(refused.message.lower().split())
     if any(words in said for words in _NO_WHEEL):
         return Refused(
-            f"a package of the lock has no wheel for {target.platform} and Python {target.python}, and nothing is built "
-            f"for an image: {refused.message}",
+            f"a package of the lock has no wheel for {target.platform} and Python {target.python}, "
+            f"and nothing is built for an image: {refused.message}",
             hint="lock a version that has one, choose another base, or put a wheel that you built into an index",
             code="image-wheel",
         )

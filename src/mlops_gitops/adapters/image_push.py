@@ -85,7 +85,7 @@ def attach(session: Session, repository: str, subject: Descriptor, one: Attachme
     for blob, stream in blobs:
         registry.push_blob(session, repository, blob, stream, traffic=traffic)
     if not _put(session, repository, manifest, blobs, traffic=traffic):
-        _note(session, repository, subject, manifest, one, annotations)
+        _note(session, repository, subject, manifest, one, annotations=annotations)
     return digest
 
 
@@ -102,6 +102,7 @@ def _note(
     subject: Descriptor,
     manifest: bytes,
     one: Attachment,
+    *,
     annotations: Mapping[str, str],
 ) -> None:
     """Where the registry has no referrers API, an index under a tag made of the digest stands in for it."""

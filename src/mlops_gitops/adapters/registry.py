@@ -30,7 +30,7 @@ from mlops_gitops.packaging.image.assembly import (
     Descriptor,
 )
 
-_ACCEPT = ", ".join((MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX))
+_ACCEPT = f"{MANIFEST}, {INDEX}, {DOCKER_MANIFEST}, {DOCKER_INDEX}"
 _OK, _CREATED, _ACCEPTED, _NO_CONTENT, _MISSING = 200, 201, 202, 204, 404
 _RANGE_REFUSED = 416
 _CHUNK = 1 << 20
@@ -152,7 +152,7 @@ def push_blob(
 def send_blob(
     session: Session, repository: str, one: Descriptor, stream: Stream, *, traffic: Traffic, source: str | None = None
 ) -> None:
-    """Mount or send a blob that is not there.  An upload that breaks off goes on; one that is forgotten starts again."""
+    """Mount or send a blob that is not there.  An upload that breaks off goes on; a forgotten one starts again."""
     problem: Failure | None = None
     for attempt in range(ATTEMPTS):
         upload = _started(session, repository, one, source if attempt == 0 else None)

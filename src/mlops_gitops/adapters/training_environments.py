@@ -173,7 +173,7 @@ def program(environ: Mapping[str, str]) -> str:
     if found is None:
         raise WorldFailed(
             "there is no uv on the PATH, which installs what a lock names",
-            hint="install uv: `pip install uv`; `reproduce` can also use an environment that is there: --environment DIR",
+            hint="install uv: `pip install uv`; or, to reproduce, name an environment that is there: --environment DIR",
             code="no-uv",
         )
     return found

@@ -24,10 +24,10 @@ from mlops_gitops.errors import Misused, Refused, WorldFailed
 from mlops_gitops.findings import Finding, Severity
 from mlops_gitops.manifests.model import ServingImage
 from mlops_gitops.manifests.reading import Invalid
+from mlops_gitops.manifests.release import Image
 from mlops_gitops.manifests.rules import images as rules
 from mlops_gitops.manifests.rules.subject import Subject
 from mlops_gitops.packaging import digests, provenance
-from mlops_gitops.manifests.release import Image
 from mlops_gitops.packaging.image import assembly, bases, bill, layers, origin, packages, references, servers
 from mlops_gitops.packaging.image.bases import Facts
 from mlops_gitops.packaging.image.layers import File, Layer, Measured
@@ -335,7 +335,7 @@ def _weights(candidate: Candidate) -> dict[str, File]:
 
 
 def _own_code(code: tuple[str, ...], folder: Path) -> dict[str, File]:
-    """The model's own code by its path beside the manifest.  Raises ``Refused`` for what lies elsewhere or is a link."""
+    """The model's own code by its path beside the manifest.  Raises ``Refused`` for links and what lies elsewhere."""
     found: dict[str, File] = {}
     for one in code:
         path = folder / one
