@@ -109,7 +109,7 @@ def test_a_dockerfile_of_ones_own_is_built_pushed_and_forgotten(model: ImageMode
     ("recipe", "line", "words"),
     [
         (
-            'FROM {base}\n# two\nRUN ["/usr/bin/python", "-c", \\\n  "x=1"]\nRUN ["/usr/bin/python", "-c", "raise SystemExit(7)"]\n',
+            'FROM {base}\n# two\nRUN ["python", "-c", \\\n  "x=1"]\nRUN ["python", "-c", "raise SystemExit(7)"]\n',
             5,
             "returned a non-zero code: 7",
         ),

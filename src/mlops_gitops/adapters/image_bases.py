@@ -13,7 +13,7 @@ from mlops_gitops.adapters import registry, registry_credentials
 from mlops_gitops.adapters.registry_session import Session
 from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.packaging.image import bases, references
-from mlops_gitops.packaging.image.assembly import DOCKER_INDEX, INDEX, Base, Descriptor
+from mlops_gitops.packaging.image.assembly import Base, Descriptor
 from mlops_gitops.packaging.image.bases import Facts
 from mlops_gitops.packaging.image.references import Reference
 
@@ -61,7 +61,7 @@ def opened(
     system, _, architecture = platform.partition("/")
     exact = reference.exact
     manifest = _document(session, reference.repository, reference.digest, keep)
-    if json.loads(manifest).get("mediaType") in {INDEX, DOCKER_INDEX} or b'"manifests"' in manifest[:400]:
+    if bases.is_index(manifest):
         one = bases.chosen(manifest, system=system, architecture=architecture, of=exact)
         manifest = _document(session, reference.repository, one.digest, keep)
     described, layers = bases.opened(manifest, of=exact)

@@ -29,7 +29,7 @@ _LAYER = re.compile(r" ---> (?P<id>[0-9a-f]{12,64})\n")
 
 
 def connected(environ: Mapping[str, str]) -> Any:
-    """The engine that ``environ`` leads to.  Raises ``Misused`` without docker's package, ``WorldFailed`` without one."""
+    """The engine that ``environ`` leads to.  Raises ``Misused`` without its package, ``WorldFailed`` without one."""
     try:
         import docker
         from docker.errors import DockerException

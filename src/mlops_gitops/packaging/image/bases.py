@@ -36,6 +36,15 @@ class Facts:
     musl: bool = False
 
 
+def is_index(manifest: bytes) -> bool:
+    """Whether this names images of several platforms, and is not one itself; for what is neither, no."""
+    try:
+        document = json.loads(manifest)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and "manifests" in document and "layers" not in document
+
+
 def chosen(index: bytes, *, system: str, architecture: str, of: str) -> Descriptor:
     """The image of a platform in an index.  Raises ``Refused`` where there is none."""
     document = _parsed(index, of)
