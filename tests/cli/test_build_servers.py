@@ -35,7 +35,8 @@ CAREFUL: dict[str, Any] = {
 ASK = """
 import sys, urllib.error, urllib.request
 path, body, kind = sys.argv[1:]
-request = urllib.request.Request("http://127.0.0.1:8080" + path, data=body.encode() or None, headers={"Content-Type": kind})
+url, headers = "http://127.0.0.1:8080" + path, {"Content-Type": kind}
+request = urllib.request.Request(url, data=body.encode() or None, headers=headers)
 try:
     answer = urllib.request.urlopen(request, timeout=30)
 except urllib.error.HTTPError as error:
