@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
 from mlops_gitops.cli.candidate import model_names, open_candidate
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Misused
+from mlops_gitops.reporting import images
 
 EXAMPLE = """
 mlops-gitops build flight-delays --push registry.example.com/models
@@ -30,24 +30,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-dirty", action="store_true", help="build a work tree that differs from its commit")
 
 
-@dataclass(frozen=True)
-class _Done:
-    """One image and what became of it."""
-
-    document: dict[str, JSON]
-    lines: tuple[str, ...]
-
-
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Build each model's image, and tell its digest."""
     names = arguments.models or model_names(world)
     place = _place(arguments.push)
     done = [_one(name, place, arguments, world) for name in names]
     if arguments.format == "json":
-        world.print(json.dumps({"images": [one.document for one in done]}, indent=2))
+        world.print(json.dumps({"images": done}, indent=2))
     else:
         for one in done:
-            world.print("\n".join(one.lines))
+            world.print(images.text(one))
     return EXIT_DONE
 
 
@@ -64,7 +56,7 @@ def _place(text: str | None) -> tuple[str, str] | None:
         ) from error
 
 
-def _one(name: str, place: tuple[str, str] | None, arguments: argparse.Namespace, world: World) -> _Done:
+def _one(name: str, place: tuple[str, str] | None, arguments: argparse.Namespace, world: World) -> dict[str, JSON]:
     with session.needing("build"):
         from mlops_gitops.cli import building
 
@@ -72,4 +64,4 @@ def _one(name: str, place: tuple[str, str] | None, arguments: argparse.Namespace
     with building.built(candidate, world) as built:
         pushed = building.pushed(built, *place, world=world) if place is not None else None
         loaded = building.loaded(built, world) if arguments.load else None
-    return _Done(building.document(built, pushed, loaded), building.lines(built, pushed, loaded))
+        return building.document(built, pushed, loaded)

@@ -194,31 +194,6 @@ def _placed(built: Built, placed: Placed) -> canonical.JSON:
     }
 
 
-def lines(built: Built, placed: Placed | None, name: str | None) -> tuple[str, ...]:
-    """What was built, for people."""
-    model, image = built.candidate.model, built.content.image
-    states = {} if placed is None else placed.states
-    found = [f"{model.name} {model.version}: {image.digest} ({_size(image.size)}, {model.serving.pattern})"]
-    for one in image.layers:
-        words = (_size(one.size), one.digest[7:19], built.titles.get(one.digest, "base"), states.get(one.digest, ""))
-        found.append(f"  {words[0]:>10}  {words[1]}  {words[2]:<32} {words[3]}".rstrip())
-    found += [f"  {one.severity.value} {one.rule} at {one.location}: {one.message}" for one in built.findings]
-    if placed is not None:
-        reference = f"{placed.name}@{image.digest}"
-        sent = placed.pushed.traffic
-        word = f"pushed {len(sent.sent)} blobs, {_size(sent.bytes_sent)}" if placed.pushed.new else "was there already"
-        found += [f"  {word}: {reference}", f"  release it: mlops-gitops release {model.name} --image {reference}"]
-    if name is not None:
-        found.append(f"  loaded as {name}")
-    if placed is None and name is None:
-        found.append("  neither pushed nor loaded: --push REGISTRY or --load")
-    return tuple(found)
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"  # noqa: PLR2004 - where megabytes begin
-
-
 def _assembled(candidate: Candidate, image: ServingImage, world: World) -> Built:
     model, folder, cache = candidate.model, candidate.folder, _cache(world)
     opened = image_bases.opened(
