@@ -16,7 +16,7 @@ import pytest
 
 import image_models
 from image_models import ImageModel
-from servers import base_images, image_registry
+from servers import base_images, image_registry, token_service
 from servers.image_registry import ImageRegistry
 
 pytestmark = pytest.mark.skipif(not Path(image_models.UV).is_file(), reason="uv is not installed")
@@ -334,3 +334,20 @@ def test_a_build_that_is_killed_while_it_pushes_leaves_no_name_and_the_next_one_
     assert image["pushed"]["new"]
     assert image["digest"].removeprefix("sha256:") in manifests(registry, "killed/cancer")
     assert left(model) == []
+
+
+def test_a_registry_that_wants_tokens_gets_them_for_what_is_pushed_and_for_nothing_else(
+    model: ImageModel, tmp_path: Path
+) -> None:
+    with (
+        token_service.serve(tmp_path / "tokens", user="ada", password=SECRET) as tokens,
+        image_registry.serve(tmp_path / "guarded", auth=tokens.auth) as guarded,
+    ):
+        place = f"{guarded.address}/team"
+        assert failed(model, "--push", place)["code"] == "registry-auth"
+        model.shell.environ |= {"MG_REGISTRY_USER": "ada", "MG_REGISTRY_PASSWORD": SECRET}
+        tokens.asked.clear()
+        assert model.shell.json("build", "--push", place)["images"][0]["pushed"]["new"]
+        assert {tuple(scopes) for scopes in tokens.asked} == {("repository:team/cancer:pull,push",)}
+        assert len(tokens.asked) == 1, "a token is bought once"
+        assert SECRET not in model.shell.out + model.shell.err

@@ -49,8 +49,8 @@ class ImageRegistry:
 
 
 @contextlib.contextmanager
-def serve(folder: Path, *, users: str | None = None) -> Iterator[ImageRegistry]:
-    """Run it until the block ends; ``users`` is the text of an htpasswd file."""
+def serve(folder: Path, *, users: str | None = None, auth: str = "") -> Iterator[ImageRegistry]:
+    """Run it until the block ends; ``users`` is the text of an htpasswd file, ``auth`` another way to know them."""
     program = docker_daemon.program("docker-registry")
     if program is None:
         from servers import docker_engine
@@ -58,7 +58,6 @@ def serve(folder: Path, *, users: str | None = None) -> Iterator[ImageRegistry]:
         docker_engine.given_up("docker-registry is not installed: `apt-get install docker-registry`")
     inner = f"127.0.0.1:{_free()}"
     folder.mkdir(parents=True)
-    auth = ""
     if users is not None:
         (folder / "htpasswd").write_text(users)
         auth = f"auth: {{htpasswd: {{realm: test, path: '{folder}/htpasswd'}}}}\n"
