@@ -297,7 +297,7 @@ def test_with_auth_by_variables_and_by_dockers_configuration_and_never_in_words(
         (docker / "config.json").write_text(json.dumps({"auths": {guarded.address: {"auth": auth}}}))
         assert model.shell.json("build", "--push", place)["images"][0]["pushed"]["new"]
         (docker / "config.json").write_text(json.dumps({"credHelpers": {guarded.address: "mine"}}))
-        assert failed(model, "--push", place)["code"] == "credential-helper"
+        assert failed(model, "--push", place)["code"] == "docker-credential"
         helper = tmp_path / "bin" / "docker-credential-mine"
         helper.parent.mkdir()
         helper.write_text(f'#!/bin/sh\nread host\nprintf \'{{"Username": "ada", "Secret": "{SECRET}"}}\'\n')

@@ -95,9 +95,9 @@ def _asked(helper: str, key: str, environ: Mapping[str, str]) -> Credentials | N
     )
     if program is None:
         raise WorldFailed(
-            f"Docker's configuration names the credential helper {helper[:64]!r}, which is not on the PATH",
+            f"Docker's configuration names docker-credential-{helper[:64]}, which is not on the PATH",
             hint="install it, or log in again without one",
-            code="credential-helper",
+            code="docker-credential",
         )
     kept = {name: value for name, value in environ.items() if name in _PASSED_ON or name.startswith(_CLOUDS)}
     try:
@@ -110,8 +110,8 @@ def _asked(helper: str, key: str, environ: Mapping[str, str]) -> Credentials | N
         user, secret = str(said["Username"]), str(said["Secret"])
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as error:
         raise WorldFailed(
-            f"the credential helper {helper!r} gives no answer that can be used ({type(error).__name__})",
+            f"docker-credential-{helper} gives no answer that can be used ({type(error).__name__})",
             hint="log in to the registry again",
-            code="credential-helper",
+            code="docker-credential",
         ) from None
     return Credentials("", "", secret) if user == _TOKEN_USER else Credentials(user, secret)
