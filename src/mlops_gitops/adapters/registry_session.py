@@ -49,7 +49,7 @@ class Session:
 
     def __post_init__(self) -> None:
         """Say who asks; netrc files and the like are not read, since they would answer for any host."""
-        self.web.headers["User-Agent"] = f"mlops-gitops/{__version__}"
+        self.web.headers.update({"User-Agent": f"mlops-gitops/{__version__}", "Accept-Encoding": "identity"})
         self.web.trust_env = not is_local(self.registry)
         self.web.auth = _unchanged
 
