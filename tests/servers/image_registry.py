@@ -1,6 +1,7 @@
 """A real ``docker-registry`` behind a proxy that counts what is asked of it and breaks what a test wants broken.
 
-The proxy passes bytes on as they come; a fault is a function of the request.  Auth is the registry's own ``htpasswd``.
+The proxy passes bytes on as they come, and knows bodies with a length only, which ours are and an engine's are not; a
+fault is a function of the request.  Auth is the registry's own ``htpasswd``.
 """
 
 from __future__ import annotations
