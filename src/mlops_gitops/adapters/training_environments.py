@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +56,13 @@ def of_lock(lock: Path, *, cache: Path, environ: Mapping[str, str], progress: Ca
     place = cache / f"{sha256(data + lock.name.encode())[:32]}-{version}"
     if (place / "bin" / "python").exists():
         return place
-    uv = _uv(environ)
+    uv = program(environ)
     progress(f"installing {lock.name}")
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix="making-") as room:
             made = Path(room) / "environment"
-            _run([uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(made)], environ)
+            run(uv, ["venv", "--quiet", "--relocatable", "--python", sys.executable, str(made)], environ)
             _install(uv, lock, made, environ, Path(room))
             _put(made, place, aside=Path(room) / "old")
     except OSError as error:
@@ -145,39 +145,47 @@ def _put(made: Path, place: Path, *, aside: Path) -> None:
 
 
 def _install(uv: str, lock: Path, made: Path, environ: Mapping[str, str], room: Path) -> None:
+    wanted, text = requirements(uv, lock, environ, room)
+    options = ["--python", str(made / "bin" / "python"), "--link-mode", "copy", "--compile-bytecode"]
+    hashes = ["--require-hashes"] if "--hash=" in text else []
+    run(uv, ["pip", "sync", "--quiet", *options, *hashes, str(wanted)], environ)
+
+
+def requirements(uv: str, lock: Path, environ: Mapping[str, str], room: Path) -> tuple[Path, str]:
+    """A lock as a file that uv installs from, in ``room`` where it has to be made, and its text."""
     wanted, text = lock, lock.read_text(encoding="utf-8", errors="replace")
     if lock.name == "uv.lock":
         wanted = room / "requirements.txt"
-        export = [uv, "export", "--quiet", "--frozen", "--no-emit-workspace", "--no-dev", "-o", str(wanted)]
-        _run([*export, "--project", str(lock.parent)], environ)
+        export = ["export", "--quiet", "--frozen", "--no-emit-workspace", "--no-dev", "-o", str(wanted)]
+        run(uv, [*export, "--project", str(lock.parent)], environ)
         text = wanted.read_text(encoding="utf-8")
     elif lock.suffix == ".lock":
         # uv goes by the name of a file, and takes one that it does not know for a script
         wanted = room / "requirements.txt"
         wanted.write_text(text, encoding="utf-8")
-    options = ["--python", str(made / "bin" / "python"), "--link-mode", "copy", "--compile-bytecode"]
-    hashes = ["--require-hashes"] if "--hash=" in text else []
-    _run([uv, "pip", "sync", "--quiet", *options, *hashes, str(wanted)], environ)
+    return wanted, text
 
 
-def _uv(environ: Mapping[str, str]) -> str:
+def program(environ: Mapping[str, str]) -> str:
+    """Where uv is.  Raises ``WorldFailed`` where there is none."""
     beside = str(Path(sys.executable).parent)
     found = shutil.which("uv", path=os.pathsep.join([environ.get("PATH", ""), beside]))
     if found is None:
         raise WorldFailed(
-            "there is no uv on the PATH, which builds the environment of a training from its lock",
-            hint="install uv, or name an environment that is there: --environment DIR",
+            "there is no uv on the PATH, which installs what a lock names",
+            hint="install uv: `pip install uv`; or, to reproduce, name an environment that is there: --environment DIR",
             code="no-uv",
         )
     return found
 
 
-def _run(argv: list[str], environ: Mapping[str, str]) -> None:
+def run(uv: str, words: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Run uv.  Raises ``Refused`` where it says no, ``WorldFailed`` where it could not try."""
     settings = {name: value for name, value in environ.items() if name not in _TRAVELLING}
     settings["UV_PYTHON_DOWNLOADS"] = "never"
     try:
         done = subprocess.run(
-            argv, env=settings, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+            [uv, *words], env=settings, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise WorldFailed(

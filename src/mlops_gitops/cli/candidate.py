@@ -18,8 +18,9 @@ from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.documents import Document
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.manifests.release import Material, Registered, Release, Source
+from mlops_gitops.manifests.release import Image, Material, Registered, Release, Source
 from mlops_gitops.packaging import digests, provenance, release
+from mlops_gitops.packaging.image import origin
 from mlops_gitops.packaging.registry import Registry, Version, identity
 from mlops_gitops.packaging.scan import scan
 from mlops_gitops.promotion import layout
@@ -43,6 +44,7 @@ class Candidate:
     registered: Registered | None
     data: tuple[Material, ...]
     dependencies: str
+    image: Image | None = None
 
     def release(self, *, supersedes: str | None) -> Release:
         """The release that this candidate makes."""
@@ -54,7 +56,19 @@ class Candidate:
             data=self.data,
             dependencies=self.dependencies,
             registered=self.registered,
+            image=self.image,
             supersedes=supersedes,
+        )
+
+    @property
+    def made_of(self) -> origin.Inputs:
+        """What its release and its image are both made of."""
+        return origin.inputs(
+            manifest=self.manifest,
+            artifact=self.artifact,
+            dependencies=self.dependencies,
+            data=self.data,
+            source=self.source,
         )
 
     def provenance(self, made: Release, *, world: World) -> dict[str, JSON]:

@@ -24,6 +24,7 @@ VERBS = {
     "validate": "check manifests, environments and policies: every problem with its line and its fix",
     "test": "run the declared tests of data and models",
     "reproduce": "train again, say how far it agrees, and find what makes it differ",
+    "build": "make the serving image of a model, by digest, with its bill of materials",
     "release": "assemble, sign and publish a release and its evidence",
     "approve": "sign an approval of a release for an environment, or withdraw one",
     "gate": "judge the reviews of a pull request by the policy of its base branch",

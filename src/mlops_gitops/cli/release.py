@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mlops_gitops.adapters import artifacts
 from mlops_gitops.canonical import JSON
@@ -31,6 +32,7 @@ EXAMPLE = "mlops-gitops release flight-delays --key file2:keys/ci.pem"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's own options."""
     parser.add_argument("model", metavar="MODEL", help="the model, as its folder below models/ is named")
+    parser.add_argument("--image", metavar="REF", help="the image that `build` made of the same: NAME@sha256:…")
     parser.add_argument("--renew", action="store_true", help="sign everything anew, replacing what was signed before")
     parser.add_argument("--allow-dirty", action="store_true", help="release a work tree that differs from its commit")
     parser.add_argument("--dry-run", action="store_true", help="test and tell, but publish nothing")
@@ -45,6 +47,10 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     signer = None if arguments.dry_run else session.signer(arguments, world, lambda: snapshot.trust)
     found = open_candidate(arguments.model, world, allow_dirty=arguments.allow_dirty)
     refuse_unless_registered(found, world)
+    if arguments.image:
+        with session.needing("build"):
+            from mlops_gitops.cli import building
+        found = replace(found, image=building.released(found, arguments.image, world))
     reports = judge(found, champions(snapshot, arguments.model), world)
     settled = publish.release(
         repository,
@@ -70,6 +76,7 @@ def _print(settled: Settled[Release], reports: Sequence[Report], arguments: argp
             "model": made.name,
             "version": made.version,
             "release": made.id,
+            "image": made.image.reference if made.image else None,
             "commit": settled.commit,
             "dryRun": arguments.dry_run,
             "reports": [report_document(one, model=made.name) for one in reports],

@@ -333,6 +333,35 @@ class Reproducibility:
 
 
 @dataclass(frozen=True, slots=True)
+class ServingImage:
+    """What the serving image is made of: a base by digest and a lock with hashes, or a Dockerfile of one's own.
+
+    ``lock`` is that of ``spec.dependencies`` where it is ``None``; ``code`` are files and folders beside the manifest.
+    """
+
+    base: str | None = None
+    platform: str = "linux/amd64"
+    python: str | None = None
+    lock: str | None = None
+    code: tuple[str, ...] = ()
+    dockerfile: str | None = None
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any] | None) -> ServingImage | None:
+        """From ``spec.serving.image``; ``None`` stays ``None``."""
+        if value is None:
+            return None
+        return cls(
+            value.get("base"),
+            value.get("platform", "linux/amd64"),
+            value.get("python"),
+            value.get("lock"),
+            tuple(value.get("code", ())),
+            value.get("dockerfile"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Serving:
     """How the model is served.  ``latency_p95`` is in seconds, ``throughput`` in requests per second."""
 
@@ -344,6 +373,7 @@ class Serving:
     gpu: int = 0
     latency_p95: float | None = None
     throughput: float | None = None
+    image: ServingImage | None = None
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Serving:
@@ -358,6 +388,7 @@ class Serving:
             int(resources.get("gpu", 0)),
             objective.get("latencyP95"),
             objective.get("throughput"),
+            ServingImage.from_value(value.get("image")),
         )
 
 

@@ -11,7 +11,7 @@ import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -77,6 +77,12 @@ def without_credentials(address: str) -> str:
     return address
 
 
+def committed(folder: Path, environ: Mapping[str, str], revision: str) -> datetime:
+    """When a commit was made, in UTC."""
+    told = _git(folder, environ, "show", "--no-patch", "--no-show-signature", "--format=%ct", revision, "--").strip()
+    return datetime.fromtimestamp(int(told), UTC)
+
+
 def materials(model: Model, *, folder: Path, root: Path) -> tuple[Material, ...]:
     """Every data set of the manifest with the digest of what is really there.
 
@@ -87,7 +93,7 @@ def materials(model: Model, *, folder: Path, root: Path) -> tuple[Material, ...]
 
 def dependencies(model: Model, *, folder: Path, root: Path) -> str:
     """SHA-256 of the dependency lock."""
-    return digests.of_file(_located(model.lock, folder=folder, root=root)).digest
+    return digests.of_file(located(model.lock, folder=folder, root=root)).digest
 
 
 def predicate(
@@ -101,6 +107,8 @@ def predicate(
     for one in sorted(release.data, key=lambda one: one.name):
         resolved.append({"name": f"data/{one.name}", "uri": one.uri, "digest": {"sha256": one.digest}})  # noqa: PERF401
     resolved.append({"name": "dependencies", "uri": model.lock, "digest": {"sha256": release.dependencies}})
+    if release.image is not None:
+        resolved.append({"name": "image", "uri": release.image.uri, "digest": {"sha256": release.image.digest}})
     parameters: dict[str, JSON] = {
         "model": release.name,
         "version": release.version,
@@ -136,7 +144,7 @@ def _material(dataset: Dataset, *, folder: Path, root: Path) -> Material:
                 code="data-digest",
             )
         return Material(dataset.name, dataset.role, dataset.digest, without_credentials(dataset.uri))
-    path = _located(dataset.uri, folder=folder, root=root)
+    path = located(dataset.uri, folder=folder, root=root)
     found = digests.of_artifact(path).digest if path.is_dir() else digests.of_file(path).digest
     if dataset.digest is not None and found != dataset.digest:
         raise Refused(
@@ -147,8 +155,8 @@ def _material(dataset: Dataset, *, folder: Path, root: Path) -> Material:
     return Material(dataset.name, dataset.role, found, dataset.uri)
 
 
-def _located(path: str, *, folder: Path, root: Path) -> Path:
-    """``path`` of a manifest in ``folder``, resolved; it stays inside ``root``."""
+def located(path: str, *, folder: Path, root: Path) -> Path:
+    """``path`` of a manifest in ``folder``, resolved.  Raises ``Refused`` where it leaves ``root`` or is not there."""
     found = (folder / path).resolve()
     if not found.is_relative_to(root.resolve()):
         raise Refused(f"{path!r} leaves the repository", hint="use a path inside the repository", code="path-outside")

@@ -10,7 +10,7 @@ from mlops_gitops import canonical
 from mlops_gitops.canonical import JSON
 from mlops_gitops.errors import Refused
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.manifests.release import Material, Registered, Release, Source
+from mlops_gitops.manifests.release import Image, Material, Registered, Release, Source
 from mlops_gitops.packaging.digests import Artifact
 
 API_VERSION = "mlops-gitops/v1"
@@ -25,6 +25,7 @@ def assemble(
     data: tuple[Material, ...],
     dependencies: str,
     registered: Registered | None = None,
+    image: Image | None = None,
     supersedes: str | None = None,
 ) -> Release:
     """The release of ``model``.
@@ -52,7 +53,7 @@ def assemble(
         "manifest": {"sha256": canonical.sha256(manifest)},
         "source": _source(source),
         "artifact": _artifact(model, artifact, registered),
-        "image": None,
+        "image": None if image is None else {"uri": image.uri, "digest": {"sha256": image.digest}},
         "data": [_material(one) for one in data],
         "dependencies": {"sha256": dependencies},
         "interface": model.value["spec"]["interface"],

@@ -144,9 +144,20 @@ def check(subject: Subject) -> Iterator[Problem]:
             yield LEAVES_REPOSITORY.on(at, why)
     for index, one in entries(spec, "data"):
         yield from _data(one, subject, ("spec", "data", index))
+    yield from _image(mapping(spec, "serving", "image"), subject)
     for index, word in enumerate(texts(training, "entrypoint")):
         if word.endswith((".py", ".sh", ".R")) and " " not in word:
             yield from _file(word, subject, ("spec", "training", "entrypoint", index), missing=MISSING_SCRIPT)
+
+
+def _image(image: dict[str, object], subject: Subject) -> Iterator[Problem]:
+    at = ("spec", "serving", "image")
+    for key in ("lock", "dockerfile"):
+        if (path := text(image, key)) is not None:
+            yield from _file(path, subject, (*at, key), missing=MISSING_FILE)
+    for index, path in enumerate(items(image, "code")):
+        if path.__class__ is str and (why := escape(path, subject)):
+            yield LEAVES_REPOSITORY.on((*at, "code", index), why)
 
 
 def _file(path: str, subject: Subject, at: Pointer, *, missing: Rule) -> Iterator[Problem]:

@@ -24,6 +24,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "tests",
         "training",
         "lifecycle",
+        "images",
     ),
     "Environment": ("policy", "rollouts", "periods", "approvals", "expressions", "addresses"),
     "Trust": ("trust",),

@@ -1,0 +1,142 @@
+"""An image into a registry: its blobs, then its manifest, then what is attached to it.
+
+A run that is killed leaves blobs that nothing names, which registries remove, and no manifest that names a missing one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mlops_gitops import canonical
+from mlops_gitops.adapters import registry
+from mlops_gitops.adapters.registry import MissingBlobs, Stream, Traffic
+from mlops_gitops.adapters.registry_session import Session
+from mlops_gitops.canonical import JSON
+from mlops_gitops.packaging.image import assembly
+from mlops_gitops.packaging.image.assembly import Descriptor, Image
+
+
+@dataclass(frozen=True)
+class Content:
+    """An image with a way to read each of its layers; where its base is, and which layers are that base's."""
+
+    image: Image
+    streams: Mapping[str, Stream]
+    base: str | None = None
+    base_registry: str | None = None
+    base_layers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """Something that is said about an image."""
+
+    media_type: str
+    content: bytes
+    title: str
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What was done: whether the manifest was there before, what was sent, and the digests of the attachments."""
+
+    new: bool
+    traffic: Traffic = field(default_factory=Traffic)
+    attached: tuple[str, ...] = ()
+
+
+def push(
+    session: Session,
+    repository: str,
+    content: Content,
+    *,
+    tag: str,
+    attachments: Sequence[Attachment],
+    progress: Callable[[str], None],
+) -> Pushed:
+    """Put the image under its digest and a tag that never moves, and attach what is said about it."""
+    image, traffic = content.image, Traffic()
+    source = content.base if content.base_registry == session.registry else None
+    new = not registry.has_manifest(session, repository, image.digest)
+    if new:
+        for one in image.layers:
+            progress(f"pushing {one.digest[7:19]} ({one.size / 1e6:.1f} MB)")
+            registry.push_blob(session, repository, one, content.streams[one.digest], traffic=traffic, source=source)
+        blobs = [(one, content.streams[one.digest]) for one in image.layers]
+        blobs.append(_small(image.config, assembly.CONFIG))
+        registry.push_blob(session, repository, *blobs[-1], traffic=traffic)
+        _put(session, repository, image.manifest, blobs, traffic=traffic)
+        registry.manifest(session, repository, image.digest)
+        registry.put_manifest(session, repository, tag, image.manifest)
+    attached = tuple(attach(session, repository, image.descriptor, one, traffic=traffic) for one in attachments)
+    return Pushed(new, traffic, attached)
+
+
+def attach(session: Session, repository: str, subject: Descriptor, one: Attachment, *, traffic: Traffic) -> str:
+    """Attach something to an image; the digest of the manifest that does."""
+    annotations = {"org.opencontainers.image.title": one.title}
+    manifest = assembly.attachment(subject, one.content, media_type=one.media_type, annotations=annotations)
+    digest = f"sha256:{canonical.sha256(manifest)}"
+    if _stands(session, repository, subject.digest, digest):
+        return digest
+    blobs = [_small(assembly.EMPTY, assembly.EMPTY_TYPE), _small(one.content, one.media_type)]
+    for blob, stream in blobs:
+        registry.push_blob(session, repository, blob, stream, traffic=traffic)
+    if not _put(session, repository, manifest, blobs, traffic=traffic):
+        _note(session, repository, subject, manifest, one, annotations=annotations)
+    return digest
+
+
+def _stands(session: Session, repository: str, subject: str, digest: str) -> bool:
+    known = registry.referrers(session, repository, subject)
+    if known is None:
+        known = registry.fallback(session, repository, subject)
+    return any(one.get("digest") == digest for one in known)
+
+
+def _note(
+    session: Session,
+    repository: str,
+    subject: Descriptor,
+    manifest: bytes,
+    one: Attachment,
+    *,
+    annotations: Mapping[str, str],
+) -> None:
+    """Where the registry has no referrers API, an index under a tag made of the digest stands in for it."""
+    known = registry.fallback(session, repository, subject.digest)
+    entry: dict[str, JSON] = {
+        "mediaType": assembly.MANIFEST,
+        "digest": f"sha256:{canonical.sha256(manifest)}",
+        "size": len(manifest),
+        "artifactType": one.media_type,
+        "annotations": dict(annotations),
+    }
+    entries = sorted(
+        [*(kept for kept in known if kept.get("digest") != entry["digest"]), entry],
+        key=lambda kept: str(kept["digest"]),
+    )
+    index = json.dumps({"schemaVersion": 2, "mediaType": assembly.INDEX, "manifests": entries}).encode()
+    registry.put_manifest(session, repository, subject.digest.replace(":", "-"), index, media_type=assembly.INDEX)
+
+
+def _put(
+    session: Session, repository: str, manifest: bytes, blobs: Sequence[tuple[Descriptor, Stream]], *, traffic: Traffic
+) -> bool:
+    """Put a manifest; whether its subject was noted.
+
+    Where the registry only said that it has a blob, or has lost one since, what it does not have is sent once more.
+    """
+    digest = f"sha256:{canonical.sha256(manifest)}"
+    try:
+        return registry.put_manifest(session, repository, digest, manifest)
+    except MissingBlobs:
+        for one, stream in blobs:
+            registry.push_blob(session, repository, one, stream, traffic=traffic)
+        return registry.put_manifest(session, repository, digest, manifest)
+
+
+def _small(data: bytes, media_type: str) -> tuple[Descriptor, Stream]:
+    return Descriptor(media_type, f"sha256:{canonical.sha256(data)}", len(data)), lambda: iter([data])

@@ -1,0 +1,67 @@
+"""``build``: the serving image of a model, by digest; into a registry, into an engine, or only to know its digest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from mlops_gitops.canonical import JSON
+from mlops_gitops.cli import session
+from mlops_gitops.cli.candidate import model_names, open_candidate
+from mlops_gitops.cli.world import World
+from mlops_gitops.errors import EXIT_DONE, Misused
+from mlops_gitops.reporting import images
+
+EXAMPLE = """
+mlops-gitops build flight-delays --push registry.example.com/models
+mlops-gitops build --load
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's own options."""
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="which models below models/ (default: all)")
+    parser.add_argument(
+        "--push",
+        metavar="REGISTRY",
+        help="push to REGISTRY[/PATH]/MODEL with bill of materials and provenance; no engine needed",
+    )
+    parser.add_argument("--load", action="store_true", help="load into the container engine (DOCKER_HOST)")
+    parser.add_argument("--allow-dirty", action="store_true", help="build a work tree that differs from its commit")
+
+
+def run(arguments: argparse.Namespace, world: World) -> int:
+    """Build each model's image, and tell its digest."""
+    names = arguments.models or model_names(world)
+    place = _place(arguments.push)
+    done = [_one(name, place, arguments, world) for name in names]
+    if arguments.format == "json":
+        world.print(json.dumps({"images": done}, indent=2))
+    else:
+        for one in done:
+            world.print(images.text(one))
+    return EXIT_DONE
+
+
+def _place(text: str | None) -> tuple[str, str] | None:
+    from mlops_gitops.packaging.image import references
+
+    if text is None:
+        return None
+    try:
+        return references.place(text)
+    except ValueError as error:
+        raise Misused(
+            f"--push {text}: {error}", hint="write REGISTRY or REGISTRY/PATH, without a tag", code="usage"
+        ) from error
+
+
+def _one(name: str, place: tuple[str, str] | None, arguments: argparse.Namespace, world: World) -> dict[str, JSON]:
+    with session.needing("build"):
+        from mlops_gitops.cli import building
+
+    candidate = open_candidate(name, world, allow_dirty=arguments.allow_dirty)
+    with building.built(candidate, world) as built:
+        pushed = building.pushed(built, *place, world=world) if place is not None else None
+        loaded = building.loaded(built, world) if arguments.load else None
+        return building.document(built, pushed, loaded)

@@ -1,0 +1,173 @@
+"""What a base image is: read from its own manifest, configuration and layers, all of them untrusted.  Pure.
+
+Its layers are looked through once for what decides about packages: the operating system's own word of itself, the C
+library, and every Python.  Nothing is unpacked, and what is read of a hostile layer has an end.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from mlops_gitops.errors import Refused
+from mlops_gitops.packaging.image.assembly import LAYER_TYPES, MANIFEST, Base, Descriptor
+
+_MOST_LAYERS = 200
+_MOST_MEMBERS = 1_000_000
+_MOST_BYTES = 16 << 30
+_LARGEST_TEXT = 64 << 10
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_PYTHON = re.compile(r"(?:usr/)?(?:local/)?bin/python(?P<version>3\.\d{1,2})")
+_MUSL = re.compile(r"lib/ld-musl-[\w.-]+")
+_RELEASES = ("etc/os-release", "usr/lib/os-release")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the layers of a base say: fields of ``os-release``, the path of each Python by version, the C library."""
+
+    release: Mapping[str, str] = field(default_factory=dict)
+    pythons: Mapping[str, str] = field(default_factory=dict)
+    musl: bool = False
+
+
+def is_index(manifest: bytes) -> bool:
+    """Whether this names images of several platforms, and is not one itself; for what is neither, no."""
+    try:
+        document = json.loads(manifest)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and "manifests" in document and "layers" not in document
+
+
+def chosen(index: bytes, *, system: str, architecture: str, of: str) -> Descriptor:
+    """The image of a platform in an index.  Raises ``Refused`` where there is none."""
+    document = _parsed(index, of)
+    offered = []
+    for one in _list(document, "manifests", of):
+        platform = one.get("platform") if isinstance(one, dict) else None
+        if isinstance(platform, dict) and not platform.get("variant", "").startswith(("v6", "v7")):
+            offered.append(f"{platform.get('os')}/{platform.get('architecture')}")
+            if offered[-1] == f"{system}/{architecture}":
+                return _descriptor(one, of)
+    raise Refused(
+        f"the base image {of} has no image for {system}/{architecture}; it has {', '.join(offered) or 'none'}",
+        hint="name another base, or the platform that it has under serving.image.platform",
+        code="image-base",
+    )
+
+
+def opened(manifest: bytes, *, of: str) -> tuple[Descriptor, tuple[Descriptor, ...]]:
+    """Configuration and layers of an image, the layers by their OCI types.  Raises ``Refused``."""
+    document = _parsed(manifest, of)
+    layers = []
+    for one in _list(document, "layers", of):
+        found = _descriptor(one, of)
+        if found.media_type not in LAYER_TYPES:
+            raise _unusable(of, f"it has a layer of the type {found.media_type[:100]!r}")
+        layers.append(Descriptor(LAYER_TYPES[found.media_type], found.digest, found.size))
+    if len(layers) > _MOST_LAYERS:
+        raise _unusable(of, f"it has more than {_MOST_LAYERS} layers")
+    return _descriptor(document.get("config"), of), tuple(layers)
+
+
+def base(config: bytes, layers: tuple[Descriptor, ...], *, name: str, digest: str) -> Base:
+    """The base with its configuration.  Raises ``Refused`` where that contradicts the manifest."""
+    document = _parsed(config, name)
+    found = document.get("rootfs")
+    ids = found.get("diff_ids") if isinstance(found, dict) else None
+    plain = isinstance(ids, list) and all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in ids)
+    if not plain or len(ids or ()) != len(layers):
+        raise _unusable(name, "its configuration and its manifest name different layers")
+    if not isinstance(document.get("os"), str) or not isinstance(document.get("architecture"), str):
+        raise _unusable(name, "its configuration names no platform")
+    for key, kind in (("config", dict), ("history", list)):
+        if not isinstance(document.get(key) or kind(), kind):
+            raise _unusable(name, f"{key} of its configuration has another shape")
+    return Base(name, digest, document, layers)
+
+
+def looked_through(streams: Sequence[IO[bytes]], *, of: str) -> Facts:
+    """The facts of a base from its layers, the lowest first.  Raises ``Refused`` for what is no layer."""
+    release: dict[str, str] = {}
+    pythons: dict[str, str] = {}
+    musl, members = False, 0
+    for stream in streams:
+        try:
+            with tarfile.open(fileobj=_Bounded(stream), mode="r|*") as archive:
+                for member in archive:
+                    members += 1
+                    if members > _MOST_MEMBERS:
+                        raise _unusable(of, f"it holds more than {_MOST_MEMBERS} files")
+                    name = member.name.removeprefix("./").lstrip("/")
+                    if (found := _PYTHON.fullmatch(name)) is not None:
+                        pythons[found["version"]] = f"/{name}"
+                    elif _MUSL.fullmatch(name):
+                        musl = True
+                    elif name in _RELEASES and member.isfile() and member.size <= _LARGEST_TEXT:
+                        text = archive.extractfile(member)
+                        release = _fields(text.read() if text else b"") or release
+        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+            raise _unusable(of, f"one of its layers cannot be read: {error}") from error
+    return Facts(release, pythons, musl)
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that ends with an error where it is endless."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream, self.left = stream, _MOST_BYTES
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.stream.read(size)
+        self.left -= len(data)
+        if self.left < 0:
+            raise ValueError(f"it is larger than {_MOST_BYTES} bytes")
+        return data
+
+
+def _fields(data: bytes) -> dict[str, str]:
+    lines = data.decode("utf-8", "replace").splitlines()
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return {name.strip(): value.strip().strip("\"'") for name, value in pairs}
+
+
+def _parsed(data: bytes, of: str) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise _unusable(of, "its manifest or configuration is no JSON object")
+    return document
+
+
+def _list(document: Mapping[str, Any], key: str, of: str) -> list[Any]:
+    found = document.get(key)
+    if not isinstance(found, list):
+        raise _unusable(of, f"its manifest, which should be {MANIFEST}, has no list of {key}")
+    return found
+
+
+def _descriptor(value: Any, of: str) -> Descriptor:
+    kind, digest, size = (
+        (value.get(key) for key in ("mediaType", "digest", "size")) if isinstance(value, dict) else ("",) * 3
+    )
+    if not isinstance(kind, str) or not isinstance(digest, str) or not isinstance(size, int) or size < 0:
+        raise _unusable(of, "its manifest names a part without type, digest and size")
+    if not _DIGEST.fullmatch(digest):
+        raise _unusable(of, f"its manifest names a part by {digest[:80]!r}, which is no SHA-256")
+    return Descriptor(kind, digest, size)
+
+
+def _unusable(of: str, why: str) -> Refused:
+    return Refused(
+        f"the base image {of} cannot be used: {why}",
+        hint="name another base under serving.image.base",
+        code="image-base",
+    )
