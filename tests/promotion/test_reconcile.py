@@ -15,9 +15,9 @@ from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.rendering import render
 from mlops_gitops.promotion import apply, controls, layout, plan, proposals, receipts, reconcile, seals
-from mlops_gitops.promotion.agenda import Step
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.plan import Outcome
+from mlops_gitops.promotion.pull_steps import Step
 from mlops_gitops.promotion.snapshot import Slot
 from mlops_gitops.promotion.store import Files
 from workshops import LOGINS, Workshop, environments, no_forge

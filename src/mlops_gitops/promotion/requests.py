@@ -15,9 +15,9 @@ from typing import Literal
 from mlops_gitops.errors import WorldFailed
 from mlops_gitops.evidence import envelope
 from mlops_gitops.promotion import apply, layout, plan, proposals
-from mlops_gitops.promotion.agenda import Request, Step
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Decision, Outcome
+from mlops_gitops.promotion.pull_steps import Request, Step
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.survey import Memory, Reader
 

@@ -13,7 +13,6 @@ from datetime import datetime
 from mlops_gitops.errors import Failure, Misused, WorldFailed
 from mlops_gitops.evidence.reviews import Review
 from mlops_gitops.promotion import layout, recordings, sealing
-from mlops_gitops.promotion.agenda import Describe, Place, View
 from mlops_gitops.promotion.apply import Preflight, Wish
 from mlops_gitops.promotion.forge import Forge, Pull
 from mlops_gitops.promotion.proposals import Branch, Remote
@@ -22,6 +21,7 @@ from mlops_gitops.promotion.receipts import Filed
 from mlops_gitops.promotion.sealing import Arrival
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Tree
+from mlops_gitops.promotion.view import Describe, Place, View
 
 Farewell = Callable[[str], str]
 """What the comment says with which a pull request is closed, for a reason."""
