@@ -2,8 +2,8 @@
 
 Three kinds of work, in this order:
 
-* what one commit of ours holds: rollbacks that evidence demands, moves into environments in direct mode, the reviews of
-  open pull requests as evidence, and seals for what was merged;
+* what one commit of ours holds: rollbacks that evidence demands, moves into environments in direct mode and of rollouts
+  that people have let in, the reviews of open pull requests as evidence, and seals for what was merged;
 * the pull requests of environments in pull-request mode, one for each slot: open, update, merge, close;
 * what only people can do: merges that were not allowed, and branches into which somebody else put work.
 
@@ -13,15 +13,15 @@ holds nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from mlops_gitops.errors import Failure
 from mlops_gitops.evidence import envelope
 from mlops_gitops.promotion import apply, layout, proposals, pull_steps, recordings, sealing, wishes
-from mlops_gitops.promotion.apply import Answered
-from mlops_gitops.promotion.plan import Outcome
+from mlops_gitops.promotion.apply import Answered, Wish
+from mlops_gitops.promotion.plan import Decision, Outcome
 from mlops_gitops.promotion.proposals import Proposal
 from mlops_gitops.promotion.pull_steps import Request
 from mlops_gitops.promotion.recordings import Look
@@ -50,7 +50,7 @@ class Agenda:
     @property
     def returning(self) -> tuple[Answered, ...]:
         """The slots that go back now."""
-        return tuple(one for one in self.backs if one.decision is not None and one.decision.outcome is Outcome.MOVE)
+        return tuple(one for one in self.backs if _moves(one))
 
     @property
     def commits(self) -> bool:
@@ -62,11 +62,12 @@ class Agenda:
 def plan_all(view: View, *, signer: envelope.Signer | None, now: datetime) -> Agenda:
     """Everything to be done at ``now``, with the reasons.  Without a key nothing that needs one is planned."""
     failures: list[tuple[Place, Failure]] = []
-    recorded: list[Look] = []
+    sealed, unsealed, recorded = _seals(view, failures, signer=signer)
+    backs = _backs(view, failures, sealed, now=now)
+    leaving = {one.wish.place: _leaves(one.decision) for one in backs if one.decision is not None and _moves(one)}
+    going = leaving.keys() - view.given_up
     requests: list[Request] = []
-    backs = _backs(view, failures, now=now)
-    going_back = {one.wish.place for one in backs if one.decision is not None and one.decision.outcome is Outcome.MOVE}
-    for place in (one for one in _places(view) if one not in going_back):
+    for place in (one for one in _places(view) if one not in going):
         try:
             look = _look(view, place, signer=signer, now=now)
             recorded += [look] if look is not None else []
@@ -74,7 +75,27 @@ def plan_all(view: View, *, signer: envelope.Signer | None, now: datetime) -> Ag
             requests += [request] if request is not None else []
         except Failure as failure:
             failures.append((place, failure))
-    sealed, unsealed = [], []
+    forward = [one for one in _forward(view, failures, now=now) if one.wish.place not in going]
+    wanted = [one for one in forward if not _spreads(one, leaving)]
+    if signer is not None:
+        wanted = [apply.signable(one, view.snapshot.trust, signer.keyid, alone=False) for one in wanted]
+    return Agenda(
+        now,
+        backs=tuple(one for one in backs if one.wish.place not in view.given_up),
+        moves=tuple(wanted),
+        looks=tuple(recorded),
+        seals=tuple(sealed),
+        unsealed=tuple(unsealed),
+        requests=tuple(requests),
+        failures=tuple(failures),
+    )
+
+
+def _seals(
+    view: View, failures: list[tuple[Place, Failure]], *, signer: envelope.Signer | None
+) -> tuple[list[Seal], list[Unsealed], list[Look]]:
+    """The seals of what was merged, what cannot be sealed, and the reviews that come with the seals."""
+    sealed, unsealed, recorded = list[Seal](), list[Unsealed](), list[Look]()
     for arrival in view.arrivals:
         try:
             outcome = _seal(view, arrival, signer=signer)
@@ -87,36 +108,56 @@ def plan_all(view: View, *, signer: envelope.Signer | None, now: datetime) -> Ag
             seal, look = outcome
             sealed.append(seal)
             recorded += [look] if look is not None else []
-    return Agenda(
-        now,
-        backs=backs,
-        moves=tuple(one for one in _moves(view, signer=signer, now=now) if one.wish.place not in going_back),
-        looks=tuple(recorded),
-        seals=tuple(sealed),
-        unsealed=tuple(unsealed),
-        requests=tuple(requests),
-        failures=tuple(failures),
-    )
+    return sealed, unsealed, recorded
 
 
-def _backs(view: View, failures: list[tuple[Place, Failure]], *, now: datetime) -> tuple[Answered, ...]:
-    """The slots that evidence demands to go back, each with the decision about it."""
+def _backs(
+    view: View, failures: list[tuple[Place, Failure]], sealed: Sequence[Seal], *, now: datetime
+) -> list[Answered]:
+    """The slots that evidence demands to go back, each with the decision about it.
+
+    One whose seal is only now being written is judged with the seal, which says since when its release runs.
+    """
+    settling = {(one.environment, one.model) for one in sealed}
     found = [one for one in apply.due(view.snapshot, now=now) if view.covers(one.wish.place)]
     failures += [(one.wish.place, one.failure) for one in found if one.failure is not None]
-    return tuple(one for one in found if one.failure is None and one.wish.place not in view.given_up)
+    return [one for one in found if one.failure is None and one.wish.place not in settling]
 
 
-def _moves(view: View, *, signer: envelope.Signer | None, now: datetime) -> tuple[Answered, ...]:
-    """The moves into environments that are automatic and in direct mode, each with its decision."""
+def _moves(one: Answered) -> bool:
+    return one.decision is not None and one.decision.outcome is Outcome.MOVE
+
+
+def _leaves(decision: Decision) -> str | None:
+    """The release that a rollback leaves because evidence about it fails."""
+    slot = decision.situation.slot
+    return slot.in_flight or slot.current
+
+
+def _spreads(one: Answered, leaving: Mapping[Place, str | None]) -> bool:
+    """Whether a move takes a release on that is to go back in an environment before."""
+    if one.decision is None:
+        return False
+    upstream = [(slot.environment.name, slot.model) for slot in one.decision.situation.upstream]
+    return any(leaving.get(place) == one.decision.release for place in upstream)
+
+
+def _forward(view: View, failures: list[tuple[Place, Failure]], *, now: datetime) -> Iterator[Answered]:
+    """The moves that we write ourselves, each with its decision: in direct mode, and of rollouts that go on."""
     snapshot = view.snapshot
-    answered = [
-        apply.answer(snapshot, wish, now=now)
-        for wish in wishes.automatic(snapshot, now=now)
-        if view.covers(wish.place) and not snapshot.environment(wish.environment).by_pull_request
-    ]
-    if signer is None:
-        return tuple(answered)
-    return tuple(apply.signable(one, snapshot.trust, signer.keyid, alone=False) for one in answered)
+    for wish in wishes.automatic(snapshot, now=now):
+        if view.covers(wish.place) and not snapshot.environment(wish.environment).by_pull_request:
+            yield apply.answer(snapshot, wish, now=now)
+    for environment in snapshot.environments():
+        for model in snapshot.models() if environment.by_pull_request and environment.rollout else ():
+            place = (environment.name, model)
+            try:
+                decision = pull_steps.going_on(view, place, now=now) if view.covers(place) else None
+            except Failure as failure:
+                failures.append((place, failure))
+                continue
+            if decision is not None:
+                yield Answered(Wish(model, environment.name, decision.release), decision, None)
 
 
 def _places(view: View) -> Iterator[Place]:

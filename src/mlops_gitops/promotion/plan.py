@@ -222,7 +222,8 @@ def _restrictions(case: Situation, *, now: datetime, frozen: bool) -> Iterator[J
 def _upstream(case: Situation, *, now: datetime) -> Iterator[Judgement]:
     """Whether the release runs in every environment before this one, and has run there long enough.
 
-    A release that runs in the environment and is to reach a target that is new has been asked that before.
+    A release that runs in the environment and is to reach a target that is new has been asked that before.  So has one
+    whose rollout is on: an environment before this one may move on meanwhile, but it must not have gone back.
     """
     release = case.dossier.release.id
     if case.slot.current == release:
@@ -230,6 +231,9 @@ def _upstream(case: Situation, *, now: datetime) -> Iterator[Judgement]:
     soak = case.slot.environment.soak
     for upstream in case.upstream:
         name = upstream.environment.name
+        if upstream.current != release and case.slot.in_flight == release and _moved_on(upstream, release):
+            yield Judgement("after", Answer.PASS, f"it ran in {name} when the rollout began, and {name} moved on since")
+            continue
         if upstream.current != release:
             runs = f"release {upstream.current[:12]}" if upstream.current else "nothing"
             yield Judgement("after", Answer.PENDING, f"it must run in {name} first, and {runs} runs there")
@@ -243,6 +247,14 @@ def _upstream(case: Situation, *, now: datetime) -> Iterator[Judgement]:
         if soak and remaining > timedelta():  # without one there is no wait, however two clocks differ
             words = f"it must run in {name} for {times.describe(soak)}; {times.describe(remaining)} remain"
             yield Judgement("soak", Answer.PENDING, words)
+
+
+def _moved_on(slot: Slot, release: str) -> bool:
+    """Whether a release ran in a slot and another one was promoted over it, and not because that slot went back."""
+    whole = [one for one in slot.receipts if one.receipt.whole]
+    ran = [place for place, one in enumerate(whole) if one.receipt.release == release and one.stands]
+    following = whole[ran[-1] + 1 :] if ran else []
+    return bool(following) and following[0].receipt.action == Action.PROMOTE.value
 
 
 def _seal(case: Situation) -> Iterator[Judgement]:

@@ -1,6 +1,7 @@
 """What is to be done about the pull request of one slot: open, update, merge, close, or nothing, with the reason.
 
-One slot has at most one pull request.  Pure: the requests themselves are made in ``requests.py``.
+One slot has at most one pull request, and a rollout is asked of people once: its first step comes by a pull request,
+and the steps after it go on without one as long as those approvals count.  Pure: requests are made in ``requests.py``.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from enum import Enum
 
 from mlops_gitops.errors import Misused, NotYet
 from mlops_gitops.manifests.environment import Environment
-from mlops_gitops.promotion import layout, plan, proposals, wishes
+from mlops_gitops.promotion import layout, plan, proposals, rollouts, wishes
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Decision, Outcome
 from mlops_gitops.promotion.proposals import Branch, NotOurs, Proposal
+from mlops_gitops.promotion.receipts import DIRECT
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.view import Place, View
 
@@ -65,7 +67,7 @@ def request(view: View, place: Place, *, now: datetime) -> Request | None:
     """What is to be done about the pull request of one slot; nothing where there is none and none is wanted."""
     name = layout.promotion_branch(*place)
     branch, pull = view.branches.get(name), (view.pulls or {}).get(name)
-    found = proposals.read(branch) if branch is not None else None
+    found = _found(view, place)
     proposal = found if isinstance(found, Proposal) else None
     decision, why_not = _wanted(view, place, proposal, now=now)
     promotion = proposal.receipt.id if proposal else None
@@ -73,7 +75,7 @@ def request(view: View, place: Place, *, now: datetime) -> Request | None:
     def said(step: Step, reason: str, *, rewrite: bool = False) -> Request:
         return Request(*place, step, reason, decision, pull, branch, promotion, rewrite)
 
-    if decision is None or decision.outcome not in {Outcome.MOVE, Outcome.PENDING}:
+    if decision is None or decision.mode == DIRECT or decision.outcome not in {Outcome.MOVE, Outcome.PENDING}:
         if isinstance(found, NotOurs):
             return said(Step.LEAVE, _not_ours(found)) if pull is not None else None
         return _unwanted(said, why_not or _why_not(decision), decision, pull=pull, branch=branch)
@@ -81,12 +83,36 @@ def request(view: View, place: Place, *, now: datetime) -> Request | None:
         return said(Step.LEAVE, _not_ours(found))
     if pull is not None and pull.draft:
         return said(Step.WAIT, "the pull request is a draft")
+    if _waits_for_its_targets(decision):
+        return said(Step.WAIT, _why_not(decision))
     if proposal is None or not proposals.is_current(proposal, decision, view.snapshot):
         reason = "what is to be moved has changed" if proposal else "it may move by a pull request"
         return said(Step.OPEN if pull is None else Step.UPDATE, reason, rewrite=True)
     if pull is None:
         return said(Step.OPEN, "it may move by a pull request")
     return _standing(view, pull, proposal, decision, said)
+
+
+def going_on(view: View, place: Place, *, now: datetime) -> Decision | None:
+    """The decision about a rollout that goes on without a pull request of its own; ``None`` where none does."""
+    if view.snapshot.slot(*place).in_flight is None:
+        return None
+    found = _found(view, place)
+    decision, _ = _wanted(view, place, found if isinstance(found, Proposal) else None, now=now)
+    return decision if decision is not None and decision.mode == DIRECT else None
+
+
+def _found(view: View, place: Place) -> Proposal | NotOurs | None:
+    """What the branch of a slot proposes."""
+    branch = view.branches.get(layout.promotion_branch(*place))
+    return proposals.read(branch) if branch is not None else None
+
+
+def _waits_for_its_targets(decision: Decision) -> bool:
+    """Whether there is nothing yet to propose: no target may move now, or the last step of it has no seal."""
+    slot = decision.situation.slot
+    unsealed = slot.unsealed and not plan.stranded(slot) and slot.in_flight == decision.release
+    return unsealed or not (decision.targets or decision.whole)
 
 
 def _not_ours(found: NotOurs) -> str:
@@ -136,6 +162,8 @@ def _why_not(decision: Decision | None) -> str:
         return "no release is to be promoted"
     if decision.outcome is Outcome.NOTHING:
         return "it runs there already"
+    if decision.mode == DIRECT and decision.outcome is not Outcome.REFUSED:
+        return "the rollout goes on under the approvals that it has"
     return "; ".join(f"{one.gate}: {one.reason}" for one in decision.blocking)
 
 
@@ -145,7 +173,8 @@ def _wanted(
     """The decision about the release that the pull request of a slot is to propose; or why there is none.
 
     In an automatic environment that is the candidate.  In a manual one somebody asked, by name or by the pull request
-    that stands, and a later release supersedes theirs.
+    that stands, and a later release supersedes theirs.  In either, a rollout that people have let in comes first, but
+    where it is refused, somebody asks by name, or a pull request for another release stands.
     """
     environment, model = view.snapshot.environment(place[0]), place[1]
     if not environment.by_pull_request:
@@ -153,6 +182,14 @@ def _wanted(
     if model not in view.snapshot.models():
         return None, f"{model} has no release"
     wish = next((one for one in view.wishes if one.place == place), None)
+    standing = proposal.receipt.release if proposal is not None else None
+    slot = view.snapshot.slot(environment.name, model)
+    coming = slot.in_flight if wish is None else None
+    if coming is not None and standing in {None, coming} and rollouts.let_in(slot, coming) is not None:
+        case = plan.situation(view.snapshot, model=model, environment=environment.name, release=coming)
+        decision = plan.decide(case, now=now)
+        if decision.outcome is not Outcome.REFUSED:
+            return decision, None
     asked = wish is not None or wishes.wanted(view.snapshot, environment, model, now=now)
     release = (wish.release if wish else None) or _release(
         view.snapshot, environment, model, proposal, asked=asked, named=wish is not None

@@ -80,7 +80,7 @@ def reconcile(
         if not run.did:
             raise
         run.memory.failures[None] = failure
-    failures = tuple(run.memory.failures.items())
+    failures = (*run.memory.kept.items(), *run.memory.failures.items())
     return Reconciled(tuple(run.did), tuple(run.commits), left, reader.tree, failures)
 
 
@@ -140,7 +140,7 @@ def _take_back(
             moved.append(one.receipt)
             files |= written
         elif one.failure is not None:
-            run.memory.failures[one.wish.place] = one.failure
+            run.memory.kept[one.wish.place] = one.failure
     return moved
 
 

@@ -61,12 +61,11 @@ def began(slot: Slot, release: str) -> datetime | None:
 def let_in(slot: Slot, release: str) -> Filed | None:
     """The receipt by pull request under which a rollout that is on goes on: the last that it came by.
 
-    ``None`` where it is not on, never came by one, or has something in it that has no seal.
+    ``None`` where it is not on, never came by one, or that one has no seal.
     """
     coming = _coming(slot, release) if slot.in_flight == release else []
-    if not all(one.stands for one in coming):
-        return None
-    return next((one for one in coming if one.receipt.mode == PULL_REQUEST), None)
+    last = next((one for one in coming if one.receipt.mode == PULL_REQUEST), None)
+    return last if last is not None and last.stands else None
 
 
 def _coming(slot: Slot, release: str) -> list[Filed]:

@@ -29,8 +29,8 @@ class View:
 
     ``pulls`` are open and want into our branch, by the name of theirs; ``None`` where the forge was not asked.
     ``reviews`` are those of the pull requests, by number.  ``judged`` says when this run judged what it had merged.
-    ``wishes`` were asked for by name; ``only`` narrows the work to some slots; ``given_up`` are those that this run
-    tries no more.
+    ``wishes`` were asked for by name; ``only`` narrows the work to some slots; ``given_up`` are those that
+    ought to go back and that this run takes back no more.
     """
 
     snapshot: Snapshot

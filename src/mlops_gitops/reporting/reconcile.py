@@ -59,7 +59,10 @@ def failures(found: Reconciled) -> list[tuple[Place | None, Failure]]:
     read: list[tuple[Place | None, Failure]] = [*left.failures] if left else []
     moves = [one for one in (left.moves if left else ()) if isinstance(one.failure, Refused | Misused)]
     read += [((one.wish.environment, one.wish.model), one.failure) for one in moves if one.failure is not None]
-    return list(dict.fromkeys([*found.failures, *read]))
+    told: dict[object, tuple[Place | None, Failure]] = {}
+    for place, one in [*found.failures, *read]:  # a slot that cannot be read is met by every part of the plan
+        told.setdefault((place, one.code, one.message), (place, one))
+    return list(told.values())
 
 
 def _did(one: Did) -> str:
