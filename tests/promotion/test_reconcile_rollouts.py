@@ -322,7 +322,7 @@ def test_the_text_says_which_targets_move_and_that_the_rest_follows() -> None:
     shop = workshop()
     verbs(shop)
     said = html.unescape(shop.open().body)
-    assert "| Targets | eu-west |" in said
+    assert "| Targets | <code>eu-west</code> |" in said
     assert "without another pull request" in said
 
 

@@ -26,7 +26,8 @@ class Standing:
 class Running:
     """One model in one environment.
 
-    ``problem`` says why the slot cannot be believed, where it cannot; then the other fields are empty.
+    ``problem`` says why the slot cannot be believed, where it cannot; then the other fields are empty.  ``unsealed``:
+    what moved last came by a pull request, and nothing shows yet that this was allowed.
     """
 
     model: str
@@ -38,6 +39,7 @@ class Running:
     controls: tuple[str, ...]
     problem: str | None = None
     targets: tuple[Standing, ...] = ()
+    unsealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ def _running(snapshot: Snapshot, environment: str, model: str, *, now: datetime)
         action=last.receipt.action if last else None,
         controls=active(slot, now=now),
         targets=targets,
+        unsealed=slot.unsealed,
     )
 
 

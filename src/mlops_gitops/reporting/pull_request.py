@@ -90,8 +90,8 @@ def _next(decision: Decision) -> str:
         "gate passes and as long as these approvals count"
     )
     return (
-        f"When every gate passes, `mlops-gitops reconcile` merges exactly this commit. {runs}, "
-        "and a signed seal records the approvals in the repository. Approvals count for this commit only. "
+        f"When every gate passes, `mlops-gitops reconcile` merges exactly this commit. {runs}. "
+        "A signed seal records the approvals in the repository. Approvals count for this commit only. "
         "A commit that somebody else adds to the branch stops the merge. Merging by hand before every gate passes "
         "leaves the promotion without a seal, and it has to be rolled back."
     )
