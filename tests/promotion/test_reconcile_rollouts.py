@@ -14,12 +14,14 @@ from estate import MODEL
 from merging_forges import Style
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence import envelope
+from mlops_gitops.evidence.gates import Answer
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.rendering import render
-from mlops_gitops.promotion import apply, controls, layout, plan, receipts
+from mlops_gitops.promotion import apply, controls, layout, plan, pulls, receipts
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.pull_steps import Step
+from mlops_gitops.promotion.pulls import Question
 from mlops_gitops.promotion.snapshot import Slot
 from mlops_gitops.promotion.store import Files
 from mlops_gitops.reporting import pull_request
@@ -368,6 +370,61 @@ def test_a_rollback_in_the_middle_closes_what_is_open_and_the_release_stays_out(
     assert shop.problems() == set()
     with pytest.raises(Refused):
         shop.rollback()
+
+
+def question(shop: Workshop, paths: tuple[str, ...] | None = None) -> Question:
+    pull = shop.forge.pull(shop.open().number)
+    assert pull is not None
+    seen = replace(pull, paths=paths) if paths else pull
+    return Question(seen, shop.forge, "https://forge.example.com", shop.remote.trees[shop.remote.tip], shop.time)
+
+
+def test_the_gate_judges_a_wave_as_any_promotion() -> None:
+    shop = workshop()
+    verbs(shop)
+    head = shop.remote.trees[shop.remote.refs[BRANCH]]
+    (part,) = pulls.of_environments(question(shop), head=lambda: head)
+    assert (part.answer, part.environment) == (Answer.PENDING, "prod")
+    shop.approve("grace", "katherine")
+    (part,) = pulls.of_environments(question(shop), head=lambda: head)
+    assert (part.answer, part.approved) == (Answer.PASS, ("grace", "katherine"))
+
+
+def test_the_gate_asks_anew_for_a_wave_that_comes_by_a_pull_request_of_its_own() -> None:
+    shop = first_wave()
+    shop.wait(days=8)
+    verbs(shop)
+    head = shop.remote.trees[shop.remote.refs[BRANCH]]
+    shop.time -= timedelta(days=8)  # when the approvals of the first wave still counted
+    (part,) = pulls.of_environments(question(shop), head=lambda: head)
+    assert part.answer is Answer.PENDING
+
+
+TARGET = layout.pointer("prod", MODEL, "asia")
+
+
+@pytest.mark.parametrize(
+    ("paths", "words"),
+    [
+        ((TARGET,), "0 receipts|no receipts"),
+        ((TARGET, layout.environment("prod")), "together"),
+        ((TARGET, "trust/signers.yaml"), "together"),
+    ],
+)
+def test_the_gate_refuses_the_pointer_of_a_target_alone_or_with_the_rules(paths: tuple[str, ...], words: str) -> None:
+    shop = workshop()
+    verbs(shop)
+    head = shop.remote.trees[shop.remote.refs[BRANCH]]
+    with pytest.raises(Refused, match=words):
+        pulls.of_environments(question(shop, paths), head=lambda: head)
+
+
+def test_the_gate_refuses_a_wave_that_moves_another_target_than_its_receipt_names() -> None:
+    shop = workshop()
+    verbs(shop)
+    head = shop.remote.trees[shop.remote.refs[BRANCH]]
+    with pytest.raises(Refused, match="names other pointers"):
+        pulls.of_environments(question(shop, (*question(shop).pull.paths, TARGET)), head=lambda: head)
 
 
 def test_a_text_without_targets_says_nothing_of_waves() -> None:
