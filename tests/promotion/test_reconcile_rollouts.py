@@ -17,7 +17,7 @@ from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.gates import Answer
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.rendering import render
-from mlops_gitops.promotion import apply, controls, layout, plan, pulls, receipts
+from mlops_gitops.promotion import apply, controls, layout, plan, proposals, pulls, receipts
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.pull_steps import Step
@@ -372,6 +372,52 @@ def test_a_rollback_in_the_middle_closes_what_is_open_and_the_release_stays_out(
         shop.rollback()
 
 
+def test_a_first_wave_merged_in_a_freeze_lets_nothing_go_on_although_two_people_approved_it() -> None:
+    freezes = [{"from": "2026-11-21T12:00:00Z", "until": "2026-11-22T12:00:00Z", "reason": "Holidays"}]
+    shop = workshop(freezes=freezes)
+    verbs(shop)
+    shop.approve("grace", "katherine")
+    assert verbs(shop) == ["recorded", "updated"]
+    shop.forge.merge(1, by="ada-example", style="merge")
+    shop.wait(days=1, hours=1)
+    assert verbs(shop) == ["opened"]
+    assert verbs(shop) == []
+    shop.approve("grace", "katherine")
+    assert "sealed" in verbs(shop)
+    assert everywhere(shop) == ["promoted"] * 3
+    assert shop.problems() == set()
+
+
+def test_a_target_that_settles_between_judging_and_merging_makes_another_step() -> None:
+    targets = [{"name": "a"}, {"name": "b"}, {"name": "c"}, {"name": "d", "wave": 2}]
+    shop = workshop(rollout=regions.rollout(targets=targets, maxUnavailable=2))
+    verbs(shop)
+    shop.approve("grace", "katherine")
+    verbs(shop)
+    shop.wait(minutes=16)
+    assert verbs(shop) == ["promoted"]
+    hold(shop, shop.releases[0].id)
+    shop.publish()
+    verbs(shop)
+    assert "a, c" in html.unescape(shop.open().body)
+    shop.approve("grace", "katherine")
+    recorded: list[str] = []
+
+    def late(step: str) -> None:
+        recorded.extend([step] if step == "after push" else [])
+        if step == "after open_pulls" and len(recorded) == 1:
+            recorded.append(step)
+            shop.wait(minutes=15)
+
+    shop.remote.step = late
+    assert "merged" not in verbs(shop)
+    shop.remote.step = lambda _: None
+    assert "a, b" in html.unescape(shop.open().body)
+    shop.approve("grace", "katherine")
+    assert "sealed" in verbs(shop)
+    assert shop.problems() == set()
+
+
 def question(shop: Workshop, paths: tuple[str, ...] | None = None) -> Question:
     pull = shop.forge.pull(shop.open().number)
     assert pull is not None
@@ -398,6 +444,11 @@ def test_the_gate_asks_anew_for_a_wave_that_comes_by_a_pull_request_of_its_own()
     shop.time -= timedelta(days=8)  # when the approvals of the first wave still counted
     (part,) = pulls.of_environments(question(shop), head=lambda: head)
     assert part.answer is Answer.PENDING
+    assert part.claim is not None
+    assert part.claim.review is not None
+    found = proposals.read(shop.remote.survey("promote/")[1][0])
+    assert isinstance(found, proposals.Proposal)
+    assert part.claim.review.promotion == found.receipt.id, "a look at this one must not replace those at the first"
 
 
 TARGET = layout.pointer("prod", MODEL, "asia")
