@@ -201,14 +201,23 @@ class PullRequests(RuleBasedStateMachine):
         self.shop.observe("monitoring", about, Verdict.FAIL if fails else Verdict.PASS)
         self.observed.setdefault(about.id, []).append((self.shop.time.replace(microsecond=0), fails))
 
-    @precondition(lambda self: self.open())
-    @rule(rounds=st.integers(2, 6))
-    def approve_and_let_run(self, rounds: int) -> None:
-        """The usual way of a rollout, so that the machine gets to its last waves."""
-        self.both_approve()
+    @rule(rounds=st.integers(1, 6))
+    def deliver(self, rounds: int) -> None:
+        """The usual way of a release, so that the machine gets to the last waves and has something to go back to."""
+        self.release(tests=True)
+        self.shop.reconcile()
+        if self.open():
+            self.both_approve()
         for _ in range(rounds):
             self.shop.reconcile()
             self.pass_time(3)
+
+    @precondition(lambda self: len(self.shop.slot().receipts) > 1)
+    @rule()
+    def go_back_by_itself(self) -> None:
+        self.pass_time(1)
+        self.monitor(fails=True, newest=False)
+        self.shop.reconcile()
 
     @rule(hours=st.sampled_from([1, 5, 24, 24 * 3]))
     def pass_time(self, hours: int) -> None:
