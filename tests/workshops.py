@@ -14,7 +14,7 @@ from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.rendering import render
 from mlops_gitops.promotion import apply, layout, publish, reconcile
-from mlops_gitops.promotion.apply import Wish
+from mlops_gitops.promotion.apply import Preflight, Wish
 from mlops_gitops.promotion.forge import Forge, Pull
 from mlops_gitops.promotion.reconcile import Reconciled
 from mlops_gitops.promotion.snapshot import Slot, Snapshot
@@ -58,6 +58,7 @@ class Workshop:
     forge: MemoryForge
     time: datetime = NOW
     releases: list[Release] = field(default_factory=list)
+    preflight: Preflight = lambda _: None
 
     @classmethod
     def new(cls, policies: dict[str, dict[str, object]] | None = None) -> Workshop:
@@ -105,7 +106,7 @@ class Workshop:
             BASE,
             pull_request.describe,
             pull_request.farewell,
-            lambda _: None,
+            self.preflight,
             wishes=wishes,
         )
 
@@ -114,6 +115,18 @@ class Workshop:
             self.remote, Wish(MODEL, environment), signer=estate.signer("ci"), by="grace", reason="too many late ones",
             now=self.now, preflight=lambda _: None,
         )  # fmt: skip
+
+    def observe(self, kind: str, about: Release, verdict: Verdict = Verdict.FAIL) -> None:
+        """What monitoring or a test says of a release now; it replaces what was said before of its kind."""
+        before = self.snapshot().dossier(about.name, about.id).evidence
+        old = tuple(sorted(one.digest for one in before if one.claim.kind == kind))
+        claim = estate.claim(kind, about, verdict=verdict, issued_at=self.now(), supersedes=old)
+        self.push(estate.evidence(claim, model=about.name))
+
+    def wait(self, **length: float) -> None:
+        """Both clocks."""
+        self.time += timedelta(**length)
+        self.forge.time = max(self.forge.time + timedelta(**length), self.time)
 
     def control(self, files: Callable[[Slot], Files], environment: str = "prod") -> None:
         settle(self.remote, lambda tree: Proposal(None, files(Snapshot(tree).slot(environment, MODEL))), now=self.now)

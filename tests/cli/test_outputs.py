@@ -54,6 +54,7 @@ STEPS = [
     (f"control freeze {MODEL} --in dev --reason audit --until {UNTIL}", 0),
     (f"control waive {MODEL} --in prod --release 1.0.0 --gate model-tests --reason audit --until {UNTIL}", 0),
     ("status", 0),
+    ("reconcile --dry-run", 0),
     (f"history {MODEL}", 0),
     (f"history {MODEL} --in prod", 0),
     (f"explain {MODEL} dev", 0),

@@ -14,12 +14,13 @@ from mlops_gitops.errors import Failure, WorldFailed
 from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.rendering import render
-from mlops_gitops.promotion import apply, controls, layout, plan, proposals, receipts, reconcile, seals
-from mlops_gitops.promotion.agenda import Step
+from mlops_gitops.promotion import apply, controls, layout, plan, proposals, receipts, reconcile, seals, status
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.plan import Outcome
+from mlops_gitops.promotion.pull_steps import Step
 from mlops_gitops.promotion.snapshot import Slot
 from mlops_gitops.promotion.store import Files
+from mlops_gitops.reporting import promotion as wording
 from workshops import LOGINS, Workshop, environments, no_forge
 
 BRANCH = layout.promotion_branch("prod", MODEL)
@@ -551,3 +552,17 @@ def test_the_agenda_says_the_same_twice() -> None:
     assert first is not None
     assert second is not None
     assert replace(first, at=NOW) == replace(second, at=NOW)
+
+
+def test_status_shows_what_has_no_seal_until_it_has_gone_back() -> None:
+    shop = running()
+    shop.publish()
+    shop.reconcile()
+    shop.forge.merge(2, by="ada-example", style="merge")
+    shop.reconcile()
+    rows = status.running(shop.snapshot(), now=shop.time)
+    assert [(one.environment, one.unsealed) for one in rows] == [("dev", False), ("staging", False), ("prod", True)]
+    assert "flight-delays in prod: what moved last came by a pull request and has no seal" in wording.status_text(rows)
+    assert [one["unsealed"] for one in wording.status_document(rows)] == [False, False, True]  # type: ignore[call-overload,index,union-attr]
+    shop.rollback()
+    assert not any(one.unsealed for one in status.running(shop.snapshot(), now=shop.time))

@@ -1,8 +1,9 @@
 """The invariants where people and pull requests take part, by a machine that does anything in any order.
 
 Releases, reviews, withdrawals, vetoes, freezes, rollbacks, people who push to the branch, merge it by any button, close
-it, delete it or edit the text, clocks that jump, runners that die and runners that race.  The oracle remembers who said
-what on which head and when, and what stood in the way; it asks none of our decisions.
+it, delete it or edit the text, monitoring that says no, clocks that jump, runners that die and runners that race; with
+production as one place, or as regions in waves.  The oracle remembers who said what on which head and when, and what
+stood in the way; it asks none of our decisions.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+import regions
 from estate import MODEL, NOW
 from merging_forges import STEPS, Style
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.reviews import Said
+from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.promotion import controls, layout
 from mlops_gitops.promotion.receipts import Filed
 from mlops_gitops.promotion.snapshot import Slot, Snapshot
@@ -55,8 +58,8 @@ class Stop:
 class PullRequests(RuleBasedStateMachine):
     """One model on its way to production by pull requests."""
 
-    @initialize()
-    def start(self) -> None:
+    @initialize(waves=st.booleans())
+    def start(self, *, waves: bool) -> None:
         freezes = [
             {
                 "from": f"{FREEZE[0]:%Y-%m-%dT%H:%M:%SZ}",
@@ -64,7 +67,10 @@ class PullRequests(RuleBasedStateMachine):
                 "reason": "Holidays",
             }
         ]
-        self.shop = Workshop.new(environments(freezes=freezes))
+        automatic = {"automatic": {"evidence": ["monitoring"]}}
+        rollout = {"rollout": regions.rollout(settle="PT2H")} if waves else {}
+        self.shop = Workshop.new(environments(freezes=freezes, rollback=automatic, **rollout))
+        self.observed: dict[str, list[tuple[datetime, bool]]] = {}
         self.words: list[Word] = []
         self.stops: list[Stop] = []
         self.tested: dict[str, bool] = {}
@@ -176,14 +182,42 @@ class PullRequests(RuleBasedStateMachine):
     @precondition(lambda self: len(self.shop.slot().receipts) > 1)
     @rule()
     def rollback(self) -> None:
-        left = self.shop.slot().current
+        slot = self.shop.slot()
+        left = slot.in_flight or slot.current
         try:
             self.shop.rollback()
         except Refused as refused:
             assert refused.code == "no-rollback"  # noqa: PT017 - the only no that this may meet
             return
-        if self.shop.slot().current != left:
+        if len(self.shop.slot().receipts) > len(slot.receipts):
             self.stops.append(Stop(left or "", self.shop.remote.tip, NOW + 9999 * DAY))
+
+    @precondition(lambda self: self.shop.slot().receipts)
+    @rule(fails=st.booleans(), newest=st.booleans())
+    def monitor(self, *, fails: bool, newest: bool) -> None:
+        """Monitoring says something of what came last, or of the newest release."""
+        last = self.shop.slot().receipts[-1].receipt.release
+        about = self.shop.releases[-1] if newest else next(one for one in self.shop.releases if one.id == last)
+        self.shop.observe("monitoring", about, Verdict.FAIL if fails else Verdict.PASS)
+        self.observed.setdefault(about.id, []).append((self.shop.time.replace(microsecond=0), fails))
+
+    @rule(rounds=st.integers(1, 6))
+    def deliver(self, rounds: int) -> None:
+        """The usual way of a release, so that the machine gets to the last waves and has something to go back to."""
+        self.release(tests=True)
+        self.shop.reconcile()
+        if self.open():
+            self.both_approve()
+        for _ in range(rounds):
+            self.shop.reconcile()
+            self.pass_time(3)
+
+    @precondition(lambda self: len(self.shop.slot().receipts) > 1)
+    @rule()
+    def go_back_by_itself(self) -> None:
+        self.pass_time(1)
+        self.monitor(fails=True, newest=False)
+        self.shop.reconcile()
 
     @rule(hours=st.sampled_from([1, 5, 24, 24 * 3]))
     def pass_time(self, hours: int) -> None:
@@ -214,9 +248,23 @@ class PullRequests(RuleBasedStateMachine):
         for place, filed in enumerate(slot.receipts):
             before = slot.receipts[place - 1] if place else None
             assert filed.receipt.previous == (before.digest if before else None)
-            if filed.receipt.action == "promote" and filed.seal is not None and filed.receipt.id not in self.checked:
-                self._allowed(filed)
+            if filed.receipt.id in self.checked:
+                continue
+            if filed.receipt.action == "promote" and filed.stands:
+                self._allowed(filed, slot.receipts[: place + 1])
                 self.checked.add(filed.receipt.id)
+            elif filed.receipt.action == "rollback":
+                self._demanded(filed, slot.receipts[:place])
+                self.checked.add(filed.receipt.id)
+
+    @invariant()
+    def what_was_left_never_comes_back_by_itself(self) -> None:
+        """Nobody lifts a hold here."""
+        left: set[str] = set()
+        for filed in self.shop.slot().receipts:
+            assert filed.receipt.release not in left
+            if filed.receipt.action == "rollback":
+                left.add(filed.receipt.replaced or "")
 
     @invariant()
     def nothing_was_promoted_over_what_has_no_seal(self) -> None:
@@ -240,16 +288,37 @@ class PullRequests(RuleBasedStateMachine):
     def open(self) -> int:
         return max((one.number for one in self.shop.forge.pulls.values() if one.state == "open"), default=0)
 
-    def _allowed(self, filed: Filed) -> None:
-        """What the policy of production demands, said once more and simply."""
-        seal = filed.seal
+    def _demanded(self, filed: Filed, before: tuple[Filed, ...]) -> None:
+        """A rollback that nobody asked for: what came last failed since it came, by the last word about it."""
+        if not any(one.gate == "automatic" for one in filed.receipt.judgements):
+            return
+        last = before[-1]
+        assert last.receipt.action == "promote"
+        since = next(one.since for one in before if one.receipt.release == last.receipt.release)
+        at, fails = self.observed[last.receipt.release][-1]
+        assert fails
+        assert at > since or {one.receipt.id for one in before if not one.stands}
+
+    def _allowed(self, filed: Filed, chain: tuple[Filed, ...]) -> None:
+        """What the policy of production demands, said once more and simply.
+
+        A wave that came without a pull request goes on right after one that came by one, under the same approvals.
+        """
+        release = filed.receipt.release
+        asked = next(one for one in reversed(chain) if one.seal is not None)
+        assert {one.receipt.release for one in chain[chain.index(asked) :]} == {release}
+        assert {one.receipt.action for one in chain[chain.index(asked) :]} == {"promote"}
+        assert asked is filed or not asked.receipt.whole
+        seal = asked.seal
         assert seal is not None
-        when, release = seal.time, filed.receipt.release
+        when, base = (seal.time, seal.base) if asked is filed else (filed.receipt.time, filed.receipt.base)
         assert not FREEZE[0] <= when < FREEZE[1]
         assert self.tested[release]
-        before = Snapshot(self.shop.remote.trees[seal.base])
-        assert before.slot("staging", MODEL).current == release
-        known = set(self.line[: self.line.index(seal.base) + 1])
+        before = Snapshot(self.shop.remote.trees[base])
+        staging = before.slot("staging", MODEL)
+        ran = {one.receipt.release for one in staging.receipts} if len(chain) > 1 else {staging.current}
+        assert release in ran
+        known = set(self.line[: self.line.index(base) + 1])
         assert not any(one.release == release and one.commit in known and when < one.until for one in self.stops)
         last: dict[str, Word] = {}
         for word in self.words:

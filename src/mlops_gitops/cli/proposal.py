@@ -69,7 +69,7 @@ def _url(found: Reconciled) -> str | None:
 
 
 def _result(found: Reconciled, answered: Answered) -> str:
-    if any(one.verb == "merged" for one in found.did):
+    if any(one.verb in {"merged", "promoted"} for one in found.did):
         return "promoted"
     if report.failures(found):
         return "failed"

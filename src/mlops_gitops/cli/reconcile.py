@@ -11,8 +11,8 @@ from mlops_gitops.cli import derived, preflight, session
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Refused
 from mlops_gitops.promotion import reconcile
-from mlops_gitops.promotion.agenda import Step
 from mlops_gitops.promotion.apply import Wish
+from mlops_gitops.promotion.pull_steps import Step
 from mlops_gitops.promotion.reconcile import Reconciled
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.survey import Reader

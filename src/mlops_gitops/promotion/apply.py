@@ -252,8 +252,8 @@ def refuse_unless_trusted(trust: Trust, keyid: str, kind: str, environment: str 
 
 
 def moves_now(decision: Decision) -> bool:
-    """Whether it is for us to write the move: it may be made, and the policy asks for no pull request."""
-    return decision.outcome is Outcome.MOVE and not decision.situation.slot.environment.by_pull_request
+    """Whether it is for us to write the move: it may be made, and needs no pull request."""
+    return decision.outcome is Outcome.MOVE and decision.mode == receipts.DIRECT
 
 
 def answers(snapshot: Snapshot, wishes: Sequence[Wish], *, now: datetime) -> Iterator[Answered]:

@@ -43,7 +43,7 @@ class Proposed:
 
 
 def of_pull(scope: Scope, base: Snapshot, head: Tree) -> tuple[Proposed, ...]:
-    """The promotions that are proposed, one for each pointer.  Raises ``Refused`` for what fits no promotion."""
+    """The promotions that are proposed, one for each slot.  Raises ``Refused`` for what fits no promotion."""
     found = tuple(_proposed(environment, model, scope, base, head) for environment, model in scope.pointers)
     known = {layout.receipt(one.environment, one.model, one.promotion) for one in found}
     for path in scope.receipts:
@@ -54,7 +54,7 @@ def of_pull(scope: Scope, base: Snapshot, head: Tree) -> tuple[Proposed, ...]:
 
 def _proposed(environment: str, model: str, scope: Scope, base: Snapshot, head: Tree) -> Proposed:
     slot = base.slot(layout.name(environment, "an environment"), layout.name(model, "a model"))
-    path = layout.pointer(environment, model)
+    path = layout.slot(environment, model)
     mine = [one for one in scope.receipts if one.startswith(f"{layout.receipts(environment, model)}/")]
     if len(mine) != 1:
         raise refused(f"it moves {path} with {len(mine) or 'no'} receipts; a promotion has one")
@@ -66,8 +66,11 @@ def _proposed(environment: str, model: str, scope: Scope, base: Snapshot, head: 
         raise refused(f"{mine[0]} does not follow the last receipt of {model} in {environment} on the base branch")
     if not _may_promote(filed, base):
         raise refused(f"nobody who may promote to {environment} signed {mine[0]}")
-    if head.read(path) != pointer.render(base.release(model, said.release)):
-        raise refused(f"{path} is not the pointer that its receipt names")
+    if sorted(receipts.pointers(said)) != [one for one in scope.moved if one.startswith(f"{path}/")]:
+        raise refused(f"{mine[0]} names other pointers than those that move")
+    for one in receipts.pointers(said):
+        if head.read(one) != pointer.render(base.release(model, said.release)):
+            raise refused(f"{one} is not the pointer that its receipt names")
     return Proposed(environment, model, said.release, said.id)
 
 

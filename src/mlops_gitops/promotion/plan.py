@@ -11,7 +11,7 @@ gates.  One failure refuses; otherwise one pending answer waits; a release that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -48,6 +48,7 @@ class Situation:
     """All that a decision may look at: the slot, the slots before it, and the release with its evidence.
 
     ``previous`` is the release that runs in the slot; it is read only where an expression of the policy can ask for it.
+    ``anew``: approvals have to be for this very move, also where a rollout could go on under those that it has.
     """
 
     slot: Slot
@@ -55,6 +56,7 @@ class Situation:
     dossier: Dossier
     trust: Trust
     previous: Release | None = None
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Decision:
     """Whether a release may move into an environment, with every reason.
 
     ``targets`` are the targets inside it that move, ``whole`` says that the environment's own pointer moves too.
+    ``mode`` says whether we write it ourselves or it has to come by a pull request.
     """
 
     action: Action
@@ -70,6 +73,7 @@ class Decision:
     judgements: tuple[Judgement, ...]
     targets: tuple[str, ...] = ()
     whole: bool = True
+    mode: str = receipts.DIRECT
 
     @property
     def model(self) -> str:
@@ -124,7 +128,9 @@ def decide(case: Situation, *, now: datetime) -> Decision:
         *step.judgements,
         *_gates(case, now=now),
     )
-    return Decision(Action.PROMOTE, case, outcome(judgements), judgements, step.targets, step.whole)
+    asks = case.slot.environment.by_pull_request and _goes_on(case, now=now) is None
+    mode = receipts.PULL_REQUEST if asks else receipts.DIRECT
+    return Decision(Action.PROMOTE, case, outcome(judgements), judgements, step.targets, step.whole, mode)
 
 
 def decide_rollback(case: Situation, *, now: datetime) -> Decision:
@@ -216,7 +222,8 @@ def _restrictions(case: Situation, *, now: datetime, frozen: bool) -> Iterator[J
 def _upstream(case: Situation, *, now: datetime) -> Iterator[Judgement]:
     """Whether the release runs in every environment before this one, and has run there long enough.
 
-    A release that runs in the environment and is to reach a target that is new has been asked that before.
+    A release that runs in the environment and is to reach a target that is new has been asked that before.  So has one
+    whose rollout is on: an environment before this one may move on meanwhile, but it must not have gone back.
     """
     release = case.dossier.release.id
     if case.slot.current == release:
@@ -224,19 +231,30 @@ def _upstream(case: Situation, *, now: datetime) -> Iterator[Judgement]:
     soak = case.slot.environment.soak
     for upstream in case.upstream:
         name = upstream.environment.name
+        if upstream.current != release and case.slot.in_flight == release and _moved_on(upstream, release):
+            yield Judgement("after", Answer.PASS, f"it ran in {name} when the rollout began, and {name} moved on since")
+            continue
         if upstream.current != release:
             runs = f"release {upstream.current[:12]}" if upstream.current else "nothing"
             yield Judgement("after", Answer.PENDING, f"it must run in {name} first, and {runs} runs there")
             continue
-        if upstream.unsealed:
+        arrival = upstream.arrival
+        if arrival is not None and not arrival.stands:
             yield Judgement("after", Answer.PENDING, f"it came to {name} by a pull request that is not sealed")
             continue
         yield Judgement("after", Answer.PASS, f"it runs in {name}")
-        arrival = upstream.arrival
         remaining = soak - (now - arrival.since) if arrival else soak
         if soak and remaining > timedelta():  # without one there is no wait, however two clocks differ
             words = f"it must run in {name} for {times.describe(soak)}; {times.describe(remaining)} remain"
             yield Judgement("soak", Answer.PENDING, words)
+
+
+def _moved_on(slot: Slot, release: str) -> bool:
+    """Whether a release ran in a slot and another one was promoted over it, and not because that slot went back."""
+    whole = [one for one in slot.receipts if one.receipt.whole]
+    ran = [place for place, one in enumerate(whole) if one.receipt.release == release and one.stands]
+    following = whole[ran[-1] + 1 :] if ran else []
+    return bool(following) and following[0].receipt.action == Action.PROMOTE.value
 
 
 def _seal(case: Situation) -> Iterator[Judgement]:
@@ -265,7 +283,25 @@ def _gates(case: Situation, *, now: datetime) -> Iterator[Judgement]:
 
 
 def gate_case(case: Situation, *, now: datetime) -> Case:
-    """What the gates of the environment may look at."""
+    """What the gates of the environment may look at.
+
+    The approvals are those of this move; or, for a step of a rollout that is on, those by which the rollout was let in,
+    as long as they are enough.  So people are asked once for a rollout, and again where what they said counts no more.
+    """
+    return _goes_on(case, now=now) or _gate_case(case, now=now)
+
+
+def _goes_on(case: Situation, *, now: datetime) -> Case | None:
+    """What the gates may look at where a rollout goes on under the approvals by which it was let in."""
+    filed = None if case.anew else rollouts.let_in(case.slot, case.dossier.release.id)
+    if filed is None:
+        return None
+    going_on = replace(_gate_case(case, now=now), promotion=filed.receipt.id)
+    asked = [gates.judge(one, going_on) for one in case.slot.environment.gates if isinstance(one, ApprovalsGate)]
+    return going_on if all(one.answer is Answer.PASS for one in asked) else None
+
+
+def _gate_case(case: Situation, *, now: datetime) -> Case:
     environment, dossier, chain = case.slot.environment, case.dossier, case.slot.receipts
     return Case(
         release=dossier.release.id,

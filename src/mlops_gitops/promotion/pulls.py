@@ -123,6 +123,7 @@ def _draft(pull: Pull) -> tuple[Part, ...]:
 def _promotion(question: Question, base: Snapshot, one: Proposed) -> Part:
     """The approvals that an environment demands of one promotion, with this look as if it were on record."""
     situation = plan.situation(base, model=one.model, environment=one.environment, release=one.release)
+    situation = replace(situation, anew=True)
     about = f"{one.model} {situation.dossier.release.version} to {one.environment}"
     policies = [gate for gate in situation.slot.environment.gates if isinstance(gate, ApprovalsGate)]
     if not policies:

@@ -23,12 +23,13 @@ from datetime import datetime
 from mlops_gitops.errors import Failure, WorldFailed
 from mlops_gitops.evidence import envelope
 from mlops_gitops.promotion import agenda, apply, requests, seals
-from mlops_gitops.promotion.agenda import Agenda, Place
+from mlops_gitops.promotion.agenda import Agenda
 from mlops_gitops.promotion.receipts import Receipt
 from mlops_gitops.promotion.requests import Did, Run
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Tree
 from mlops_gitops.promotion.survey import Reader
+from mlops_gitops.promotion.view import Place
 
 ROUNDS = 100
 """More than any chain of environments has steps: who needs more is racing with others without end."""
@@ -79,7 +80,7 @@ def reconcile(
         if not run.did:
             raise
         run.memory.failures[None] = failure
-    failures = tuple(run.memory.failures.items())
+    failures = (*run.memory.kept.items(), *run.memory.failures.items())
     return Reconciled(tuple(run.did), tuple(run.commits), left, reader.tree, failures)
 
 
@@ -139,7 +140,7 @@ def _take_back(
             moved.append(one.receipt)
             files |= written
         elif one.failure is not None:
-            run.memory.failures[one.wish.place] = one.failure
+            run.memory.kept[one.wish.place] = one.failure
     return moved
 
 

@@ -62,6 +62,7 @@ def new(snapshot: Snapshot, seen: Seen, *, present: Snapshot, signer: envelope.S
     if not review.voices and not before:
         return None
     case = plan.situation(snapshot, model=receipt.model, environment=receipt.environment, release=receipt.release)
+    case = replace(case, anew=True)
     judged = replace(plan.gate_case(case, now=seen.at), evidence=known)
     claim = pulls.weighed(gate, judged, review, at=seen.at).claim
     fresh = new_look(claim, said=known)

@@ -15,9 +15,9 @@ from typing import Literal
 from mlops_gitops.errors import WorldFailed
 from mlops_gitops.evidence import envelope
 from mlops_gitops.promotion import apply, layout, plan, proposals
-from mlops_gitops.promotion.agenda import Request, Step
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Decision, Outcome
+from mlops_gitops.promotion.pull_steps import Request, Step
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.survey import Memory, Reader
 
@@ -110,8 +110,9 @@ def _merge(run: Run, request: Request) -> bool:
     if decision is None or pull is None or promotion is None:
         return False
     moment = run.moment()
-    if plan.decide(decision.situation, now=moment).outcome is not Outcome.MOVE:
-        return True  # a freeze began, or something expired, since this was planned
+    again = plan.decide(decision.situation, now=moment)
+    if again.outcome is not Outcome.MOVE or _moves(again) != _moves(decision):
+        return True  # a freeze began, something expired, or a target settled, since this was planned
     title, _ = run.reader.describe(decision)
     commit = run.reader.forge().merge_pull(
         pull.number, head=pull.head, title=f"{title} (#{pull.number})", message=f"Promotion-Id: {promotion}\n"
@@ -120,6 +121,11 @@ def _merge(run: Run, request: Request) -> bool:
         run.memory.judged[promotion], run.memory.merged[promotion] = moment, pull.number
         _note(run, "merged", request, pull, commit=commit)
     return True
+
+
+def _moves(decision: Decision) -> tuple[object, ...]:
+    """What a decision moves, and how."""
+    return decision.mode, decision.targets, decision.whole
 
 
 def _close(run: Run, request: Request) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from mlops_gitops import times
 from mlops_gitops.evidence.gates import Answer, Judgement
@@ -22,7 +23,7 @@ from mlops_gitops.manifests.environment import Environment
 from mlops_gitops.manifests.rollout import Rollout
 from mlops_gitops.manifests.trust import Trust
 from mlops_gitops.promotion.observations import observed
-from mlops_gitops.promotion.receipts import PROMOTE
+from mlops_gitops.promotion.receipts import PROMOTE, PULL_REQUEST, Filed
 from mlops_gitops.promotion.snapshot import Dossier, Slot
 from mlops_gitops.promotion.targets import Place
 
@@ -49,16 +50,29 @@ def complete(slot: Slot, release: str) -> bool:
 
 
 def began(slot: Slot, release: str) -> datetime | None:
-    """When the release that moved last began to come: the first of the receipts at the end of the chain that moved it.
+    """When the release that moved last began to come, by the first of the receipts at the end of the chain.
 
     ``None`` where another release, or the way back, was last.
     """
-    first = None
-    for filed in reversed(slot.receipts):
-        if (filed.receipt.release, filed.receipt.action) != (release, PROMOTE):
-            break
-        first = filed.receipt.time
-    return first
+    coming = _coming(slot, release)
+    return coming[-1].since if coming else None
+
+
+def let_in(slot: Slot, release: str) -> Filed | None:
+    """The receipt by pull request under which a rollout that is on goes on: the last that it came by.
+
+    ``None`` where it is not on, never came by one, or that one has no seal.
+    """
+    coming = _coming(slot, release) if slot.in_flight == release else []
+    last = next((one for one in coming if one.receipt.mode == PULL_REQUEST), None)
+    return last if last is not None and last.stands else None
+
+
+def _coming(slot: Slot, release: str) -> list[Filed]:
+    """The receipts at the end of the chain that moved a release forward, the last one first."""
+    return list(
+        takewhile(lambda one: (one.receipt.release, one.receipt.action) == (release, PROMOTE), reversed(slot.receipts))
+    )
 
 
 def back(slot: Slot, release: str) -> tuple[str, ...]:
@@ -72,9 +86,10 @@ def step(slot: Slot, dossier: Dossier, trust: Trust, *, now: datetime) -> Step:
     if rollout is None:
         return Step((), whole=True, judgements=())
     look = _Look(slot, rollout, dossier, trust, now)
-    left = [one for one in wanted(slot) if one.release != release]
+    left = [one for one in wanted(slot) if one.release != release or (one.filed and not one.filed.stands)]
     targets = look.next_of(left)
-    whole = slot.current != release and len(targets) == len(left)
+    arrived = slot.current == release and slot.arrival is not None and slot.arrival.stands
+    whole = not arrived and len(targets) == len(left)
     return Step(targets, whole, (*look.failures(), look.progress(left, targets)))
 
 
@@ -115,16 +130,16 @@ class _Look:
         """
         if place.filed is None:
             return None
-        receipt = place.filed.receipt
-        remaining = receipt.time + self.rollout.settle - self.now
+        receipt, since = place.filed.receipt, place.filed.since
+        remaining = since + self.rollout.settle - self.now
         if remaining > timedelta():
             return f"{place.name} settles in {times.describe(remaining)}"
         arrived = self.slot.current == self.dossier.release.id
         if place.release == self.dossier.release.id and receipt.action == PROMOTE and not arrived:
             for kind in self.rollout.evidence:
-                judged = self.observed(kind, receipt.time)
+                judged = self.observed(kind, since)
                 if judged.answer is not Answer.PASS:
-                    return f"{place.name} settles with {kind} evidence made after {times.format_instant(receipt.time)}"
+                    return f"{place.name} settles with {kind} evidence made after {times.format_instant(since)}"
         return None
 
     def observed(self, kind: str, since: datetime) -> Judgement:

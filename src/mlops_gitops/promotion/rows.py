@@ -43,6 +43,7 @@ class Row:
     action: str | None
     controls: tuple[Control, ...]
     targets: tuple[Standing, ...] = ()
+    unsealed: bool = False
 
     def document(self) -> JSON:
         """As it is remembered: small, because there are tens of thousands."""
@@ -50,15 +51,15 @@ class Row:
             [one.name, one.wave, one.release, one.version, _seconds(one.since)] for one in self.targets
         ]
         controls: list[JSON] = [one.document() for one in self.controls]
-        return [self.release, self.version, _seconds(self.since), self.action, controls, targets]
+        return [self.release, self.version, _seconds(self.since), self.action, controls, targets, self.unsealed]
 
     @classmethod
     def of(cls, said: Any) -> Row:
         """From what ``document`` gave."""
-        release, version, since, action, controls, targets = said
+        release, version, since, action, controls, targets, unsealed = said
         written = tuple(map(Control.from_value, controls)) if controls else ()
         places = tuple(Standing(name, wave, runs, is_, _moment(at)) for name, wave, runs, is_, at in targets)
-        return cls(release, version, _moment(since), action, written, places)
+        return cls(release, version, _moment(since), action, written, places, unsealed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def _row(snapshot: Snapshot, environment: str, model: str) -> Row | str:
         return failure.message
     last = slot.arrival
     since, action = (last.since, last.receipt.action) if last else (None, None)
-    return Row(slot.current, version, since, action, slot.controls, targets)
+    return Row(slot.current, version, since, action, slot.controls, targets, slot.unsealed)
 
 
 def standings(snapshot: Snapshot, slot: Slot) -> tuple[Standing, ...]:
@@ -110,7 +111,7 @@ def standings(snapshot: Snapshot, slot: Slot) -> tuple[Standing, ...]:
             one.wave,
             one.release,
             snapshot.release(slot.model, one.release).version if one.release else None,
-            one.filed.receipt.time if one.filed else None,
+            one.filed.since if one.filed else None,
         )
         for one in slot.targets
     )

@@ -23,14 +23,17 @@ LISTED = 3000
 
 _FOLDERS = ("environments", "trust", "controls", ".github", *layout.APPEND_ONLY)
 _GUARDED_FILES = {"mlops-gitops.yaml", ".gitmodules", ".gitattributes", *(one.lower() for one in codeowners.PLACES)}
-_SLOT = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is touched: slots whose pointer is (environment and model), records, rules, and everything else."""
+    """What is touched: slots of which a pointer is (environment and model), records, rules, and everything else.
+
+    ``moved`` are the pointers themselves: those of the environments, and those of targets inside them.
+    """
 
     pointers: tuple[tuple[str, str], ...]
+    moved: tuple[str, ...]
     records: tuple[str, ...]
     rules: tuple[str, ...]
     others: tuple[str, ...]
@@ -54,14 +57,14 @@ def of_paths(paths: Iterable[str], *, exists: Callable[[str], bool]) -> Scope:
     every = sorted(set(paths))
     if len(every) >= LISTED:
         raise _refused(f"it changes {LISTED} files or more, and GitHub lists no more than that", "split it")
-    pointers: set[tuple[str, str]] = set()
+    pointers: dict[str, tuple[str, str]] = {}
     records: list[str] = []
     rules: list[str] = []
     others: list[str] = []
     for path in every:
         kind = _kind(path)
         if kind == "pointer":
-            pointers.add((path.split("/")[1], path.split("/")[2]))
+            pointers[path] = (path.split("/")[1], path.split("/")[2])
         else:
             {"record": records, "rule": rules}.get(kind, others).append(path)
     for path in records:
@@ -70,13 +73,13 @@ def of_paths(paths: Iterable[str], *, exists: Callable[[str], bool]) -> Scope:
                 f"it changes or removes {path!a}, and what is recorded is for ever", "leave that file as it is"
             )
     if rules and (pointers or records):
-        what = f"{_some(rules)} together with {_some([*(layout.pointer(*one) for one in sorted(pointers)), *records])}"
+        what = f"{_some(rules)} together with {_some([*pointers, *records])}"
         raise _refused(
             f"it touches {what}", "put the change of the rules into a pull request of its own, and that first"
         )
-    slots = tuple(f"{layout.slot(*one)}/" for one in pointers)
+    slots = tuple(f"{layout.slot(*one)}/" for one in pointers.values())
     beside = tuple(one for one in others if not one.startswith(slots)) if slots else tuple(others)
-    return Scope(tuple(sorted(pointers)), tuple(records), tuple(rules), beside)
+    return Scope(tuple(sorted(set(pointers.values()))), tuple(pointers), tuple(records), tuple(rules), beside)
 
 
 def _kind(path: str) -> str:
@@ -98,7 +101,7 @@ def _kind(path: str) -> str:
         )
     if first in layout.APPEND_ONLY:
         return "record"
-    return "pointer" if len(parts) == _SLOT and parts[-1] == "release.yaml" else "other"
+    return "pointer" if layout.target_of(path) is not None else "other"
 
 
 def _folded(path: str) -> str:

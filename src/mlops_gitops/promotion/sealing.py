@@ -106,6 +106,7 @@ def decide_again(
     """The decision of a promotion by pull request, as it was at ``now``.  Raises what reading a repository raises."""
     tree = Spliced(before, present, layout.evidence(receipt.release), added)
     case = plan.situation(Snapshot(tree), model=receipt.model, environment=receipt.environment, release=receipt.release)
+    case = replace(case, anew=True)  # what came by a pull request stands on the reviews of that one
     dated = tuple(one for one in case.dossier.evidence if one.claim.issued_at <= now + SKEW)
     return plan.decide(replace(case, dossier=replace(case.dossier, evidence=dated)), now=now)
 
@@ -123,7 +124,7 @@ def flaw(filed: Filed, change: Change, *, before: Tree, after: Tree) -> str | No
     case = plan.situation(then, model=receipt.model, environment=receipt.environment, release=receipt.release)
     if not case.slot.environment.by_pull_request:
         return f"the policy of {receipt.environment} asks for no pull request"
-    empty = Decision(Action.PROMOTE, case, Outcome.PENDING, ())
+    empty = Decision(Action.PROMOTE, case, Outcome.PENDING, (), receipt.targets, receipt.whole)
     if proposals.constant(receipt) != proposals.constant(proposals.proposed(empty, tree=before, now=receipt.time)):
         return "it was written for another state of the environment than the one that it met"
     paths = [path for status, path in change.paths if path.split("/", 1)[0] in WATCHED and status in {"A", "M"}]
@@ -158,12 +159,19 @@ def judge(
             return Unsealed(filed, wrong or "no merged pull request brought it", None, pull)
         for moment in times:
             again = decide_again(receipt, before=arrival.before, present=present, added=added, now=moment)
-            if again.outcome is Outcome.MOVE:
+            if again.outcome is Outcome.MOVE and moves_the_same(receipt, again):
                 return _seal(arrival, again, pull, repository, moment)
             decision = decision or again
     except Failure as failure:
         return Unsealed(filed, failure.message, decision, pull)
-    return Unsealed(filed, "when it was merged, the policy did not allow it", decision, pull)
+    allowed = decision is not None and decision.outcome is Outcome.MOVE
+    wrong = "the next step of the rollout was another one" if allowed else "the policy did not allow it"
+    return Unsealed(filed, f"when it was merged, {wrong}", decision, pull)
+
+
+def moves_the_same(receipt: Receipt, decision: Decision) -> bool:
+    """Whether a receipt moves the targets that the decision, made again, would move."""
+    return (receipt.targets, receipt.whole) == (decision.targets, decision.whole)
 
 
 def _other_pull(arrival: Arrival) -> str | None:

@@ -18,7 +18,8 @@ from mlops_gitops.promotion.snapshot import Snapshot
 class Running:
     """One model in one environment.
 
-    ``problem`` says why the slot cannot be believed, where it cannot; then the other fields are empty.
+    ``problem`` says why the slot cannot be believed, where it cannot; then the other fields are empty.  ``unsealed``:
+    what moved last came by a pull request, and nothing shows yet that this was allowed.
     """
 
     model: str
@@ -30,6 +31,7 @@ class Running:
     controls: tuple[str, ...]
     problem: str | None = None
     targets: tuple[Standing, ...] = ()
+    unsealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,17 @@ def _running(place: tuple[str, str], row: Row | str, *, now: datetime) -> Runnin
     environment, model = place
     if isinstance(row, str):
         return Running(model, environment, None, None, None, None, (), row)
-    controls = active(row.controls, now=now) if row.controls else ()
-    return Running(model, environment, row.release, row.version, row.since, row.action, controls, targets=row.targets)
+    return Running(
+        model,
+        environment,
+        row.release,
+        row.version,
+        row.since,
+        row.action,
+        active(row.controls, now=now) if row.controls else (),
+        targets=row.targets,
+        unsealed=row.unsealed,
+    )
 
 
 def active(controls: Sequence[Control], *, now: datetime) -> tuple[str, ...]:

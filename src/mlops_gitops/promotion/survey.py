@@ -13,7 +13,6 @@ from datetime import datetime
 from mlops_gitops.errors import Failure, Misused, WorldFailed
 from mlops_gitops.evidence.reviews import Review
 from mlops_gitops.promotion import layout, recordings, sealing
-from mlops_gitops.promotion.agenda import Describe, Place, View
 from mlops_gitops.promotion.apply import Preflight, Wish
 from mlops_gitops.promotion.forge import Forge, Pull
 from mlops_gitops.promotion.proposals import Branch, Remote
@@ -22,6 +21,7 @@ from mlops_gitops.promotion.receipts import Filed
 from mlops_gitops.promotion.sealing import Arrival
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Tree
+from mlops_gitops.promotion.view import Describe, Place, View
 
 Farewell = Callable[[str], str]
 """What the comment says with which a pull request is closed, for a reason."""
@@ -31,13 +31,15 @@ Farewell = Callable[[str], str]
 class Memory:
     """What one run remembers, and no other needs: by promotion, when it judged and which pull request it had merged.
 
-    ``failures`` are slots that this run tries no more; without a slot it is the forge as a whole.
+    ``failures`` are slots whose pull request this run tries no more; without a slot it is the forge as a whole.
+    ``kept`` are slots that ought to go back and cannot.
     """
 
     judged: dict[str, datetime] = field(default_factory=dict)
     merged: dict[str, int] = field(default_factory=dict)
     tries: dict[Place, int] = field(default_factory=dict)
     failures: dict[Place | None, Failure] = field(default_factory=dict)
+    kept: dict[Place, Failure] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -76,7 +78,7 @@ class Reader:
             judged=memory.judged,
             wishes=self.wishes,
             only=self.only,
-            given_up=frozenset(place for place in memory.failures if place is not None),
+            given_up=frozenset(memory.kept),
         )
 
     def _ask(

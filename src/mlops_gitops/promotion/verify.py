@@ -303,7 +303,7 @@ def _again(history: History, change: Change, tree: Tree, filed: Filed) -> Iterat
         yield Problem(
             "receipt-reasons", receipt.path, f"made again, it would say otherwise in {', '.join(other)}", change.commit
         )
-    yield from verify_seals.direct(change, before, filed)
+    yield from verify_seals.direct(change, filed, decision)
     for path in receipts.pointers(receipt):
         if tree.read(path) != pointer.render(case.dossier.release):
             yield Problem("pointer", path, f"it is not the pointer that receipt {receipt.id[:12]} wrote", change.commit)

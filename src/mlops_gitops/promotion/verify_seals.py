@@ -70,12 +70,12 @@ def running(snapshot: Snapshot, environment: str, model: str) -> Iterator[Proble
 def arrived(change: Change, tree: Tree, before: Snapshot, filed: Filed) -> Iterator[Problem]:
     """What a receipt by pull request must hold also without a seal."""
     receipt = filed.receipt
-    path = layout.pointer(receipt.environment, receipt.model)
     release = before.release(receipt.model, receipt.release)
     if receipt.action != Action.PROMOTE.value:
         yield Problem("receipt-mode", receipt.path, "only a promotion comes by a pull request", change.commit)
-    if tree.read(path) != pointer.render(release):
-        yield Problem("pointer", path, f"it is not the pointer that receipt {receipt.id[:12]} wrote", change.commit)
+    for path in receipts.pointers(receipt):
+        if tree.read(path) != pointer.render(release):
+            yield Problem("pointer", path, f"it is not the pointer that receipt {receipt.id[:12]} wrote", change.commit)
     if not may_promote(filed.sealed, receipt.environment, before.trust):
         words = f"nobody who might promote to {receipt.environment} then signed it"
         yield Problem("receipt-signature", receipt.path, words, change.commit)
@@ -107,6 +107,8 @@ def _otherwise(history: History, seal: Seal, present: Tree, born: Mapping[str, C
     if decision.outcome is not Outcome.MOVE:
         why = "; ".join(f"{one.gate}: {one.reason}" for one in decision.blocking)
         return f"made again, the decision is {decision.outcome.value}: {why}"
+    if not sealing.moves_the_same(filed.receipt, decision):
+        return "made again, the decision moves other targets"
     said = [[replace(one, reason="") for one in judgements] for judgements in (seal.judgements, decision.judgements)]
     if said[0] != said[1]:
         return "made again, the decision has other answers or other evidence"
@@ -126,10 +128,9 @@ def _other_pull(seal: Seal, decision: Decision) -> str | None:
     return None
 
 
-def direct(change: Change, before: Snapshot, filed: Filed) -> Iterator[Problem]:
+def direct(change: Change, filed: Filed, decision: Decision) -> Iterator[Problem]:
     """Whether a promotion that we wrote ourselves was to come by a pull request."""
     receipt = filed.receipt
-    asks = before.environment(receipt.environment).by_pull_request
-    if receipt.mode != PULL_REQUEST and receipt.action == Action.PROMOTE.value and asks:
+    if receipt.mode != PULL_REQUEST and decision.mode == PULL_REQUEST:
         words = f"the policy of {receipt.environment} asks for a pull request, and it came without one"
         yield Problem("receipt-mode", receipt.path, words, change.commit)

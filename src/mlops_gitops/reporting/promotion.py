@@ -146,6 +146,9 @@ def judgement_document(one: Judgement) -> JSON:
     return {"gate": one.gate, "answer": one.answer.value, "reason": one.reason, "evidence": list(one.evidence)}
 
 
+_UNSEALED = "what moved last came by a pull request and has no seal; `mlops-gitops reconcile` says why"
+
+
 def status_text(rows: Sequence[Running]) -> str:
     """What runs where: a line for each model and environment, in columns."""
     if not rows:
@@ -161,7 +164,8 @@ def status_text(rows: Sequence[Running]) -> str:
         row = (one.model, one.environment, one.version or none, release, since, one.action or none, controls)
         table.append((*row, targets.progress(one)) if several else row)
     problems = [f"{one.model} in {one.environment}: {inert(one.problem)}" for one in rows if one.problem]
-    return "\n".join([*columns(table), *problems])
+    unsealed = [f"{one.model} in {one.environment}: {_UNSEALED}" for one in rows if one.unsealed]
+    return "\n".join([*columns(table), *problems, *unsealed])
 
 
 def columns(table: Sequence[tuple[str, ...]]) -> list[str]:
@@ -188,6 +192,7 @@ def _slot_document(one: Running) -> dict[str, JSON]:
         "action": one.action,
         "controls": list(one.controls),
         "problem": one.problem,
+        "unsealed": one.unsealed,
         "targets": targets.document(one.targets),
     }
 

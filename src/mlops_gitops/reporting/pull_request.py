@@ -40,6 +40,7 @@ def describe(decision: Decision) -> tuple[str, str]:
     rows = [
         ("Model", release.name),
         ("Into", environment),
+        *([("Targets", ", ".join(decision.targets))] if decision.targets else []),
         ("Release", f"{release.version} ({release.id[:12]})"),
         ("Replaces", f"release {champion[:12]}" if champion else "nothing: it never ran here"),
         ("From commit", release.source.revision[:12]),
@@ -82,9 +83,15 @@ def _missing(decision: Decision) -> list[str]:
 
 def _next(decision: Decision) -> str:
     environment = decision.environment
+    runs = (
+        f"Then {environment} runs the release"
+        if decision.whole
+        else "Then these targets run the release; the other waves follow without another pull request, each when every "
+        "gate passes and as long as these approvals count"
+    )
     return (
-        f"When every gate passes, `mlops-gitops reconcile` merges exactly this commit. Then {environment} runs the "
-        "release, and a signed seal records the approvals in the repository. Approvals count for this commit only. "
+        f"When every gate passes, `mlops-gitops reconcile` merges exactly this commit. {runs}. "
+        "A signed seal records the approvals in the repository. Approvals count for this commit only. "
         "A commit that somebody else adds to the branch stops the merge. Merging by hand before every gate passes "
         "leaves the promotion without a seal, and it has to be rolled back."
     )

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.errors import Failure, Misused, Refused
-from mlops_gitops.promotion.agenda import Agenda, Place, Request, Step
+from mlops_gitops.promotion.agenda import Agenda
 from mlops_gitops.promotion.apply import Answered, moves_now
 from mlops_gitops.promotion.plan import Outcome, stranded
+from mlops_gitops.promotion.pull_steps import Request, Step
 from mlops_gitops.promotion.reconcile import Reconciled
 from mlops_gitops.promotion.requests import Did
 from mlops_gitops.promotion.sealing import Unsealed
+from mlops_gitops.promotion.view import Place
 from mlops_gitops.reporting.failures import failure_document
 from mlops_gitops.reporting.inert import inert
 from mlops_gitops.reporting.promotion import answered_document, judgement_document, short
@@ -57,7 +59,10 @@ def failures(found: Reconciled) -> list[tuple[Place | None, Failure]]:
     read: list[tuple[Place | None, Failure]] = [*left.failures] if left else []
     moves = [one for one in (left.moves if left else ()) if isinstance(one.failure, Refused | Misused)]
     read += [((one.wish.environment, one.wish.model), one.failure) for one in moves if one.failure is not None]
-    return list(dict.fromkeys([*found.failures, *read]))
+    told: dict[object, tuple[Place | None, Failure]] = {}
+    for place, one in [*found.failures, *read]:  # a slot that cannot be read is met by every part of the plan
+        told.setdefault((place, one.code, one.message), (place, one))
+    return list(told.values())
 
 
 def _did(one: Did) -> str:
