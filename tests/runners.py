@@ -187,11 +187,13 @@ class Kept:
 
     folder: Path
     pulls: dict[int, Pull]
+    users: dict[str, str]
 
     @classmethod
     def of(cls, place: Place, folder: Path) -> Kept:
         shutil.copytree(place.bare, folder)
-        return cls(folder, {one.number: copy.deepcopy(one) for one in place.pulls})
+        users = dict(place.hub.users) if isinstance(place.server, Hub) else {}
+        return cls(folder, {one.number: copy.deepcopy(one) for one in place.pulls}, users)
 
     def again(self, server: GitServer, folder: Path) -> Place:
         """A place that goes on from there; what the server held before is gone."""
@@ -203,6 +205,7 @@ class Kept:
             return Place(server, folder)
         place = Place.on_github(server, folder)
         server.repositories[NAME].pulls = copy.deepcopy(self.pulls)
+        server.users |= self.users
         return place
 
 
@@ -363,7 +366,7 @@ def done(ended: Ended) -> None:
 def whole(place: Place) -> None:
     """What holds after every run, however it ended: nothing that ``verify`` finds but what waits for its seal."""
     told = place.json("verify", codes=(0, 1))
-    assert {one["rule"] for one in told["problems"]} <= {"unsealed"}, told
+    assert {one["id"] for one in told["problems"]} <= {"unsealed"}, told
     place.json("status")
     place.json("explain", MODEL, "prod", codes=(0, 1, 4))
     branches = [one.branch for one in place.pulls if one.state == "open"]
