@@ -19,10 +19,14 @@ from servers import git_http
 from servers.git_http import GitServer
 
 KILLED = -signal.SIGKILL
-STRIDE = 1 if EXHAUSTIVE else 19
-FEW = ("promote by git", "rollback", "reconcile a release", "reconcile an approved one", "reconcile a vetoed one")
+FEW = ("promote by git", "rollback", "reconcile an approved one", "reconcile a vetoed one")
 TOLD = [one for one in STORIES if EXHAUSTIVE or one.name in FEW]
-stories = pytest.mark.parametrize("story", TOLD, ids=lambda one: one.name)
+AT = {"promote by git": [6], "reconcile a release": [28]}
+"""The steps to die at where there is no time for all: about to push, and between two writes to a branch."""
+
+
+def each(stories: list[Story]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("story", stories, ids=lambda one: one.name)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +40,7 @@ def server(story: Story, tmp_path: Path) -> Iterator[GitServer]:
         yield started
 
 
-@stories
+@each(TOLD)
 def test_runners_that_die_after_every_write_that_lasts(story: Story, theatre: Theatre, server: GitServer) -> None:
     """Each brings it one write further, and nobody learns of it."""
     place, written = theatre.begin(story, server), 0
@@ -48,12 +52,12 @@ def test_runners_that_die_after_every_write_that_lasts(story: Story, theatre: Th
     theatre.settled(story, place, server)
 
 
-@stories
+@each([one for one in STORIES if EXHAUSTIVE or one.name in AT])
 def test_a_runner_killed_at_a_step(story: Story, theatre: Theatre, server: GitServer) -> None:
     """Before and after git commands and requests: a few of them, or every one with MG_EXHAUSTIVE=1."""
     _, steps = theatre.undisturbed(story, server)
     assert len(steps) > 5
-    for number in range(8 if STRIDE > 8 else 0, len(steps), STRIDE):
+    for number in range(len(steps)) if EXHAUSTIVE else AT[story.name]:
         place = theatre.begin(story, server)
         killed = place(*story.words, die=number)
         assert killed.code == KILLED, f"step {number}, {steps[number]}: {killed.said}"

@@ -14,7 +14,7 @@ from mlops_gitops.promotion import publish
 from runners import EXHAUSTIVE, Ended, Place, approved, merged_by_hand, proposing, race, released, twice, whole
 from servers import git_http
 
-MANY = 32 if EXHAUSTIVE else 12
+MANY = 32 if EXHAUSTIVE else 8
 HOURS = (0, 0, -2, 3, 0, -26, 50, 0)
 """By how much the clocks of runners are wrong."""
 
@@ -34,7 +34,7 @@ def codes(ended: Sequence[Ended], allowed: set[int]) -> None:
 
 
 def test_all_on_the_same_slot(git_place: Place) -> None:
-    codes(race([git_place.orders("promote", MODEL, "--to", "dev") for _ in range(32)]), {0})
+    codes(race([git_place.orders("promote", MODEL, "--to", "dev") for _ in range(MANY)]), {0})
     assert len(git_place.slot("dev")) == 1
     whole(git_place)
 

@@ -65,7 +65,8 @@ CODES = {
 }  # fmt: skip
 """What a fault that stays is called."""
 PAIRS = [(write, fault) for write in WRITES for fault in FAULTS]
-TOLD = PAIRS if EXHAUSTIVE else [(one, list(FAULTS)[number * 4 % len(FAULTS)]) for number, one in enumerate(WRITES)]
+FEW = [(0, "409"), (1, "lost"), (2, "422"), (4, "secondary limit"), (5, "500"), (7, "404"), (8, "401"), (11, "403")]
+TOLD = PAIRS if EXHAUSTIVE else [(WRITES[number], fault) for number, fault in FEW]
 pairs = pytest.mark.parametrize(
     ("write", "fault"), TOLD, ids=[f"{write.name}, {fault}".replace("/", "|") for write, fault in TOLD]
 )
@@ -99,7 +100,6 @@ def test_a_write_that_meets_trouble(write: Write, fault: str, theatre: Theatre, 
     hub.arm(FAULTS[fault], **armed)
     place(*story.words, "--format", "json")
     hub._faults.clear()
-    whole(place)
     theatre.settled(story, place, hub)
 
 
@@ -131,8 +131,10 @@ VERBS = {
 }
 
 
-@pytest.mark.parametrize("first", ["", ONCE], ids=["always", "once"])
-@pytest.mark.parametrize("verb", VERBS if EXHAUSTIVE else ["promote", "control"])
+@pytest.mark.parametrize(
+    ("verb", "first"),
+    [(verb, first) for verb in VERBS for first in ("", ONCE)] if EXHAUSTIVE else [("promote", ""), ("control", ONCE)],
+)
 def test_a_hook_of_the_server_refuses(verb: str, first: str, tmp_path: Path) -> None:
     with git_http.serve(tmp_path / "server") as server:
         place = Place.behind_git(server, tmp_path, proposing(estate.release(), second()))
@@ -158,5 +160,3 @@ def test_a_hook_of_the_server_refuses(verb: str, first: str, tmp_path: Path) -> 
         assert place.refs != refs
         whole(place)
         assert len(place.slot("dev")) == {"promote": 1, "rollback": 3, "reconcile": 1}.get(verb, 0)
-
-
