@@ -166,7 +166,7 @@ class MemoryForge:
 
     def read_branch(self, branch: str) -> str | None:
         self._step("before read_branch")
-        found = self.remote.refs.get(branch)
+        found = self.remote.tip if branch == BASE else self.remote.refs.get(branch)
         self._step("after read_branch")
         return found
 

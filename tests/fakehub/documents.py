@@ -65,6 +65,7 @@ def pull_document(hub: Hub, repository: Repository, pull: Pull) -> dict[str, Any
         "merged_by": user(hub, pull.merged_by) if pull.merged_by else None,
         "merge_commit_sha": pull.merged_commit,
         "mergeable": None if pull.state != "open" else not pulls.conflicts(repository, pull),
+        "comments": len(pull.comments),
     }
 
 

@@ -7,6 +7,7 @@ it uses, fails here as it would there.  Connections are real: ``first``, ``after
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,14 +34,17 @@ def name_of(document: Any) -> str:
 
 
 def execute(hub: Hub, token: Token, document: Any) -> dict[str, Any]:
-    """GitHub's answer, with its shape of errors; it is 200 whatever happened."""
-    done = graphql_sync(
-        SCHEMA,
-        str(document.get("query", "")),
-        root_value=Root(hub, token),
-        variable_values=document.get("variables") or {},
-        operation_name=document.get("operationName"),
-    )
+    """GitHub's answer, with its shape of errors; it is 200 whatever happened.  Nothing moves while it is made."""
+    with contextlib.ExitStack() as still:
+        for _, repository in sorted(hub.repositories.items()):
+            still.enter_context(repository.lock)
+        done = graphql_sync(
+            SCHEMA,
+            str(document.get("query", "")),
+            root_value=Root(hub, token),
+            variable_values=document.get("variables") or {},
+            operation_name=document.get("operationName"),
+        )
     answer: dict[str, Any] = {"data": done.data}
     if done.errors:
         answer["errors"] = [_error(one) for one in done.errors]

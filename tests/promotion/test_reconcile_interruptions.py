@@ -215,6 +215,23 @@ def moved(shop: Workshop) -> None:
     shop.push({"docs/note.md": b"a change that concerns nobody\n"})
 
 
+@each([one for one in BETWEEN if one[0] is approved])
+def test_somebody_merges_at_every_call_and_leaves_the_branch(story: Story, place: int) -> None:
+    """Between two readings it has no open pull request any more and a branch still: that asks for no second one."""
+    shop = story()
+
+    def merge() -> None:
+        if shop.forge.pulls[1].state == "open":
+            shop.forge.merge(1, by="ada-example", style="squash")
+
+    shop.remote.step = At(place, merge)
+    shop.reconcile()
+    shop.remote.step = lambda _: None
+    shop.reconcile()
+    settled(shop)
+    assert list(shop.forge.pulls) == [1]
+
+
 @each(BETWEEN)
 def test_a_veto_lands_at_every_call(story: Story, place: int) -> None:
     """It is obeyed, or it came too late; or it met a merge, and that is told and has no seal."""

@@ -118,15 +118,18 @@ class GithubForge:
         _settled(done)
 
     def close_pull(self, number: int, *, comment: str) -> None:
-        """See ``promotion.forge.Forge``.  The reason is said first: a pull request is never closed without one."""
+        """See ``promotion.forge.Forge``.  The reason is said first: a pull request is never closed without one.
+
+        A run that was killed between the two has said it already, and nobody wants to read it again.
+        """
         purpose = self._to(f"close pull request {number}", _WRITE)
         known = self._client.read(self._path(f"/pulls/{number}"), purpose)
         with understood(purpose):
             if known["state"] != "open":
                 return
-        said = self._client.write("POST", self._path(f"/issues/{number}/comments"), purpose, body={"body": comment})
-        if isinstance(said, Rejection) and (said.certain or not self._has_said(number, comment, purpose)):
-            raise said.failure
+            spoken = known.get("comments") != 0
+        if not (spoken and self._has_said(number, comment, purpose)):
+            self._say(number, comment, purpose)
         _settled(
             self._client.write("PATCH", self._path(f"/pulls/{number}"), purpose, body={"state": "closed"}, same=True)
         )
@@ -257,6 +260,11 @@ class GithubForge:
                 return []
             raise
         return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+
+    def _say(self, number: int, comment: str, purpose: Purpose) -> None:
+        said = self._client.write("POST", self._path(f"/issues/{number}/comments"), purpose, body={"body": comment})
+        if isinstance(said, Rejection) and (said.certain or not self._has_said(number, comment, purpose)):
+            raise said.failure
 
     def _has_said(self, number: int, comment: str, purpose: Purpose) -> bool:
         said = self._client.pages(self._path(f"/issues/{number}/comments"), purpose)

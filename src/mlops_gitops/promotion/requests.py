@@ -17,6 +17,7 @@ from mlops_gitops.evidence import envelope
 from mlops_gitops.promotion import apply, layout, plan, proposals
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Decision, Outcome
+from mlops_gitops.promotion.proposals import Branch
 from mlops_gitops.promotion.pull_steps import Request, Step
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.survey import Memory, Reader
@@ -78,7 +79,7 @@ def _propose(run: Run, request: Request, snapshot: Snapshot, *, signer: envelope
     if request.rewrite:
         if not _write(run, request, decision, snapshot, signer=signer, at=at):
             return True
-    elif pull is None and request.branch and forge.read_branch(branch) != request.branch.tree.commit:
+    elif pull is None and request.branch and _outdated(run, request.branch, snapshot):
         return True  # it was merged or closed between our two readings
     title, body = run.reader.describe(decision)
     if pull is None:
@@ -89,6 +90,15 @@ def _propose(run: Run, request: Request, snapshot: Snapshot, *, signer: envelope
             forge.update_pull(pull.number, title=title, body=body)
         _note(run, "updated", request, pull)
     return True
+
+
+def _outdated(run: Run, branch: Branch, snapshot: Snapshot) -> bool:
+    """Whether the base branch or a proposal has moved since it was read.
+
+    A merge moves the first at once, and only afterwards somebody deletes the second.
+    """
+    forge, seen = run.reader.forge(), {run.reader.branch: snapshot.tree.commit, branch.name: branch.tree.commit}
+    return any(forge.read_branch(name) != commit for name, commit in seen.items())
 
 
 def _write(
