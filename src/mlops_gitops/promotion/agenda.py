@@ -213,6 +213,9 @@ def _request(view: View, place: Place, *, now: datetime) -> Request | None:
     found = proposals.read(branch) if branch is not None else None
     proposal = found if isinstance(found, Proposal) else None
     decision, why_not = _wanted(view, place, proposal, now=now)
+    if pull is not None and pull.partial is not None:
+        words = f"the forge does not tell all of the pull request: {pull.partial}"
+        return Request(*place, Step.LEAVE, words, decision, pull, branch)
     promotion = proposal.receipt.id if proposal else None
 
     def request(step: Step, reason: str, *, rewrite: bool = False) -> Request:
@@ -339,7 +342,14 @@ def _look(view: View, place: Place, *, signer: envelope.Signer | None, now: date
     pull = (view.pulls or {}).get(layout.promotion_branch(*place))
     found = proposals.read(branch) if branch is not None else None
     review = view.reviews.get(pull.number) if pull is not None else None
-    if signer is None or pull is None or review is None or pull.draft or not isinstance(found, Proposal):
+    if (
+        signer is None
+        or pull is None
+        or review is None
+        or pull.draft
+        or pull.partial
+        or not isinstance(found, Proposal)
+    ):
         return None
     if pull.head != found.branch.tree.commit or set(pull.paths) != set(found.branch.paths):
         return None

@@ -72,6 +72,10 @@ def arrived(change: Change, tree: Tree, before: Snapshot, filed: Filed) -> Itera
     receipt = filed.receipt
     path = layout.pointer(receipt.environment, receipt.model)
     release = before.release(receipt.model, receipt.release)
+    chain = before.slot(receipt.environment, receipt.model).receipts
+    if receipt.previous != (chain[-1].digest if chain else None):
+        words = "it does not follow the last receipt before it: an old pull request was merged"
+        yield Problem("receipt-chain", receipt.path, words, change.commit)
     if receipt.action != Action.PROMOTE.value:
         yield Problem("receipt-mode", receipt.path, "only a promotion comes by a pull request", change.commit)
     if tree.read(path) != pointer.render(release):
