@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import workshops
 from estate import Estate
 from fakehub import Fault, Hub
 from hubs import BRANCH, NAME, clean
+from mlops_gitops.adapters.git_credentials import header
 from mlops_gitops.manifests.rendering import render
 from mlops_gitops.promotion import layout
 from shells import Shell
@@ -104,3 +107,40 @@ def test_a_merge_by_a_person_is_found_and_sealed_if_the_reviews_allow_it(place: 
     code, told = place.reconcile()
     assert code == 0, told
     assert place.shell("verify") == 0, place.shell.out
+
+
+SPY = """#!/bin/sh
+printf '%s\\n' "$*" >> "$SPY_LOG.argv"
+env >> "$SPY_LOG.environ"
+exec "$SPY_GIT" "$@"
+"""
+
+
+def test_no_key_and_no_token_is_in_the_arguments_environment_or_words(tmp_path: Path) -> None:
+    real = shutil.which("git")
+    assert real
+    spy = tmp_path / "spy"
+    spy.mkdir()
+    (spy / "git").write_text(SPY)
+    (spy / "git").chmod(0o755)
+    search = f"{spy}{os.pathsep}{os.environ['PATH']}"
+    with fakehub.serve(tmp_path / "hub") as hub:
+        place = Place(hub, tmp_path)
+        place.shell.environ |= {"PATH": search, "SPY_LOG": str(tmp_path / "log"), "SPY_GIT": real}
+        assert place.reconcile()[0] == 0
+        told = place.shell.out + place.shell.err
+        place.approve()
+        hub.arm(fakehub.Fault(status=403, message="Bad credentials for x"), method="PUT", path="*/merge", times=9)
+        place.reconcile()
+        told += place.shell.out + place.shell.err
+    token = place.shell.environ["MG_GITHUB_TOKEN"]
+    arguments = (tmp_path / "log.argv").read_text()
+    seen = (tmp_path / "log.environ").read_text()
+    secret = header(token).rpartition(" ")[2]
+    assert "fetch" in arguments
+    for text in (arguments, told):
+        assert token not in text
+        assert secret not in text
+    line = estate.pem("ci").splitlines()[1]
+    assert line not in arguments + seen + told
+    assert token not in seen, "as a header for one URL, and in no other form"

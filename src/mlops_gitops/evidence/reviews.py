@@ -55,8 +55,8 @@ def new_look(claim: Claim, *, said: Iterable[Evidence]) -> Claim | None:
     """The claim to sign, or ``None`` where this very look is on record and stands.
 
     ``said`` is the evidence about the release.  Earlier looks at the same pull request, or for the same promotion, are
-    superseded, whoever recorded them: of what people say, one look stands.  One that differs only in that its token could
-    not read a team is no new look: else two runners with different tokens would answer each other without end.
+    superseded, whoever recorded them: of what people say, one look stands.  One that differs only in that its token
+    could not read a team is no new look: else two runners with different tokens would answer each other without end.
     """
     before = [one for one in said if replaces(claim, one.claim)]
     replaced = {digest for one in before for digest in one.claim.supersedes}

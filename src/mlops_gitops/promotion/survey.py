@@ -100,7 +100,7 @@ class Reader:
 
     @staticmethod
     def _told(forge: Forge, pull: Pull, memory: Memory) -> Pull:
-        """With who pushed last, which is asked where somebody approved: a commit says of itself what its writer likes."""
+        """With who pushed last, which is asked where somebody approved: a commit says of itself anything."""
         if pull.partial is not None or not any(
             (one.said, one.commit) == ("approved", pull.head) for one in pull.voices
         ):
