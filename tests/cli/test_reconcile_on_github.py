@@ -109,6 +109,30 @@ def test_a_merge_by_a_person_is_found_and_sealed_if_the_reviews_allow_it(place: 
     assert place.shell("verify") == 0, place.shell.out
 
 
+def test_a_reviewer_who_pushes_our_commit_again_under_our_name_is_the_last_pusher(place: Place) -> None:
+    """Byte for byte the same proposal, so it is taken for ours; but who approves has pushed it."""
+    place.reconcile()
+    repository = place.hub.repositories[NAME]
+    old = place.hub.tip(NAME, BRANCH)
+    found = fakehub.objects.commit(repository.folder, old)
+    us = ("promoter[bot]", "promoter[bot]@users.noreply.github.com")
+    made = fakehub.objects.write_commit(
+        repository.folder, found.tree, list(found.parents), message="Again\n", author=us, committer=us,
+        date=place.hub.date(),
+    )  # fmt: skip
+    fakehub.references.moved(place.hub, repository, [(BRANCH, old, fakehub.objects.ZERO)], "grace-example", check=True)
+    fakehub.references.moved(place.hub, repository, [(BRANCH, fakehub.objects.ZERO, made)], "grace-example", check=True)
+    place.reconcile()
+    for who in ("grace", "katherine"):
+        place.hub.review(NAME, 2, workshops.LOGINS[who])
+    code, told = place.reconcile()
+    assert code == 0, told
+    assert not place.hub.pull(NAME, 2).merged
+    (waiting,) = told["pullRequests"]
+    assert any("pushed last" in one["reason"] for one in waiting["reasons"]), waiting
+    assert [one["verb"] for one in place.reconcile()[1]["did"]] == []
+
+
 SPY = """#!/bin/sh
 printf '%s\\n' "$*" >> "$SPY_LOG.argv"
 env >> "$SPY_LOG.environ"

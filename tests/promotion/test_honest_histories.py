@@ -129,4 +129,4 @@ class Honest(RuleBasedStateMachine):
 
 
 TestHonest = Honest.TestCase
-TestHonest.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestHonest.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)

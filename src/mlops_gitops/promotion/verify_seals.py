@@ -70,7 +70,6 @@ def running(snapshot: Snapshot, environment: str, model: str) -> Iterator[Proble
 def arrived(change: Change, tree: Tree, before: Snapshot, filed: Filed) -> Iterator[Problem]:
     """What a receipt by pull request must hold also without a seal."""
     receipt = filed.receipt
-    path = layout.pointer(receipt.environment, receipt.model)
     release = before.release(receipt.model, receipt.release)
     chain = before.slot(receipt.environment, receipt.model).receipts
     if receipt.previous != (chain[-1].digest if chain else None):
@@ -78,8 +77,9 @@ def arrived(change: Change, tree: Tree, before: Snapshot, filed: Filed) -> Itera
         yield Problem("receipt-chain", receipt.path, words, change.commit)
     if receipt.action != Action.PROMOTE.value:
         yield Problem("receipt-mode", receipt.path, "only a promotion comes by a pull request", change.commit)
-    if tree.read(path) != pointer.render(release):
-        yield Problem("pointer", path, f"it is not the pointer that receipt {receipt.id[:12]} wrote", change.commit)
+    for path in receipts.pointers(receipt):
+        if tree.read(path) != pointer.render(release):
+            yield Problem("pointer", path, f"it is not the pointer that receipt {receipt.id[:12]} wrote", change.commit)
     if not may_promote(filed.sealed, receipt.environment, before.trust):
         words = f"nobody who might promote to {receipt.environment} then signed it"
         yield Problem("receipt-signature", receipt.path, words, change.commit)
