@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+import estate
 from estate import MODEL
 from mlops_gitops.errors import Refused, WorldFailed
 from mlops_gitops.evidence.reviews import Review
+from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.manifests.rendering import render
 from mlops_gitops.promotion import layout, proposals, reconcile
 from mlops_gitops.promotion.agenda import Step
 from mlops_gitops.promotion.forge import Dismissal, Pull
 from mlops_gitops.promotion.pulls import PROJECT
 from mlops_gitops.promotion.verify import verify
-from workshops import Workshop
+from workshops import Workshop, environments
 
 BRANCH = layout.promotion_branch("prod", MODEL)
 
@@ -230,3 +234,71 @@ def test_an_old_pull_request_merged_after_a_to_c_to_a_stops_the_slot_until_it_is
     shop.push({path: files.get(path) for path in shop.remote.paths(sound, landed)})
     assert shop.slot().current == shop.releases[0].id
     assert shop.reconcile().failures == ()
+
+
+WAVES = {"settle": "PT15M", "targets": [{"name": "eu"}, {"name": "us", "wave": 2}]}
+
+
+def in_waves(**prod: object) -> Workshop:
+    """The first wave is merged rightly, days after it was proposed."""
+    shop = Workshop.new(environments(rollout=WAVES, **prod))
+    shop.publish()
+    shop.reconcile()
+    shop.time += timedelta(days=3)
+    shop.forge.time = shop.time
+    shop.approve("grace", "katherine")
+    return shop
+
+
+def test_a_wave_settles_from_its_merge_and_not_from_its_proposal() -> None:
+    shop = in_waves()
+    assert "sealed" in verbs(shop)
+    assert shop.problems() == set()
+    place = {one.name: one.release for one in shop.slot().targets}
+    assert place == {"eu": shop.releases[0].id, "us": None}
+    left = shop.reconcile().left
+    assert left is not None
+    assert ["eu settles in" in one.reason for one in left.requests] == [True]
+    assert verbs(shop) == [], "nothing is proposed before there is something to move"
+    shop.time += timedelta(minutes=20)
+    shop.forge.time = shop.time
+    assert verbs(shop) == ["opened"]
+    shop.approve("grace", "katherine")
+    assert "sealed" in verbs(shop)
+    assert (shop.slot().current, shop.problems()) == (shop.releases[0].id, set())
+
+
+def test_a_wave_that_was_proposed_and_is_not_due_when_it_is_merged_has_no_seal() -> None:
+    shop = in_waves()
+    policy = environments(rollout={**WAVES, "targets": [{"name": "us"}, {"name": "eu", "wave": 2}]})["prod"]
+    shop.push({layout.environment("prod"): render(policy)})
+    shop.forge.merge(1, by="ada-example", style="squash")
+    assert ["another state of the environment" in one for one in unsealed(shop)] == [True]
+
+
+def test_evidence_from_before_the_merge_demands_no_rollback_and_later_evidence_is_in_time() -> None:
+    automatic = {"automatic": {"evidence": ["monitoring"], "within": "P1D"}}
+    shop = Workshop.new(environments(rollback=automatic))
+    shop.publish()
+    shop.reconcile()
+    first = shop.releases[0]
+    shop.approve("grace", "katherine")
+    shop.reconcile()
+    second = shop.publish()
+    shop.reconcile()
+    shop.time += timedelta(hours=1)
+    shop.push(estate.evidence(estate.claim("monitoring", second, verdict=Verdict.FAIL, issued_at=shop.time)))
+    shop.time += timedelta(days=2)
+    shop.forge.time = shop.time
+    shop.approve("grace", "katherine")
+    shop.reconcile()
+    assert shop.slot().current == second.id, "what it did elsewhere says nothing of this place"
+    shop.time += timedelta(hours=1)
+    shop.push(
+        estate.evidence(
+            estate.claim("monitoring", second, verdict=Verdict.FAIL, issued_at=shop.time, summary="and here")
+        )
+    )
+    shop.reconcile()
+    assert shop.slot().current == first.id
+    assert shop.problems() == set()

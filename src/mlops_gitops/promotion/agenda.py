@@ -221,6 +221,11 @@ def _request(view: View, place: Place, *, now: datetime) -> Request | None:
     def request(step: Step, reason: str, *, rewrite: bool = False) -> Request:
         return Request(*place, step, reason, decision, pull, branch, promotion, rewrite)
 
+    if decision is not None and decision.outcome is Outcome.PENDING and not (decision.targets or decision.whole):
+        if pull is None and branch is None:
+            return request(Step.WAIT, _why_not(decision))
+        why_not = _why_not(decision)  # a wave that has to settle: there is nothing to propose before
+        decision = None
     if decision is None or decision.outcome not in {Outcome.MOVE, Outcome.PENDING}:
         if isinstance(found, NotOurs):
             return request(Step.LEAVE, _not_ours(found)) if pull is not None else None

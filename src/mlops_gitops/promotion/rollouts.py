@@ -57,7 +57,7 @@ def began(slot: Slot, release: str) -> datetime | None:
     for filed in reversed(slot.receipts):
         if (filed.receipt.release, filed.receipt.action) != (release, PROMOTE):
             break
-        first = filed.receipt.time
+        first = filed.since
     return first
 
 
@@ -115,16 +115,16 @@ class _Look:
         """
         if place.filed is None:
             return None
-        receipt = place.filed.receipt
-        remaining = receipt.time + self.rollout.settle - self.now
+        receipt, since = place.filed.receipt, place.filed.since  # a pull request may have waited for days
+        remaining = since + self.rollout.settle - self.now
         if remaining > timedelta():
             return f"{place.name} settles in {times.describe(remaining)}"
         arrived = self.slot.current == self.dossier.release.id
         if place.release == self.dossier.release.id and receipt.action == PROMOTE and not arrived:
             for kind in self.rollout.evidence:
-                judged = self.observed(kind, receipt.time)
+                judged = self.observed(kind, since)
                 if judged.answer is not Answer.PASS:
-                    return f"{place.name} settles with {kind} evidence made after {times.format_instant(receipt.time)}"
+                    return f"{place.name} settles with {kind} evidence made after {times.format_instant(since)}"
         return None
 
     def observed(self, kind: str, since: datetime) -> Judgement:

@@ -107,7 +107,9 @@ def flaw(filed: Filed, change: Change, *, before: Tree, after: Tree) -> str | No
     if not case.slot.environment.by_pull_request:
         return f"the policy of {receipt.environment} asks for no pull request"
     empty = Decision(Action.PROMOTE, case, Outcome.PENDING, ())
-    if proposals.constant(receipt) != proposals.constant(proposals.proposed(empty, tree=before, now=receipt.time)):
+    wanted = proposals.proposed(empty, tree=before, now=receipt.time)
+    wanted = replace(wanted, targets=receipt.targets, whole=receipt.whole)  # ``moves`` asks which were due, and when
+    if proposals.constant(receipt) != proposals.constant(wanted):
         return "it was written for another state of the environment than the one that it met"
     ridden = [one for one in (PROJECT, *codeowners.PLACES) if before.read(one) != after.read(one)]
     if ridden:
@@ -116,6 +118,12 @@ def flaw(filed: Filed, change: Change, *, before: Tree, after: Tree) -> str | No
     if len(paths) != len(change.paths):
         return "it came with files that were removed or replaced by links"
     return proposals.difference(apply.moved(receipt, then), receipt, before=before, after=after, paths=paths)
+
+
+def moves(receipt: Receipt, decision: Decision) -> bool:
+    """Whether a decision made again allows what the receipt moved: the same targets too."""
+    same = (decision.targets, decision.whole) == (receipt.targets, receipt.whole)
+    return decision.outcome is Outcome.MOVE and same
 
 
 def moments(pull: Pull, *, judged: datetime | None) -> tuple[datetime, ...]:
@@ -145,7 +153,7 @@ def judge(
             return Unsealed(filed, wrong or "no merged pull request brought it", None, pull)
         for moment in times:
             again = decide_again(receipt, before=arrival.before, present=present, added=added, now=moment)
-            if again.outcome is Outcome.MOVE:
+            if moves(receipt, again):
                 return _seal(arrival, again, pull, repository, moment)
             decision = decision or again
     except Failure as failure:

@@ -86,7 +86,7 @@ def standings(snapshot: Snapshot, slot: Slot) -> tuple[Standing, ...]:
             one.wave,
             one.release,
             snapshot.release(slot.model, one.release).version if one.release else None,
-            one.filed.receipt.time if one.filed else None,
+            one.filed.since if one.filed else None,
         )
         for one in slot.targets
     )

@@ -111,6 +111,8 @@ def _otherwise(history: History, seal: Seal, present: Tree, born: Mapping[str, C
     if decision.outcome is not Outcome.MOVE:
         why = "; ".join(f"{one.gate}: {one.reason}" for one in decision.blocking)
         return f"made again, the decision is {decision.outcome.value}: {why}"
+    if not sealing.moves(filed.receipt, decision):
+        return "made again, the decision moves other targets"
     said = [[replace(one, reason="") for one in judgements] for judgements in (seal.judgements, decision.judgements)]
     if said[0] != said[1]:
         return "made again, the decision has other answers or other evidence"
