@@ -221,12 +221,7 @@ def _request(view: View, place: Place, *, now: datetime) -> Request | None:
     def request(step: Step, reason: str, *, rewrite: bool = False) -> Request:
         return Request(*place, step, reason, decision, pull, branch, promotion, rewrite)
 
-    if decision is not None and decision.outcome is Outcome.PENDING and not (decision.targets or decision.whole):
-        if pull is None and branch is None:
-            return request(Step.WAIT, _why_not(decision))
-        why_not = _why_not(decision)  # a wave that has to settle: there is nothing to propose before
-        decision = None
-    if decision is None or decision.outcome not in {Outcome.MOVE, Outcome.PENDING}:
+    if decision is None or not _proposable(decision):
         if isinstance(found, NotOurs):
             return request(Step.LEAVE, _not_ours(found)) if pull is not None else None
         return _unwanted(request, why_not or _why_not(decision), decision, pull=pull, branch=branch)
@@ -240,6 +235,11 @@ def _request(view: View, place: Place, *, now: datetime) -> Request | None:
     if pull is None:
         return request(Step.OPEN, "it may move by a pull request")
     return _standing(view, pull, proposal, decision, request)
+
+
+def _proposable(decision: Decision) -> bool:
+    """Whether there is anything to propose: not while a wave has to settle before the next one is due."""
+    return decision.outcome in {Outcome.MOVE, Outcome.PENDING} and bool(decision.targets or decision.whole)
 
 
 def _not_ours(found: NotOurs) -> str:
@@ -259,8 +259,9 @@ def _unwanted(
         return request(Step.CLOSE, reason)
     if branch is not None:
         return request(Step.DELETE, reason)
-    refused = decision is not None and decision.outcome is Outcome.REFUSED
-    return request(Step.REFUSE, reason) if refused else None
+    outcome = decision.outcome if decision is not None else None
+    steps = {Outcome.REFUSED: Step.REFUSE, Outcome.PENDING: Step.WAIT}
+    return request(steps[outcome], reason) if outcome in steps else None
 
 
 def _standing(
