@@ -26,6 +26,9 @@ class MemoryForge:
     def pull_of(self, commit: str) -> Pull | None:
         return next((one for one in self.pulls.values() if one.merged and one.merged.commit == commit), None)
 
+    def pusher(self, pull: Pull) -> str | None:
+        return pull.pusher
+
     def open_pull(self, branch: str, *, base: str, title: str, body: str) -> Pull:
         known = next((one for one in self.open_pulls(branch) if one.branch == branch), None)
         if known is not None:

@@ -127,6 +127,9 @@ class MemoryForge:
         self._step("after pull_of")
         return self._seen(found[0]) if found else None
 
+    def pusher(self, pull: Pull) -> str | None:
+        return pull.pusher
+
     def open_pull(self, branch: str, *, base: str, title: str, body: str) -> Pull:
         self._step("before open_pull")
         known = [one for one in self.pulls.values() if one.branch == branch and one.state == "open"]

@@ -214,6 +214,30 @@ def test_a_pull_request_that_github_tells_in_part_is_a_failure(site: Site) -> No
         github_pulls.pull_of(node)
 
 
+def test_one_that_is_told_in_part_stops_no_other_in_the_list(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(site)
+    other = f"{BRANCH}-too"
+    site.hub.commit(NAME, {f"f{number}.txt": "x\n" for number in range(5)}, branch=other, by="mallory")
+    site.hub.open(NAME, other)
+    monkeypatch.setattr(github_queries, "LONGEST_IN_LIST", 4)
+    found = {one.branch: one for one in site.forge.open_pulls("promote/")}
+    assert found[BRANCH].partial is None
+    assert found[BRANCH].paths
+    assert (found[other].partial, found[other].paths, found[other].voices) == ("it has 5 commits or files", (), ())
+
+
+def test_when_a_review_was_dismissed_and_what_it_had_said(site: Site) -> None:
+    opened(site)
+    first = site.hub.review(NAME, 1, "grace", "CHANGES_REQUESTED")
+    site.hub.review(NAME, 1, "katherine")
+    site.hub.dismiss(NAME, 1, first.id)
+    (listed,) = site.forge.open_pulls("promote/")
+    assert [one.said for one in listed.voices] == ["dismissed", "approved"]
+    (gone,) = listed.dismissals
+    assert (gone.review, gone.said) == (listed.voices[0].id, "changes-requested")
+    assert gone.at >= listed.voices[0].at
+
+
 def test_trailers_are_read_however_they_are_written_and_in_no_time(site: Site) -> None:
     message = "x\n\nCo-authored-by: a" + " " * 20_000 + "b\n  co-authored-by:c@example.com\nCo-Authored-By: <>\n"
     site.hub.commit(NAME, {"new.txt": "x\n"}, branch=BRANCH, by="ada", message=message)
@@ -261,7 +285,9 @@ def test_who_pushed_last_is_asked_of_the_activity_where_the_committer_may_lie(si
     found = site.forge.pull(1)
     assert found is not None
     assert found.pusher == "mallory"
-    assert site.forge.open_pulls("promote/")[0].pusher == "ada", "GraphQL tells the committer, and no more"
+    (listed,) = site.forge.open_pulls("promote/")
+    assert listed.pusher == "ada", "GraphQL tells the committer, and no more"
+    assert site.forge.pusher(listed) == "mallory"
 
 
 def test_a_push_by_force_names_who_did_it(site: Site) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import workshops
 from estate import Estate
 from fakehub import Fault, Hub
 from hubs import BRANCH, NAME, clean
+from mlops_gitops.adapters.git_credentials import header
 from mlops_gitops.manifests.rendering import render
 from mlops_gitops.promotion import layout
 from shells import Shell
@@ -104,3 +107,64 @@ def test_a_merge_by_a_person_is_found_and_sealed_if_the_reviews_allow_it(place: 
     code, told = place.reconcile()
     assert code == 0, told
     assert place.shell("verify") == 0, place.shell.out
+
+
+def test_a_reviewer_who_pushes_our_commit_again_under_our_name_is_the_last_pusher(place: Place) -> None:
+    """Byte for byte the same proposal, so it is taken for ours; but who approves has pushed it."""
+    place.reconcile()
+    repository = place.hub.repositories[NAME]
+    old = place.hub.tip(NAME, BRANCH)
+    found = fakehub.objects.commit(repository.folder, old)
+    us = ("promoter[bot]", "promoter[bot]@users.noreply.github.com")
+    made = fakehub.objects.write_commit(
+        repository.folder, found.tree, list(found.parents), message="Again\n", author=us, committer=us,
+        date=place.hub.date(),
+    )  # fmt: skip
+    fakehub.references.moved(place.hub, repository, [(BRANCH, old, fakehub.objects.ZERO)], "grace-example", check=True)
+    fakehub.references.moved(place.hub, repository, [(BRANCH, fakehub.objects.ZERO, made)], "grace-example", check=True)
+    place.reconcile()
+    for who in ("grace", "katherine"):
+        place.hub.review(NAME, 2, workshops.LOGINS[who])
+    code, told = place.reconcile()
+    assert code == 0, told
+    assert not place.hub.pull(NAME, 2).merged
+    (waiting,) = told["pullRequests"]
+    assert any("pushed last" in one["reason"] for one in waiting["reasons"]), waiting
+    assert [one["verb"] for one in place.reconcile()[1]["did"]] == []
+
+
+SPY = """#!/bin/sh
+printf '%s\\n' "$*" >> "$SPY_LOG.argv"
+env >> "$SPY_LOG.environ"
+exec "$SPY_GIT" "$@"
+"""
+
+
+def test_no_key_and_no_token_is_in_the_arguments_environment_or_words(tmp_path: Path) -> None:
+    real = shutil.which("git")
+    assert real
+    spy = tmp_path / "spy"
+    spy.mkdir()
+    (spy / "git").write_text(SPY)
+    (spy / "git").chmod(0o755)
+    search = f"{spy}{os.pathsep}{os.environ['PATH']}"
+    with fakehub.serve(tmp_path / "hub") as hub:
+        place = Place(hub, tmp_path)
+        place.shell.environ |= {"PATH": search, "SPY_LOG": str(tmp_path / "log"), "SPY_GIT": real}
+        assert place.reconcile()[0] == 0
+        told = place.shell.out + place.shell.err
+        place.approve()
+        hub.arm(fakehub.Fault(status=403, message="Bad credentials for x"), method="PUT", path="*/merge", times=9)
+        place.reconcile()
+        told += place.shell.out + place.shell.err
+    token = place.shell.environ["MG_GITHUB_TOKEN"]
+    arguments = (tmp_path / "log.argv").read_text()
+    seen = (tmp_path / "log.environ").read_text()
+    secret = header(token).rpartition(" ")[2]
+    assert "fetch" in arguments
+    for text in (arguments, told):
+        assert token not in text
+        assert secret not in text
+    line = estate.pem("ci").splitlines()[1]
+    assert line not in arguments + seen + told
+    assert token not in seen, "as a header for one URL, and in no other form"

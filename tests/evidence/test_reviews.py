@@ -170,3 +170,20 @@ def test_a_look_for_the_same_promotion_supersedes_that_at_another_pull_request()
     found = new_look(look(replace(LOOK, number=8)), said=[piece(look(), 1)])
     assert found is not None
     assert found.supersedes == (f"{1:064x}",)
+
+
+def said(claim: Claim) -> Evidence:
+    trust = trusted(["review"])
+    return Evidence("d" * 64, claim, trust.signers[0])
+
+
+def test_a_token_that_cannot_read_the_team_makes_no_new_look_and_a_withdrawal_still_does() -> None:
+    """Else two runners with different tokens would answer each other without end."""
+    standing = said(look())
+    blind = replace(LOOK, groups=())
+    assert new_look(look(blind, verdict=Verdict.INCONCLUSIVE), said=[standing]) is None
+    assert new_look(look(replace(LOOK, groups=(("risk", ()),))), said=[standing]) is not None, "a member who left"
+    withdrawn = replace(blind, voices=(replace(GRACE, said="changes-requested"),))
+    assert new_look(look(withdrawn), said=[standing]) is not None
+    assert new_look(look(), said=[said(look(blind))]) is not None, "who can read the team says so"
+    assert new_look(look(blind, policy="0" * 64), said=[standing]) is not None

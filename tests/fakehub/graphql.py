@@ -280,9 +280,18 @@ class PullNode:
         ]  # fmt: skip
         return connection(found, first, after)
 
-    def timelineItems(self, _: Any, *, last: int | None = None, itemTypes: list[str] | None = None) -> dict[str, Any]:  # noqa: ARG002, N802, N803
-        if self._pull.forced is None:
-            return {"nodes": []}
-        login, after = self._pull.forced
-        event = {"__typename": "HeadRefForcePushedEvent", "actor": actor(self._hub, login)}
-        return {"nodes": [{**event, "afterCommit": {"oid": after, "__typename": "Commit"}}]}
+    def timelineItems(self, _: Any, *, last: int | None = None, itemTypes: list[str] | None = None) -> dict[str, Any]:  # noqa: N802, N803
+        found: list[dict[str, Any]] = []
+        if "HEAD_REF_FORCE_PUSHED_EVENT" in (itemTypes or ()) and self._pull.forced is not None:
+            login, after = self._pull.forced
+            event = {"__typename": "HeadRefForcePushedEvent", "actor": actor(self._hub, login)}
+            found.append({**event, "afterCommit": {"oid": after, "__typename": "Commit"}})
+        if "REVIEW_DISMISSED_EVENT" in (itemTypes or ()):
+            found += [
+                {
+                    "__typename": "ReviewDismissedEvent", "previousReviewState": one.dismissed[0],
+                    "createdAt": one.dismissed[1], "review": {"id": f"PRR_{one.id}"},
+                }
+                for one in self._pull.reviews if one.dismissed
+            ]  # fmt: skip
+        return {"nodes": found[-(last or 100) :]}

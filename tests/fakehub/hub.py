@@ -119,7 +119,7 @@ class Hub(GitServer):
         """Dismiss a review; it keeps its place, its author and its commit."""
         for one in self.pull(name, number).reviews:
             if one.id == review:
-                one.state = "DISMISSED"
+                one.dismissed, one.state = (one.state, self.date()), "DISMISSED"
 
     def pull(self, name: str, number: int) -> Pull:
         """One pull request, as the fake remembers it."""

@@ -96,6 +96,8 @@ class Review:
     body: str
     commit: str
     at: str
+    dismissed: tuple[str, str] | None = None
+    """What it had said, and when it was dismissed."""
 
 
 @dataclass

@@ -201,7 +201,7 @@ def dismiss_review(asked: Asked, repository: Repository, number: str, review: st
     pull = _pull(repository, number)
     for one in pull.reviews:
         if str(one.id) == review and one.state in {"APPROVED", "CHANGES_REQUESTED"}:
-            one.state = "DISMISSED"
+            one.dismissed, one.state = (one.state, asked.hub.date()), "DISMISSED"
             return Answer(200, documents.review_document(asked.hub, repository, pull, one))
     raise not_found()
 

@@ -30,7 +30,7 @@ from pathlib import Path
 from mlops_gitops import times
 from mlops_gitops.adapters import git_branches
 from mlops_gitops.adapters.git_objects import GitTree, Objects
-from mlops_gitops.adapters.git_process import LOCAL_SECONDS, NETWORK_SECONDS, masked, run_git
+from mlops_gitops.adapters.git_process import LOCAL_SECONDS, NETWORK_SECONDS, masked, run_git, shareable
 from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.promotion.proposals import Branch
 from mlops_gitops.promotion.store import Change, Files, Tree
@@ -63,7 +63,7 @@ class Repository:
         self._reference = f"refs/environments/{branch}"
         self._folder = cache / "environments" / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
         self._environ = {
-            **{name: value for name, value in environ.items() if name not in _LOCATING and not _is_key(value)},
+            **{name: value for name, value in shareable(environ).items() if name not in _LOCATING},
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_NO_REPLACE_OBJECTS": "1",
             "GIT_DIR": str(self._folder),
@@ -390,11 +390,6 @@ def _status(described: bytes) -> str:
     if mode not in _PLAIN:
         return "T"
     return "M" if status == b"T" else status.decode()
-
-
-def _is_key(value: str) -> bool:
-    """Whether a variable holds a private key, which is no business of git and of what git starts."""
-    return "PRIVATE KEY-----" in value
 
 
 def _refuse_shared(folder: Path) -> None:

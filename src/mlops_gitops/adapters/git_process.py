@@ -25,6 +25,16 @@ SAFE = (
 """What every command of ours is told, whatever the user has configured."""
 
 
+def shareable(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment without what is no business of git, nor of what git starts: private keys, and our own token.
+
+    The token reaches git as a header for one URL (``git_credentials``).  Others are left: credential helpers use them.
+    """
+    return {
+        name: value for name, value in environ.items() if name != "MG_GITHUB_TOKEN" and "PRIVATE KEY-----" not in value
+    }
+
+
 def masked(text: str) -> str:
     """``text`` with the user part of every URL hidden, so that a token never reaches a log."""
     return re.sub(r"(\w://)[^/\s]+@", r"\1***@", text)
@@ -40,7 +50,7 @@ def run_git(
 ) -> subprocess.CompletedProcess[bytes]:
     """One git command without a shell, hooks or questions.  Raises ``WorldFailed`` where it cannot run."""
     try:
-        done = _finished(["git", *SAFE, *arguments], environ=environ, stdin=stdin, seconds=seconds)
+        done = _finished(["git", *SAFE, *arguments], environ=shareable(environ), stdin=stdin, seconds=seconds)
     except FileNotFoundError as error:
         raise WorldFailed("git is not installed", hint="apt-get install git", code="git-missing") from error
     except subprocess.TimeoutExpired as error:

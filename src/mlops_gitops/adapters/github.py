@@ -7,7 +7,8 @@ What this room promises:
 * **Never a second pull request** for a branch, also when two runners race: GitHub refuses it, and whatever an attempt
   came to, the open one is looked for.
 * **A write is judged by reading** when its answer was lost or is no.  What GitHub says in words decides nothing.
-* A pull request that GitHub tells only in part is a failure: an author or a path that is not seen must not pass.
+* A pull request that GitHub tells only in part is a failure, and in a list ``partial``: an author or a path that is not
+  seen must not pass, and must not keep the others waiting.
 
 What it never does: show the token, interpret a title or a comment, merge another head than the one that was judged.
 """
@@ -70,7 +71,7 @@ class GithubForge:
                 ]
                 after = refs["pageInfo"]["endCursor"] if refs["pageInfo"]["hasNextPage"] else None
             if after is None:
-                return tuple(sorted((self._whole(one) for one in found), key=lambda one: one.number))
+                return tuple(sorted((self._listed(one) for one in found), key=lambda one: one.number))
 
     def pull(self, number: int) -> Pull | None:
         """See ``promotion.forge.Forge``; who pushed last is asked of the activity API, where it tells."""
@@ -92,6 +93,11 @@ class GithubForge:
         for one in exactly or merged:
             return self._whole(one)
         return None
+
+    def pusher(self, pull: Pull) -> str | None:
+        """See ``promotion.forge.Forge``."""
+        purpose = self._to(f"ask who pushed to {pull.branch}", "contents: read")
+        return pulls.with_pusher(pull, self._pushes(self.repository, pull.branch, purpose)).pusher
 
     def open_pull(self, branch: str, *, base: str, title: str, body: str) -> Pull:
         """See ``promotion.forge.Forge``."""
@@ -236,6 +242,20 @@ class GithubForge:
                 node = pulls.with_files(node, list(self._client.pages(path, purpose)))
             return pulls.pull_of(node)
 
+    def _listed(self, node: Mapping[str, Any]) -> Pull:
+        """One of a list: what cannot be told whole is told as that."""
+        purpose = self._to(f"read pull request {node.get('number')}", _READ)
+        with understood(purpose):
+            longest = max(int(node["commits"]["totalCount"]), int(node["changedFiles"]))
+            if longest > queries.LONGEST_IN_LIST:
+                return pulls.in_part(node, f"it has {longest} commits or files")
+        try:
+            return self._whole(node)
+        except WorldFailed as failure:
+            if failure.code != "github-truncated":
+                raise
+            return pulls.in_part(node, failure.message)
+
     def _continued(self, node: Mapping[str, Any], part: str, query: str, purpose: Purpose) -> Mapping[str, Any]:
         whole = node[part]
         nodes, page = list(whole["nodes"]), whole["pageInfo"]
@@ -250,10 +270,13 @@ class GithubForge:
         source = (node["headRepository"] or {}).get("nameWithOwner")
         if not source:
             return []
-        purpose = self._to(f"ask who pushed to {node['headRefName']}", "contents: read")
+        branch = str(node["headRefName"])
+        return self._pushes(source, branch, self._to(f"ask who pushed to {branch}", "contents: read"))
+
+    def _pushes(self, repository: str, branch: str, purpose: Purpose) -> list[Mapping[str, Any]]:
         try:
             told = self._client.read(
-                f"/repos/{source}/activity", purpose, ref=f"refs/heads/{node['headRefName']}", per_page="30"
+                f"/repos/{repository}/activity", purpose, ref=f"refs/heads/{branch}", per_page="30"
             )
         except WorldFailed as failure:
             if failure.code in {"github-denied", "github-not-found", "github-refused"}:

@@ -22,7 +22,7 @@ from typing import Any, Final
 from mlops_gitops import times
 from mlops_gitops.errors import WorldFailed
 from mlops_gitops.evidence.reviews import Said, Voice
-from mlops_gitops.promotion.forge import Merged, Pull, State
+from mlops_gitops.promotion.forge import Dismissal, Merged, Pull, State
 
 GHOST = "ghost"
 _STATES: Final[Mapping[str, State]] = {"OPEN": "open", "CLOSED": "closed", "MERGED": "merged"}
@@ -72,7 +72,15 @@ def pull_of(node: Node) -> Pull:
         paths=tuple(sorted({path for one in files for path in (one["path"], one.get("previous")) if path})),
         voices=tuple(_voices(node["reviews"]["nodes"])),
         merged=_merged(node),
+        dismissals=tuple(_dismissals(node["dismissals"]["nodes"])),
     )
+
+
+def in_part(node: Node, reason: str) -> Pull:
+    """A pull request of which GitHub does not tell everything, or more than can be asked for."""
+    untold: dict[str, Any] = {"totalCount": 0, "nodes": []}
+    bare = {**node, "commits": untold, "files": untold, "reviews": untold, "changedFiles": 0}
+    return replace(pull_of(bare), partial=reason)
 
 
 def renamed(node: Node) -> bool:
@@ -118,6 +126,13 @@ def _voices(nodes: Sequence[Node]) -> Iterator[Voice]:
             at=times.parse_instant(one["submittedAt"]),
             id=str(one["id"]),
         )
+
+
+def _dismissals(nodes: Sequence[Node]) -> Iterator[Dismissal]:
+    for one in nodes:
+        said = _SAID.get(one["previousReviewState"]) if one else None
+        if said is not None and one["review"]:
+            yield Dismissal(str(one["review"]["id"]), said, times.parse_instant(one["createdAt"]))
 
 
 def _merged(node: Node) -> Merged | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 BRANCHES, PULLS_OF_A_BRANCH = 50, 2
 COMMITS_IN_LIST, COMMITS = 10, 100
+LONGEST_IN_LIST = 1000
+"""Commits or files of a pull request beyond which a list does not page on: a promotion of ours has one commit."""
 
 _FILES = "totalCount pageInfo { hasNextPage endCursor } nodes { path changeType }"
 _COMMITS = """totalCount pageInfo { hasNextPage endCursor } nodes { commit {
@@ -27,6 +29,9 @@ fragment Whole on PullRequest {{
   reviews(first: 100) {{ {_REVIEWS} }}
   timelineItems(last: 1, itemTypes: [HEAD_REF_FORCE_PUSHED_EVENT]) {{
     nodes {{ ... on HeadRefForcePushedEvent {{ actor {{ __typename login }} afterCommit {{ oid }} }} }}
+  }}
+  dismissals: timelineItems(last: 100, itemTypes: [REVIEW_DISMISSED_EVENT]) {{
+    nodes {{ ... on ReviewDismissedEvent {{ createdAt previousReviewState review {{ id }} }} }}
   }}
 }}"""
 _FACTS = "id mergeCommitAllowed squashMergeAllowed rebaseMergeAllowed"

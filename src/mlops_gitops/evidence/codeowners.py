@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 """Where GitHub looks, in this order; the first file found is the only one read."""
@@ -67,9 +68,9 @@ def sets_of(paths: Iterable[str], lines: Sequence[Line]) -> tuple[tuple[str, ...
 
 def matches(pattern: str, path: str) -> bool:
     """Whether a pattern matches a path, itself or as a folder above it."""
-    names = path.split("/")
-    parts = pattern.strip("/").split("/")
-    anchored = "/" in pattern.rstrip("/")
+    names, (parts, anchored) = path.split("/"), _parts(pattern)
+    if anchored and parts[0] != names[0] and not _is_special(parts[0]):
+        return False  # most lines of a long file
     reached = {0} if anchored else set(range(len(names)))
     for part in parts[:-1]:
         reached = _after(part, names, reached)
@@ -81,6 +82,16 @@ def matches(pattern: str, path: str) -> bool:
     return any(one < len(names) for one in ends) if pattern.endswith("/") else bool(ends)
 
 
+@lru_cache(maxsize=1 << 16)
+def _parts(pattern: str) -> tuple[tuple[str, ...], bool]:
+    """The parts of a pattern, and whether it begins at the root: a file of owners is asked about thousands of paths."""
+    return tuple(pattern.strip("/").split("/")), "/" in pattern.rstrip("/")
+
+
+def _is_special(part: str) -> bool:
+    return "*" in part or "?" in part or "\\" in part
+
+
 def _after(part: str, names: Sequence[str], reached: set[int]) -> set[int]:
     """How many names may be used up once ``part`` is matched too."""
     if part == "**":
@@ -90,6 +101,8 @@ def _after(part: str, names: Sequence[str], reached: set[int]) -> set[int]:
 
 def _fits(part: str, name: str) -> bool:
     """Whether one part of a pattern matches one name.  On a mismatch only the last star is widened."""
+    if not _is_special(part):
+        return part == name
     wanted = _letters(part)
     at = here = 0
     star, resume = -1, 0
@@ -106,7 +119,8 @@ def _fits(part: str, name: str) -> bool:
     return all(one is None for one in wanted[at:])
 
 
-def _letters(part: str) -> list[str | None]:
+@lru_cache(maxsize=1 << 12)
+def _letters(part: str) -> Sequence[str | None]:
     """A part letter by letter: ``None`` is any number of letters, an empty text any one letter."""
     found: list[str | None] = []
     letters = iter(part)

@@ -15,9 +15,9 @@ from mlops_gitops.evidence import voices
 from mlops_gitops.evidence.admission import Evidence
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.evidence.voices import Review, Said, Voice
+from mlops_gitops.evidence.voices import Review, Said, Voice, last_words
 
-__all__ = ["Review", "Said", "Voice", "claim_of_review", "new_look", "replaces"]
+__all__ = ["Review", "Said", "Voice", "claim_of_review", "last_words", "new_look", "replaces"]
 
 
 def claim_of_review(
@@ -55,12 +55,15 @@ def new_look(claim: Claim, *, said: Iterable[Evidence]) -> Claim | None:
     """The claim to sign, or ``None`` where this very look is on record and stands.
 
     ``said`` is the evidence about the release.  Earlier looks at the same pull request, or for the same promotion, are
-    superseded, whoever recorded them: of what people say, one look stands.
+    superseded, whoever recorded them: of what people say, one look stands.  One that differs only in that its token
+    could not read a team is no new look: else two runners with different tokens would answer each other without end.
     """
     before = [one for one in said if replaces(claim, one.claim)]
     replaced = {digest for one in before for digest in one.claim.supersedes}
     standing = [one.claim for one in before if one.digest not in replaced]
     if [_seen(one) for one in standing] == [_seen(claim)]:
+        return None
+    if len(standing) == 1 and _sees_less(claim, standing[0]):
         return None
     return replace(claim, supersedes=tuple(sorted(one.digest for one in before)))
 
@@ -76,6 +79,16 @@ def replaces(claim: Claim, other: Claim) -> bool:
 def _pull_request(review: Review) -> tuple[str, str, int]:
     """Which pull request it is about.  Letters' case does not tell two repositories apart."""
     return review.forge.casefold(), review.repository.casefold(), review.number
+
+
+def _sees_less(claim: Claim, other: Claim) -> bool:
+    """Whether a look is the other one without groups whose members nobody told it."""
+    mine, theirs = claim.review, other.review
+    if mine is None or theirs is None or (claim.policy, claim.head) != (other.policy, other.head):
+        return False
+    names = {name for name, _ in mine.groups}
+    told = tuple(one for one in theirs.groups if one[0] in names)
+    return len(told) < len(theirs.groups) and voices.document(mine) == voices.document(replace(theirs, groups=told))
 
 
 def _seen(claim: Claim) -> tuple[object, ...]:

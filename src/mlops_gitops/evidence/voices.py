@@ -1,14 +1,14 @@
 """The reviews of one pull request, as a record and as the JSON that evidence carries.
 
-A ``Review`` is one look at one pull request at one head: who wrote it, who pushed last, and every review that was
-submitted.  It says what the forge answered and judges nothing.  What is read back is checked field by field: a field
+A ``Review`` is one look at one pull request at one head: who wrote it, who pushed last, and the last word of everybody
+who reviewed.  It says what the forge answered and judges nothing.  What is read back is checked field by field: a field
 that is missing, of another type or unknown makes the whole of it no review.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast, get_args
@@ -56,6 +56,19 @@ class Review:
     voices: tuple[Voice, ...]
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     promotion: str | None = None
+
+
+def last_words(voices: Iterable[Voice]) -> tuple[Voice, ...]:
+    """The last word of each account, in the order in which they were said; a comment is no word.
+
+    Nothing else can count.  Who may read a repository may comment there as often as they like, and what is kept of a
+    pull request is signed and stays for ever: it must not grow with the comments.
+    """
+    last: dict[tuple[str, bool], tuple[int, Voice]] = {}
+    for place, one in enumerate(voices):
+        if one.said != "commented":
+            last[one.login.lower() if one.login.isascii() else one.login, one.bot] = (place, one)
+    return tuple(voice for _, voice in sorted(last.values(), key=lambda one: one[0]))
 
 
 def document(review: Review) -> dict[str, JSON]:

@@ -178,7 +178,14 @@ def _look(view: View, place: Place, *, signer: envelope.Signer | None, now: date
     pull = (view.pulls or {}).get(layout.promotion_branch(*place))
     found = proposals.read(branch) if branch is not None else None
     review = view.reviews.get(pull.number) if pull is not None else None
-    if signer is None or pull is None or review is None or pull.draft or not isinstance(found, Proposal):
+    if (
+        signer is None
+        or pull is None
+        or review is None
+        or pull.draft
+        or pull.partial
+        or not isinstance(found, Proposal)
+    ):
         return None
     if pull.head != found.branch.tree.commit or set(pull.paths) != set(found.branch.paths):
         return None

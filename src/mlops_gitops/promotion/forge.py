@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from mlops_gitops.evidence.reviews import Review, Voice
+from mlops_gitops.evidence.reviews import Review, Said, Voice, last_words
 
 State = Literal["open", "closed", "merged"]
 
@@ -27,6 +27,15 @@ class Merged:
 
 
 @dataclass(frozen=True, slots=True)
+class Dismissal:
+    """That a review was dismissed: which one, by the forge's name for it, what it had said, and when it ended."""
+
+    review: str
+    said: Said
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Pull:
     """One pull request.
 
@@ -34,7 +43,8 @@ class Pull:
     ``fork``: its branch lies in another repository.  ``paths`` is every path that differs from the merge base, and
     ``author``, ``authors`` and ``pusher`` are logins; ``authors`` also holds e-mail addresses where a commit or a
     ``Co-authored-by`` trailer names no login.  ``pusher`` is ``None`` where the forge does not say who pushed last.
-    ``voices`` is every review that was ever submitted, in the order of submission.
+    ``voices`` is every review that was ever submitted, in the order of submission, and ``dismissals`` when those among
+    them ended that were dismissed.  ``partial`` says why the forge did not tell everything; then nothing of it counts.
     """
 
     number: int
@@ -53,6 +63,8 @@ class Pull:
     paths: tuple[str, ...]
     voices: tuple[Voice, ...]
     merged: Merged | None = None
+    dismissals: tuple[Dismissal, ...] = ()
+    partial: str | None = None
 
 
 class Forge(Protocol):
@@ -67,13 +79,19 @@ class Forge(Protocol):
         """``owner/name``."""
 
     def open_pulls(self, prefix: str) -> tuple[Pull, ...]:
-        """Every open pull request of this repository (no fork's) whose branch begins with ``prefix``; one request."""
+        """Every open pull request of this repository (no fork's) whose branch begins with ``prefix``; one request.
+
+        One that the forge tells only in part is ``partial``, so that it does not stop the others.
+        """
 
     def pull(self, number: int) -> Pull | None:
         """One pull request, whatever its state; ``None`` where there is none of this number."""
 
     def pull_of(self, commit: str) -> Pull | None:
         """The merged pull request that brought ``commit`` into its base branch, if one did."""
+
+    def pusher(self, pull: Pull) -> str | None:
+        """Who pushed its head, as ``pull`` would say; a list may know no better than what a commit claims."""
 
     def open_pull(self, branch: str, *, base: str, title: str, body: str) -> Pull:
         """The open pull request from ``branch``; opened where there is none, and never a second one."""
@@ -113,6 +131,6 @@ def review_of(pull: Pull, *, forge: str, repository: str, groups: Sequence[tuple
         author=pull.author,
         authors=pull.authors,
         pusher=pull.pusher,
-        voices=pull.voices,
+        voices=last_words(pull.voices),
         groups=tuple((name, tuple(sorted(logins))) for name, logins in groups),
     )

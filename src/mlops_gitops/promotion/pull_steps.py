@@ -71,6 +71,9 @@ def request(view: View, place: Place, *, now: datetime) -> Request | None:
     proposal = found if isinstance(found, Proposal) else None
     decision, why_not = _wanted(view, place, proposal, now=now)
     promotion = proposal.receipt.id if proposal else None
+    if pull is not None and pull.partial is not None:
+        words = f"the forge does not tell all of the pull request: {pull.partial}"
+        return Request(*place, Step.LEAVE, words, decision, pull, branch)
 
     def said(step: Step, reason: str, *, rewrite: bool = False) -> Request:
         return Request(*place, step, reason, decision, pull, branch, promotion, rewrite)

@@ -241,7 +241,7 @@ def chained(filed: list[Filed], *, environment: str, model: str) -> tuple[Filed,
         last = f"after receipt {chain[-1].receipt.id[:12]}" if chain else "at its first receipt"
         raise Refused(
             f"the receipts of {model} in {environment} do not form one chain: it breaks {last}",
-            hint="`mlops-gitops verify` shows every such place; restore the receipts from git history",
+            hint="`mlops-gitops verify` shows every such place; revert the commit that brought or removed one",
             code="receipt-chain",
         )
     return tuple(chain)

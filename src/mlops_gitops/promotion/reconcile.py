@@ -34,7 +34,9 @@ from mlops_gitops.promotion.view import Place
 ROUNDS = 100
 """More than any chain of environments has steps: who needs more is racing with others without end."""
 FAILING = 3
-"""How many pull requests may fail before the forge is taken to be down."""
+"""How many pull requests may fail as if the forge were down before it is taken to be."""
+DOWN = frozenset({"github-unreachable", "github-rate-limit", "github-token", "github-sso"})
+"""What is about the forge as a whole.  Any other failure is of one pull request, and stops no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def _act(run: Run, snapshot: Snapshot, plan: Agenda, signer: envelope.Signer) ->
         return _commit(run, snapshot, plan, signer) or None
     again = False
     for request in plan.requests:
-        failed = sum(place is not None for place in run.memory.failures)
+        failed = sum(failure.code in DOWN for failure in run.memory.failures.values())
         if request.step.writes and request.place not in run.memory.failures and failed < FAILING:
             try:
                 again |= requests.act(run, request, snapshot, signer=signer, at=plan.at)

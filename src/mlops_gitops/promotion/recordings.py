@@ -12,7 +12,7 @@ from datetime import datetime
 
 from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.gates import SKEW
-from mlops_gitops.evidence.reviews import Review, new_look
+from mlops_gitops.evidence.reviews import Review, last_words, new_look
 from mlops_gitops.manifests.environment import REVIEWS, ApprovalsGate, Environment
 from mlops_gitops.promotion import plan, publish, pulls
 from mlops_gitops.promotion.apply import refuse_unless_trusted
@@ -74,6 +74,10 @@ def new(snapshot: Snapshot, seen: Seen, *, present: Snapshot, signer: envelope.S
 
 
 def _by_then(seen: Seen) -> Review:
-    """The reviews as they were when the pull request was merged, where it was."""
+    """The reviews as they were when the pull request was merged, where it was: also those that were dismissed later."""
     merged = seen.pull.merged
-    return replace(seen.review, voices=tuple(one for one in seen.review.voices if not merged or one.at <= merged.at))
+    if merged is None:
+        return seen.review
+    later = {one.review: one.said for one in seen.pull.dismissals if one.at > merged.at}
+    voices = (replace(one, said=later.get(one.id, one.said)) for one in seen.pull.voices if one.at <= merged.at)
+    return replace(seen.review, voices=last_words(voices))

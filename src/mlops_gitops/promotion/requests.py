@@ -14,6 +14,7 @@ from typing import Literal
 
 from mlops_gitops.errors import WorldFailed
 from mlops_gitops.evidence import envelope
+from mlops_gitops.evidence.reviews import last_words
 from mlops_gitops.promotion import apply, layout, plan, proposals
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Decision, Outcome
@@ -123,8 +124,11 @@ def _merge(run: Run, request: Request) -> bool:
     again = plan.decide(decision.situation, now=moment)
     if again.outcome is not Outcome.MOVE or _moves(again) != _moves(decision):
         return True  # a freeze began, something expired, or a target settled, since this was planned
+    forge = run.reader.forge()
+    if _judged(forge.pull(pull.number)) != _judged(pull):
+        return True  # somebody spoke, or changed it, since it was read
     title, _ = run.reader.describe(decision)
-    commit = run.reader.forge().merge_pull(
+    commit = forge.merge_pull(
         pull.number, head=pull.head, title=f"{title} (#{pull.number})", message=f"Promotion-Id: {promotion}\n"
     )
     if commit is not None:
@@ -136,6 +140,16 @@ def _merge(run: Run, request: Request) -> bool:
 def _moves(decision: Decision) -> tuple[object, ...]:
     """What a decision moves, and how."""
     return decision.mode, decision.targets, decision.whole
+
+
+def _judged(pull: Pull | None) -> tuple[object, ...] | None:
+    """What of a pull request is judged: not its words."""
+    if pull is None:
+        return None
+    return (
+        pull.state, pull.draft, pull.branch, pull.head, pull.base, pull.fork, pull.author, pull.authors, pull.pusher,
+        pull.paths, last_words(pull.voices),
+    )  # fmt: skip
 
 
 def _close(run: Run, request: Request) -> bool:

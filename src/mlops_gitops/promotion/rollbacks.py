@@ -43,6 +43,8 @@ def due(snapshot: Snapshot, *, environment: str, model: str, now: datetime) -> D
     last = slot.receipts[-1].receipt
     if last.action == Action.ROLLBACK.value:
         return Judgement(GATE, Answer.PENDING, "what runs there came by a rollback, which is never rolled back")
+    if slot.unsealed:
+        return Judgement(GATE, Answer.PENDING, "what runs there waits for its seal: when it came is not settled yet")
     since = rollouts.began(slot, last.release) or slot.receipts[-1].since
     dossier = snapshot.dossier(model, last.release)
     said = [

@@ -130,7 +130,7 @@ class _Look:
         """
         if place.filed is None:
             return None
-        receipt, since = place.filed.receipt, place.filed.since
+        receipt, since = place.filed.receipt, place.filed.since  # a pull request may have waited for days
         remaining = since + self.rollout.settle - self.now
         if remaining > timedelta():
             return f"{place.name} settles in {times.describe(remaining)}"

@@ -13,10 +13,12 @@ from datetime import datetime
 
 from mlops_gitops import canonical
 from mlops_gitops.errors import Failure
+from mlops_gitops.evidence import codeowners
 from mlops_gitops.evidence.gates import SKEW
 from mlops_gitops.promotion import apply, layout, plan, proposals
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Action, Decision, Outcome
+from mlops_gitops.promotion.pulls import PROJECT
 from mlops_gitops.promotion.receipts import PULL_REQUEST, Filed, Receipt
 from mlops_gitops.promotion.seals import PullRequest, Seal
 from mlops_gitops.promotion.snapshot import Snapshot, may_promote
@@ -127,6 +129,9 @@ def flaw(filed: Filed, change: Change, *, before: Tree, after: Tree) -> str | No
     empty = Decision(Action.PROMOTE, case, Outcome.PENDING, (), receipt.targets, receipt.whole)
     if proposals.constant(receipt) != proposals.constant(proposals.proposed(empty, tree=before, now=receipt.time)):
         return "it was written for another state of the environment than the one that it met"
+    ridden = [one for one in (PROJECT, *codeowners.PLACES) if before.read(one) != after.read(one)]
+    if ridden:
+        return f"it came together with a change of {ridden[0]}, which says who is asked"
     paths = [path for status, path in change.paths if path.split("/", 1)[0] in WATCHED and status in {"A", "M"}]
     if len(paths) != len(change.paths):
         return "it came with files that were removed or replaced by links"
@@ -155,6 +160,7 @@ def judge(
     decision: Decision | None = None
     try:
         wrong = flaw(filed, arrival.change, before=arrival.before, after=arrival.after) or _other_pull(arrival)
+        wrong = wrong or _squatted(present, receipt)
         if wrong or pull is None or pull.merged is None:
             return Unsealed(filed, wrong or "no merged pull request brought it", None, pull)
         for moment in times:
@@ -172,6 +178,12 @@ def judge(
 def moves_the_same(receipt: Receipt, decision: Decision) -> bool:
     """Whether a receipt moves the targets that the decision, made again, would move."""
     return (receipt.targets, receipt.whole) == (decision.targets, decision.whole)
+
+
+def _squatted(present: Tree, receipt: Receipt) -> str | None:
+    """Whether something that is no seal of ours lies where the seal belongs: what is recorded is never overwritten."""
+    path = layout.seal(receipt.environment, receipt.model, receipt.id)
+    return None if present.read(path) is None else f"{path} is there already and does not hold: revert its commit"
 
 
 def _other_pull(arrival: Arrival) -> str | None:

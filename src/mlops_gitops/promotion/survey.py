@@ -7,7 +7,7 @@ has no seal costs more: the history up to its commit, and one request for its pu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mlops_gitops.errors import Failure, Misused, WorldFailed
@@ -32,7 +32,7 @@ class Memory:
     """What one run remembers, and no other needs: by promotion, when it judged and which pull request it had merged.
 
     ``failures`` are slots whose pull request this run tries no more; without a slot it is the forge as a whole.
-    ``kept`` are slots that ought to go back and cannot.
+    ``kept`` are slots that ought to go back and cannot.  ``pushers`` are who pushed last, by pull request and head.
     """
 
     judged: dict[str, datetime] = field(default_factory=dict)
@@ -40,6 +40,7 @@ class Memory:
     tries: dict[Place, int] = field(default_factory=dict)
     failures: dict[Place | None, Failure] = field(default_factory=dict)
     kept: dict[Place, Failure] = field(default_factory=dict)
+    pushers: dict[tuple[int, str], str | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -90,18 +91,32 @@ class Reader:
         try:
             forge = self.forge()
             found = forge.open_pulls(layout.PROMOTIONS)
+            ours = {
+                one.branch: self._told(forge, one, memory) for one in found if one.base == self.branch and not one.fork
+            }
         except (Misused, WorldFailed) as failure:
             memory.failures[None] = failure
             return None, ""
-        ours = {one.branch: one for one in found if one.base == self.branch and not one.fork}
         return ours, forge.repository
+
+    @staticmethod
+    def _told(forge: Forge, pull: Pull, memory: Memory) -> Pull:
+        """With who pushed last, which is asked where somebody approved: a commit says of itself anything."""
+        if pull.partial is not None or not any(
+            (one.said, one.commit) == ("approved", pull.head) for one in pull.voices
+        ):
+            return pull
+        key = (pull.number, pull.head)
+        if key not in memory.pushers:
+            memory.pushers[key] = forge.pusher(pull)
+        return replace(pull, pusher=memory.pushers[key])
 
     def _reviews(
         self, snapshot: Snapshot, pulls: Iterable[Pull], arrivals: Sequence[Arrival], now: datetime
     ) -> Iterator[tuple[int, Review]]:
         """The reviews of each pull request by its number, with the groups that the policy names and the forge knows."""
         merged = [(one.pull, Snapshot(one.before)) for one in arrivals if one.pull is not None]
-        for pull, then in [*((one, snapshot) for one in pulls), *merged]:
+        for pull, then in [*((one, snapshot) for one in pulls if one.partial is None), *merged]:
             slot = layout.slot_of_branch(pull.branch)
             try:
                 gate = recordings.counting(then.environment(slot[0])) if slot is not None else None
@@ -134,6 +149,8 @@ class Reader:
                 number = memory.merged.get(filed.receipt.id)
                 forge = self.forge()
                 pull = forge.pull(number) if number is not None else forge.pull_of(change.commit)
+                if pull is not None:
+                    pull = self._told(forge, pull, memory) if pull.base == self.branch else None
                 return Arrival(filed, change, self.remote.tree(change.parent), self.remote.tree(change.commit), pull)
         raise WorldFailed(
             f"no commit of the branch is known to have brought {path}",

@@ -71,6 +71,10 @@ def arrived(change: Change, tree: Tree, before: Snapshot, filed: Filed) -> Itera
     """What a receipt by pull request must hold also without a seal."""
     receipt = filed.receipt
     release = before.release(receipt.model, receipt.release)
+    chain = before.slot(receipt.environment, receipt.model).receipts
+    if receipt.previous != (chain[-1].digest if chain else None):
+        words = "it does not follow the last receipt before it: an old pull request was merged"
+        yield Problem("receipt-chain", receipt.path, words, change.commit)
     if receipt.action != Action.PROMOTE.value:
         yield Problem("receipt-mode", receipt.path, "only a promotion comes by a pull request", change.commit)
     for path in receipts.pointers(receipt):

@@ -20,6 +20,7 @@ MARKER = "<!-- mlops-gitops: promotion -->"
 LONGEST = 60_000
 """Bytes; GitHub takes 65,536 characters."""
 _REASON = 400
+_FAREWELL = 4000
 _SHOWN = 60
 _REMAINS = re.compile(r";? ?(?:\d+ (?:day|hour|minute|second)s? ?){1,2}remain\b")
 _MARKS = {Answer.PASS: "✓", Answer.FAIL: "✗", Answer.PENDING: "…"}
@@ -62,7 +63,7 @@ def describe(decision: Decision) -> tuple[str, str]:
 
 def farewell(reason: str) -> str:
     """The comment with which a pull request is closed."""
-    return f"{MARKER}\n\nThis is no longer proposed: {inert(_steady(reason))}"
+    return f"{MARKER}\n\nThis is no longer proposed: {inert(_steady(reason)[:_FAREWELL])}"
 
 
 def _gates(judgements: Sequence[Judgement]) -> list[tuple[str, str, str]]:
