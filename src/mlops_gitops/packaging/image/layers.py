@@ -3,7 +3,7 @@
 A layer is a tar that is sorted by path and says nothing but names, modes and contents: every owner is root, every time
 the start of the epoch, folders are 0755 and files 0644, or 0755 where they are executable.  Headers are plain ustar; a
 PAX record stands only before a file whose name or size does not fit into one.  The tar is not compressed, so that its
-digest does not depend on the version of a compressor (ADR 0024), and its size is known before it is written.
+digest does not depend on the version of a compressor (ADR 0022), and its size is known before it is written.
 
 Nothing is written to disk: a layer is read from the files it consists of each time it is wanted, and each file is
 compared with the digest that it was announced with.
