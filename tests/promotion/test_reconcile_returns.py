@@ -228,7 +228,7 @@ def test_a_pull_request_for_a_later_release_is_written_anew_after_the_rollback_a
     assert shop.problems() == set()
 
 
-def test_what_came_without_a_seal_goes_back_by_itself_when_evidence_fails() -> None:
+def test_what_came_without_a_seal_is_not_settled_and_goes_back_by_hand_only() -> None:
     shop = by_pull_request()
     third = shop.publish()
     shop.reconcile()
@@ -237,9 +237,10 @@ def test_what_came_without_a_seal_goes_back_by_itself_when_evidence_fails() -> N
     assert exit_code(shop.reconcile()) == 1
     shop.observe("monitoring", third)
     found = shop.reconcile()
-    assert [one.verb for one in found.did] == ["rolled-back"]
-    assert exit_code(found) == 0
-    assert (shop.slot().current, shop.problems()) == (shop.releases[1].id, set())
+    assert ([one.verb for one in found.did], exit_code(found)) == ([], 1)
+    shop.rollback()
+    assert (exit_code(shop.reconcile()), shop.problems()) == (0, set())
+    assert shop.slot().current == shop.releases[1].id
 
 
 def test_evidence_from_between_writing_a_receipt_and_merging_it_demands_nothing_of_what_is_sealed() -> None:

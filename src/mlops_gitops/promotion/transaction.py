@@ -62,10 +62,12 @@ def settle(
 ) -> Settled[T]:
     """Propose and push until it holds or there is nothing to do.
 
-    ``tip`` is the newest commit, where the caller has just heard it from the remote.  Raises what ``propose`` raises,
-    and ``WorldFailed``.
+    ``tip`` is the newest commit, where the caller has just heard it from the remote; it saves asking again where the
+    store knows it as well, and a commit that a forge made of ours is not known before it is fetched.  Raises what
+    ``propose`` raises, and ``WorldFailed``.
     """
-    tree, asked = (tip, True) if tip is not None else (store.known(), False)
+    tree = store.known()
+    asked = tree is not None and tip is not None and tree.commit == tip.commit
     for attempt in range(ATTEMPTS):
         began = clock()
         if tree is None:
