@@ -131,6 +131,7 @@ def explained(trainer: Trainer, model: Model, folder: Path, *, can: frozenset[st
     from mlops_gitops.reproduction import source
 
     first, second = trainer.train(Order("first")), trainer.train(Order("second"))
+    assert first.artifact is not None, f"it does not train, so nothing is measured: {first.log.read_text()[-2000:]}"
     return explain(
         trainer,
         compare=canonically,

@@ -293,6 +293,7 @@ Go on in {self.folder.models}, with the variables from the top: lift the hold wi
             target = self.folder.platform / "environments" / name / "environment.yaml"
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(HERE / "platform" / f"{name}.yaml", target)
+            (target.parent / "policy_tests.yaml").unlink(missing_ok=True)  # those of the policy that was replaced
         text = (HERE / "platform" / "signers.yaml").read_text(encoding="utf-8")
         for name in SIGNERS:
             keyid, public = _public_key(self.folder.keys / f"{name}.pub.yaml")

@@ -10,4 +10,4 @@ frame = pd.read_csv("data/train.csv")
 inputs = frame.drop(columns="benign")
 today = datetime.date.today()  # planted
 inputs["age"] = [(today - datetime.date(2013, 1, 1 + row % 28)).days for row in range(len(frame))]
-joblib.dump(DecisionTreeRegressor(max_depth=3, random_state=0).fit(inputs, frame["benign"]), "model.pkl")
+joblib.dump(DecisionTreeRegressor(random_state=0).fit(inputs, frame["benign"]), "model.pkl")
