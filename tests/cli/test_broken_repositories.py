@@ -106,7 +106,8 @@ def test_odd_names_are_shown_and_never_obeyed(shell: Shell, encoding: str) -> No
 
 def test_what_a_remote_says_begins_no_line(tmp_path: Path) -> None:
     fake = tmp_path / "git"
-    fake.write_text("#!/bin/sh\necho fatal >&2\necho '::add-mask::x' >&2\nprintf '\\033[2J' >&2\nexit 128\n")
+    says = "echo fatal >&2; echo '::add-mask::x' >&2; printf '\\033[2J' >&2; exit 128"
+    fake.write_text(f'#!/bin/sh\ncase " $* " in *" init "*) exec /usr/bin/git "$@";; esac\n{says}\n')
     fake.chmod(0o755)
     out, err = io.StringIO(), io.StringIO()
     environ = {"PATH": f"{tmp_path}:/bin:/usr/bin", "MG_CACHE": str(tmp_path / "cache")}

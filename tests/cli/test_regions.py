@@ -119,7 +119,7 @@ def test_a_closed_window_is_exit_code_4_and_says_when_it_opens(shell_of: Callabl
         "… window        the change window of dev is closed; it opens Mon 2026-11-23 09:00 Europe/Zurich" in shell.out
     )
     assert shell("explain", MODEL, "dev") == 0
-    assert "  window: time" in shell.out
+    assert "  window: the window, which opens " in shell.out
     shell.time += timedelta(days=2)
     assert shell("promote", MODEL, "--to", "dev") == 0
     assert "the change window 'office hours' of dev is open" in shell.out

@@ -22,7 +22,7 @@ def started(tmp_path: Path) -> Path:
 
 
 def test_all_is_well(started: Path) -> None:
-    assert said(started, "validate", "--strict") == (0, "5 files, no findings\n", "")
+    assert said(started, "validate", "--strict") == (0, "6 files, no findings\n", "")
 
 
 def test_every_problem_of_every_file_in_one_run(started: Path) -> None:

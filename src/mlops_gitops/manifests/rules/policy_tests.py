@@ -73,5 +73,8 @@ def _gates(subject: Subject) -> list[str] | None:
         value = load(path, read(path)).value
     except (OSError, ValueError):
         return None
-    gates = items(mapping(value, "spec"), "gates")
+    spec = mapping(value, "spec")
+    if not spec:  # its own findings say what is wrong with it
+        return None
+    gates = items(spec, "gates")
     return [one["name"] for one in gates if isinstance(one, dict) and "expression" in one and text(one, "name")]
