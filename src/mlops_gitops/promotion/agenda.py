@@ -13,7 +13,7 @@ holds nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,7 +63,7 @@ def plan_all(view: View, *, signer: envelope.Signer | None, now: datetime) -> Ag
     """Everything to be done at ``now``, with the reasons.  Without a key nothing that needs one is planned."""
     failures: list[tuple[Place, Failure]] = []
     sealed, unsealed, recorded = _seals(view, failures, signer=signer)
-    backs = _backs(view, failures, sealed, now=now)
+    backs = _backs(view, failures, now=now)
     leaving = {one.wish.place: _leaves(one.decision) for one in backs if one.decision is not None and _moves(one)}
     going = leaving.keys() - view.given_up
     requests: list[Request] = []
@@ -111,17 +111,11 @@ def _seals(
     return sealed, unsealed, recorded
 
 
-def _backs(
-    view: View, failures: list[tuple[Place, Failure]], sealed: Sequence[Seal], *, now: datetime
-) -> list[Answered]:
-    """The slots that evidence demands to go back, each with the decision about it.
-
-    One whose seal is only now being written is judged with the seal, which says since when its release runs.
-    """
-    settling = {(one.environment, one.model) for one in sealed}
+def _backs(view: View, failures: list[tuple[Place, Failure]], *, now: datetime) -> list[Answered]:
+    """The slots that evidence demands to go back, each with the decision about it."""
     found = [one for one in apply.due(view.snapshot, now=now) if view.covers(one.wish.place)]
     failures += [(one.wish.place, one.failure) for one in found if one.failure is not None]
-    return [one for one in found if one.failure is None and one.wish.place not in settling]
+    return [one for one in found if one.failure is None]
 
 
 def _moves(one: Answered) -> bool:
