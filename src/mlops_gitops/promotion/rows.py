@@ -15,7 +15,8 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.errors import Failure
 from mlops_gitops.manifests.control import Control
 from mlops_gitops.promotion import layout
-from mlops_gitops.promotion.snapshot import Slot, Snapshot
+from mlops_gitops.promotion.slots import Slot
+from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Tree
 
 FORM = 2
