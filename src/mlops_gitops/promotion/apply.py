@@ -275,7 +275,7 @@ def _read_ahead(snapshot: Snapshot, together: Sequence[Wish]) -> None:
             environment = snapshot.environment(one.environment)
         except Failure:  # told by the decision about it
             continue
-        asked += [path for name in (environment.name, *environment.after) for path in rows.sources(name, one.model)]
+        asked += [path for name in (environment.name, *environment.after) for path in rows.read_first(name, one.model)]
         if plan.rests_on_evidence(environment):
             asked += map(layout.evidence, snapshot.release_ids(one.model))
     snapshot.tree.prefetch(dict.fromkeys(asked))

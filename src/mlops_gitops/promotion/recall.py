@@ -144,7 +144,7 @@ def _readings(tree: Tree, addresses: Sequence[Address]) -> Iterator[Reading]:
     for start in range(0, len(addresses), _TOGETHER):
         together = addresses[start : start + _TOGETHER]
         always = [layout.TRUST, *(layout.environment(name) for name, _ in together)]
-        tree.prefetch(dict.fromkeys([*always, *(path for one in together for path in rows.sources(*one))]))
+        tree.prefetch(dict.fromkeys([*always, *(path for one in together for path in rows.read_first(*one))]))
         for environment, model in together:
             yield rows.read(tree, environment, model)
 

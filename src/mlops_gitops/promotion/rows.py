@@ -92,6 +92,12 @@ def sources(environment: str, model: str) -> tuple[str, ...]:
     )
 
 
+def read_first(environment: str, model: str) -> tuple[str, ...]:
+    """What to read ahead of a row: the overlay, which people keep beside the pointer, is not looked into."""
+    _, *others = sources(environment, model)
+    return (layout.pointer(environment, model), *others)
+
+
 def _row(snapshot: Snapshot, environment: str, model: str) -> Row | str:
     try:
         slot = snapshot.slot(environment, model)
@@ -131,7 +137,7 @@ class Watched:
 
     def __init__(self, tree: Tree, allowed: tuple[str, ...]) -> None:
         self._tree = tree
-        self._allowed = allowed
+        self._allowed = frozenset(allowed)
         self.strayed = False
         self.looked_back = False
 
@@ -170,4 +176,6 @@ class Watched:
         return self._tree.follows(commit)
 
     def _note(self, path: str) -> None:
-        self.strayed = self.strayed or not any(path == one or path.startswith(f"{one}/") for one in self._allowed)
+        while path and path not in self._allowed:
+            path = path.rpartition("/")[0]
+        self.strayed = self.strayed or not path

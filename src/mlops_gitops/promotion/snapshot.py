@@ -38,6 +38,7 @@ class Snapshot:
         self.tree = tree
         self._trust: Trust | None = None
         self._environments: dict[str, Environment] = {}
+        self._policies: dict[str, bytes | None] = {}
         self._order: tuple[Environment, ...] | None = None
         self._releases: dict[tuple[str, str], Release] = {}
         self._lines: dict[str, tuple[Release, ...]] = {}
@@ -55,7 +56,7 @@ class Snapshot:
         """One environment's policy.  Raises ``Misused`` where there is no such environment."""
         if name not in self._environments:
             path = layout.environment(layout.name(name, "an environment"))
-            data = self.tree.read(path)
+            data = self._policy(name)
             if data is None:
                 known = ", ".join(self._environment_names()) or "none"
                 raise Misused(
@@ -187,9 +188,12 @@ class Snapshot:
 
     def _environment_names(self) -> tuple[str, ...]:
         names = self.tree.names("environments")
-        return tuple(
-            one for one in names if layout.NAME.fullmatch(one) and self.tree.read(layout.environment(one)) is not None
-        )
+        return tuple(one for one in names if layout.NAME.fullmatch(one) and self._policy(one) is not None)
+
+    def _policy(self, name: str) -> bytes | None:
+        if name not in self._policies:
+            self._policies[name] = self.tree.read(layout.environment(name))
+        return self._policies[name]
 
     def controls(self, environment: str, model: str) -> tuple[Control, ...]:
         """The controls of one slot.  Raises ``Refused`` where their file cannot be read."""
