@@ -7,6 +7,7 @@ never an absent file: a hold that cannot be read must not read as no hold.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import subprocess
 import threading
@@ -190,6 +191,7 @@ class Objects:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
         self._lock = threading.Lock()
 
     def get(self, name: str) -> tuple[str, bytes] | None:
@@ -229,7 +231,10 @@ class Objects:
             return answers
 
     def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._owner != os.getpid():  # after a fork: it answers whoever started it
+            self._process = None
         if self._process is None or self._process.poll() is not None:
+            self._owner = os.getpid()
             self._process = subprocess.Popen(
                 ["git", *SAFE, "cat-file", "--batch"],
                 env=dict(self._environ),
@@ -243,7 +248,7 @@ class Objects:
     def close(self) -> None:
         """End the process; the next question starts another."""
         with self._lock:
-            if self._process is not None:
+            if self._process is not None and self._owner == os.getpid():
                 self._process.kill()
                 self._process.communicate()
                 self._process = None

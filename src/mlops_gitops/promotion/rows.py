@@ -74,6 +74,16 @@ class Reading:
     own: bool
     past: bool
 
+    def document(self) -> JSON:
+        """As one process tells it to another."""
+        return [self.row if isinstance(self.row, str) else self.row.document(), self.own, self.past]
+
+    @classmethod
+    def of(cls, said: Any) -> Reading:
+        """From what ``document`` gave."""
+        row, own, past = said
+        return cls(row if isinstance(row, str) else Row.of(row), own, past)
+
 
 def read(tree: Tree, environment: str, model: str) -> Reading:
     """What one commit says about one slot."""
