@@ -166,9 +166,7 @@ def _load(infra: dict[str, Any], objective: dict[str, Any]) -> Iterator[Problem]
     load, promised = mapping(infra, "load"), number(objective, "throughput")
     wanted, rate = number(infra, "throughput"), number(load, "rate")
     if wanted is not None and promised is not None and wanted < promised:
-        yield LOOSER.on(
-            (*_AT, "throughput"), f"{wanted} a second are fewer than the {promised} of `serving.objective`"
-        )
+        yield LOOSER.on((*_AT, "throughput"), f"{wanted} a second are fewer than the {promised} of `serving.objective`")
     wanted = promised if wanted is None else wanted
     if rate is None:
         return
