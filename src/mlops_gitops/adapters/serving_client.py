@@ -58,6 +58,8 @@ def _cut(connection: http.client.HTTPConnection, cut: threading.Event) -> None:
 
 
 def _said(error: Exception) -> str:
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "the connection was closed before an answer came"
     if isinstance(error, OSError):
         return f"no answer: {(error.strerror or type(error).__name__).lower()}"
     if isinstance(error, http.client.IncompleteRead):

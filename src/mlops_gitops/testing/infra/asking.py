@@ -22,6 +22,10 @@ _BUDGET = 600.0
 _SHOWN = 200
 
 
+class Silent(Exception):
+    """The server gave no answer at all, so that nothing further is asked; the text says to what, and how."""
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """One way to ask: its name, path, how a request is written, how an answer is read, and which rows it can say."""
@@ -57,18 +61,15 @@ class Interview:
         return Tolerance(1e-6, 1e-9) if infra is None else Tolerance(infra.relative, infra.absolute)
 
     def spoken(self, sample: Row) -> tuple[Protocol, ...]:
-        """The protocols that the server knows at all."""
-        inputs = self.model.interface.inputs
+        """The protocols that the server knows at all.  Raises ``Silent``."""
         return tuple(
-            one
-            for one in both(self.model)
-            if self.server.ask(one.path, one.write(inputs, [sample])).status not in {404, 405}
+            one for one in both(self.model) if self._answer(one, [sample], "the first row").status not in {404, 405}
         )
 
     def held_out(
         self, protocol: Protocol, rows: Sequence[Row], offline: Predictions, places: Sequence[int]
     ) -> Iterator[Check]:
-        """Every row, and the types of what comes back."""
+        """Every row of ``places``, and the types of what comes back.  Raises ``Silent``."""
         inputs, outputs = self.model.interface.inputs, self.model.interface.outputs
         found, wrong, problem = NOTHING, [], ""
         said = [place for place in places if protocol.says(inputs, rows[place])]
@@ -78,7 +79,7 @@ class Interview:
             if self.now() > end:
                 problem = f"{start:,} of {len(said):,} rows were answered in {_BUDGET:g} s"
                 break
-            answer = self._asked(protocol, [rows[place] for place in part])
+            answer = self._asked(protocol, [rows[place] for place in part], f"rows {part[0] + 1:,} to {part[-1] + 1:,}")
             if isinstance(answer, str):
                 problem = f"asked for rows {part[0] + 1:,} to {part[-1] + 1:,}, {answer}"
                 break
@@ -100,7 +101,7 @@ class Interview:
         found, problem = NOTHING, ""
         inputs = self.model.interface.inputs
         for place in [one for one in places if protocol.says(inputs, rows[one])]:
-            answer = self._asked(protocol, [rows[place]])
+            answer = self._asked(protocol, [rows[place]], f"row {place + 1:,} alone")
             if isinstance(answer, str):
                 problem = f"asked for row {place + 1:,} alone, {answer}"
                 break
@@ -112,7 +113,7 @@ class Interview:
 
     def empty(self, protocol: Protocol) -> Check:
         """No row at all: no predictions, or a refusal; never a server that breaks."""
-        answer = self.server.ask(protocol.path, protocol.write(self.model.interface.inputs, []))
+        answer = self._answer(protocol, [], "a batch without rows")
         rows = -1
         if answer.good:
             try:
@@ -150,7 +151,7 @@ class Interview:
 
     def _differs(self, protocol: Protocol, probe: Probe, rows: Sequence[Row], offline: Predictions | Failed) -> str:
         outputs = self.model.interface.outputs
-        answer = self.server.ask(protocol.path, protocol.write(self.model.interface.inputs, rows))
+        answer = self._answer(protocol, rows, f"rows with an unusual {probe.subject}")
         if answer.refused:
             may = not probe.strict or isinstance(offline, Failed)
             return "" if may else f"it is refused, and offline it has an answer: {_excerpt(answer)}"
@@ -165,9 +166,16 @@ class Interview:
         found = parity.compared(self.model, offline, served, self.tolerance, places=range(len(rows)))
         return found.example if found.differing else ""
 
-    def _asked(self, protocol: Protocol, rows: Sequence[Row]) -> Columns | str:
-        """The answer as columns, or what is wrong with it."""
+    def _answer(self, protocol: Protocol, rows: Sequence[Row], what: str) -> Answer:
+        """The answer to some rows, which ``what`` names.  Raises ``Silent`` where there is none."""
         answer = self.server.ask(protocol.path, protocol.write(self.model.interface.inputs, rows))
+        if not answer.status:
+            raise Silent(f"asked for {what} ({protocol.name}), {answer.problem}")
+        return answer
+
+    def _asked(self, protocol: Protocol, rows: Sequence[Row], what: str) -> Columns | str:
+        """The answer as columns, or what is wrong with it."""
+        answer = self._answer(protocol, rows, what)
         if not answer.good:
             return f"the answer is {answer.words}{_told(answer)}"
         try:

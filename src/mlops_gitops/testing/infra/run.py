@@ -6,6 +6,7 @@ Every container of a ``Host`` is gone when this returns or raises.  What a conta
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from mlops_gitops.testing import objectives, suite
 from mlops_gitops.testing.data import Locate
 from mlops_gitops.testing.files import DataFile, data_files, identity, unreadable
 from mlops_gitops.testing.infra import checks, probes, protocols
-from mlops_gitops.testing.infra.asking import Interview, Protocol
+from mlops_gitops.testing.infra.asking import Interview, Protocol, Silent
 from mlops_gitops.testing.infra.probes import Probe
 from mlops_gitops.testing.infra.protocols import Row
 from mlops_gitops.testing.infra.server import Answer, Facts, Host, Server
@@ -170,57 +171,50 @@ def _containers(
 def _served(
     subject: Subject, means: Means, server: Server, facts: Facts, infra: InfraTests, offline: Offline
 ) -> Iterator[Check]:
-    """Everything that is asked of a server that is ready; it ends where the server does."""
-    model, locate, progress = subject.model, subject.locate, means.progress
+    """Everything that is asked of a server that is ready; it ends where the server does, or falls silent."""
+    model, locate = subject.model, subject.locate
     interview = Interview(server, model, locate, means.now)
-    yield checks.loaded(model, server.ask(f"{protocols.V2}/models/{model.name}/ready"), locate)
-    described = server.ask(f"{protocols.V2}/models/{model.name}")
-    wrong = None
-    if described.good:
-        wrong = protocols.wrong_metadata(described.body, model.interface.inputs, model.interface.outputs)
-    yield checks.signature(model, wrong, locate)
-    progress(f"{model.name}: comparing served with offline predictions")
-    spoken = interview.spoken(offline.rows[0])
-    if not spoken:
-        yield _no_parity(subject, "the server speaks neither /invocations nor v2")
-    stages: list[tuple[str, Callable[[], Iterator[Check]]]] = [
-        ("the held-out rows", lambda: _compared(interview, spoken, offline)),
-        ("unusual rows", lambda: _unusual(interview, spoken, offline)),
-        ("the load", lambda: _load(subject, means, server, infra, offline, spoken)),
-    ]
-    for name, stage in stages:
-        yield from stage()
-        state, answer = server.state(), _one(server, model, offline.rows[0], spoken)
-        if not state.running or not answer.good:
-            yield checks.alive(facts, state, answer, name, locate)
-        if not state.running:
-            yield checks.memory(model, None, state, locate)
+    try:
+        yield checks.loaded(model, server.ask(f"{protocols.V2}/models/{model.name}/ready"), locate)
+        described = server.ask(f"{protocols.V2}/models/{model.name}")
+        wrong = None
+        if described.good:
+            wrong = protocols.wrong_metadata(described.body, model.interface.inputs, model.interface.outputs)
+        yield checks.signature(model, wrong, locate)
+        spoken = interview.spoken(offline.rows[0])
+        if not spoken:
+            yield _no_parity(subject, "the server speaks neither /invocations nor v2")
             return
-    yield checks.alive(facts, server.state(), _one(server, model, offline.rows[0], spoken), "all of this", locate)
+        means.progress(f"{model.name}: comparing served with offline predictions")
+        for protocol in spoken:
+            yield from _compared(interview, protocol, offline)
+        yield from _load(subject, means, server, infra, offline, spoken[0])
+        answer = _one(server, model, offline.rows[0], spoken)
+        yield checks.alive(facts, server.state(), answer.good, answer.words, locate)
+    except Silent as silent:
+        yield checks.alive(facts, server.state(), False, str(silent), locate)
     yield from _resources(subject, server, facts)
 
 
-def _compared(interview: Interview, spoken: Sequence[Protocol], offline: Offline) -> Iterator[Check]:
+def _compared(interview: Interview, protocol: Protocol, offline: Offline) -> Iterator[Check]:
+    """All that one protocol is asked; what is unusual says nothing where the usual differs already."""
     alone = probes.spread(len(offline.rows), probes.ROWS)
-    for protocol in spoken:
-        yield from interview.held_out(protocol, offline.rows, offline.predictions, offline.sample)
-        yield from interview.one_by_one(protocol, offline.rows, offline.predictions, alone)
-
-
-def _unusual(interview: Interview, spoken: Sequence[Protocol], offline: Offline) -> Iterator[Check]:
-    for protocol in spoken:
-        yield interview.empty(protocol)
-        yield from interview.unusual(protocol, offline.probed)
+    found = []
+    for check in interview.held_out(protocol, offline.rows, offline.predictions, offline.sample):
+        found.append(check)
+        yield check
+    if any(one.id == "infra.parity" and one.verdict is not Verdict.PASS for one in found):
+        return
+    yield from interview.one_by_one(protocol, offline.rows, offline.predictions, alone)
+    yield interview.empty(protocol)
+    yield from interview.unusual(protocol, offline.probed)
 
 
 def _load(
-    subject: Subject, means: Means, server: Server, infra: InfraTests, offline: Offline, spoken: Sequence[Protocol]
+    subject: Subject, means: Means, server: Server, infra: InfraTests, offline: Offline, protocol: Protocol
 ) -> Iterator[Check]:
-    if not spoken:
-        return
     load = Load(infra.concurrency, infra.seconds, infra.warm_up, infra.rate, _LONGEST)
     means.progress(f"{subject.model.name}: {load.words}")
-    protocol = spoken[0]
     rows = [offline.rows[place % len(offline.rows)] for place in range(infra.rows)]
     body = protocol.write(subject.model.interface.inputs, rows)
     samples = server.load(protocol.path, body, load)
@@ -255,8 +249,9 @@ def _ended(
     spoken: Sequence[Protocol] = ()
     before: Answer | None = None
     if offline is not None:
-        spoken = Interview(server, model, locate, lambda: 0.0).spoken(offline.rows[0])
-        before = _one(server, model, offline.rows[0], spoken)
+        with contextlib.suppress(Silent):
+            spoken = Interview(server, model, locate, lambda: 0.0).spoken(offline.rows[0])
+            before = _one(server, model, offline.rows[0], spoken)
     yield checks.stopped(facts, server.stop(within=infra.stop_within), infra.stop_within, locate)
     again = server.start(within=infra.start_within)
     same: bool | None = None
