@@ -18,7 +18,7 @@ from mlserver_mlflow import MLflowRuntime
 from mlops_gitops.serving import description, values
 
 _JSON = "application/json"
-_KNOWN = frozenset({None, "", "np", "str", "base64", "datetime"})
+_KNOWN = frozenset({"", "np", "str", "base64", "datetime"})
 """Content types of an input.  MLServer would ignore an unknown one, and read texts of ``pd_json`` after the check."""
 
 
@@ -37,7 +37,7 @@ class Runtime(MLflowRuntime):  # type: ignore[misc]
         """Load the model, and learn what its columns are declared as."""
         self._types = {one["name"]: one["type"] for one in description.read().inputs}
         loaded: bool = await super().load()
-        self._model = _Careful(self._model)
+        self._model: Any = _Careful(self._model)
         return loaded
 
     @custom_handler(rest_path="/invocations")  # type: ignore[untyped-decorator]
@@ -65,7 +65,7 @@ class Runtime(MLflowRuntime):  # type: ignore[misc]
             raise _theirs(error) from error
 
     def _fit(self, one: RequestInput) -> None:
-        kind = one.parameters.content_type if one.parameters else None
+        kind = (one.parameters.content_type if one.parameters else None) or ""
         if kind not in _KNOWN:
             raise values.Unfit(f"{one.name[:100]} is of a content type that is not known: {kind[:100]}")
         values.fit_tensor(one.name, one.shape, getattr(one.data, "root", one.data), self._types)
