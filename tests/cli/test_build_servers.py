@@ -126,6 +126,25 @@ def test_rest_speaks_both_protocols_and_outlives_bad_requests(
         container.remove(force=True, v=True)
 
 
+def test_the_image_is_held_against_what_the_model_answers_offline(
+    engine: Engine, built: tuple[ImageModel, Any, Any]
+) -> None:
+    model, _, rows = built
+    rows.assign(benign=rows.sum(axis=1) > 2).to_parquet(model.folder / "data/test.parquet")
+    load = {"duration": "PT3S", "warmUp": "PT0S", "concurrency": 2}
+    model.value["spec"]["tests"] = {"infra": {"startWithin": "PT4M", "load": load, "latency": {"p50": 5.0}}}
+    model.value["spec"]["serving"]["resources"] = {"cpu": "2", "memory": "2Gi"}
+    loaded(model, "rest")
+    before = engine.left()
+    (report,) = model.shell.json("test", "infra", "cancer")["reports"]
+    assert engine.left() == before
+    assert [(one["id"], one["message"]) for one in report["checks"] if one["verdict"] != "pass"] == []
+    found = {(one["id"], one["subject"]): one for one in report["checks"]}
+    assert found["infra.parity", "invocations"]["rows"] == found["infra.parity", "v2"]["rows"] == len(rows)
+    assert found["infra.signature", "cancer"]["observed"] == 0
+    assert found["infra.network", found["infra.start", "localhost/cancer"]["subject"]]["observed"] == 0
+
+
 def _ask(container: Any, path: str, body: object = None, kind: str = "application/json") -> tuple[int, str]:
     text = body if isinstance(body, str) else "" if body is None else json.dumps(body)
     done = container.exec_run(["/usr/bin/python", "-S", "-E", "-c", ASK, path, text, kind])

@@ -6,6 +6,7 @@ numbers speak for.  A row whose offline numbers lie on the edge of the decision 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -164,10 +165,16 @@ def _shown(value: Any) -> str:
 
 def _floats(values: Sequence[Any]) -> Floats:
     """Numbers; whatever is none is not a number."""
-    return np.array(
-        [float(one) if isinstance(one, int | float) and not isinstance(one, bool) else np.nan for one in values],
-        dtype=np.float64,
-    )
+    return np.array([_float(one) for one in values], dtype=np.float64)
+
+
+def _float(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:  # JSON's whole numbers have no end
+        return math.inf
 
 
 def _class(value: Any) -> str:
