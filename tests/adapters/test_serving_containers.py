@@ -226,3 +226,41 @@ def test_whatever_ends_us_nothing_is_left(engine: Engine, images: Images, signal
         ):
             pass
     assert engine.left() == before
+
+
+def test_an_engine_that_vanishes_is_told_in_time(engine: Engine, images: Images, tmp_path: Path) -> None:
+    image = images.of()
+    before = engine.left()
+    path = tmp_path / "relay"
+    relay = subprocess.Popen(
+        ["socat", f"UNIX-LISTEN:{path},fork", f"UNIX-CONNECT:{engine.host.removeprefix('unix://')}"]
+    )
+    try:
+        while not path.exists():
+            time.sleep(0.05)
+        begun = time.monotonic()
+        with (
+            pytest.raises(WorldFailed, match="the container engine"),
+            serving_containers.opened(
+                limits=LIMITS,
+                local={IMAGE: image},
+                registry="x",
+                environ={"DOCKER_HOST": f"unix://{path}"},
+                progress=print,
+            ) as host,
+            host.serve(IMAGE) as server,
+        ):
+            assert server.start(within=20).seconds is not None
+            relay.kill()
+            relay.wait()
+            path.unlink()
+            server.state()
+        assert time.monotonic() - begun < 60
+    finally:
+        relay.kill()
+        relay.wait()
+        for one in engine.client.containers.list(filters={"label": "mlops-gitops.training"}):
+            one.remove(force=True, v=True)
+        for one in engine.client.networks.list(filters={"label": "mlops-gitops.training"}):
+            one.remove()
+    assert engine.left() == before

@@ -196,7 +196,7 @@ class Container:
                 said = printable(str(error.explanation or error))
                 if "exec" not in said:
                     raise
-                return Ready(None, State(running=False, code=127, said=said), answer)
+                return Ready(None, State(running=False, exit_code=127, said=said), answer)
         state = self.state()
         while state.running and (left := within - (time.monotonic() - begun)) > 0:
             answer = self._ready(min(_FIRST, left))
@@ -239,7 +239,7 @@ class Container:
                 return State(running=True, said=self._said())
             return State(
                 running=False,
-                code=int(told.get("ExitCode") or 0),
+                exit_code=int(told.get("ExitCode") or 0),
                 out_of_memory=bool(told.get("OOMKilled")),
                 said=self._said(),
             )
@@ -280,7 +280,7 @@ class Container:
                 with contextlib.suppress(APIError):
                     self.made.kill("SIGKILL")
                 self.made.wait(timeout=_SECONDS)
-        return Stopped(state.code or 0, time.monotonic() - begun, state.running)
+        return Stopped(state.exit_code or 0, time.monotonic() - begun, state.running)
 
     def _said(self) -> str:
         lines = self.made.logs(tail=20).decode("utf-8", "replace").split("\n")

@@ -10,7 +10,6 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mlops_gitops.adapters import image_bases
 from mlops_gitops.cli import session
 from mlops_gitops.cli.world import World
 
@@ -32,6 +31,8 @@ class BuiltImage:
 
 def remember(inputs: str, image: BuiltImage, world: World) -> None:
     """Keep it for ``inputs`` (a SHA-256); one that was pushed stays known when the same is only loaded later."""
+    from mlops_gitops.adapters import image_bases
+
     before = recalled(inputs, world)
     if before is not None and before.digest == image.digest:
         image = BuiltImage(image.digest, image.id, image.pushed or before.pushed, image.loaded or before.loaded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -80,15 +81,19 @@ def test_both_protocols_are_read_as_columns() -> None:
         assert found.values == {"probability": [0.5, 0.25]}
         assert protocols.wrong_types(found, REAL) == []
     whole = (Column("probability", "long"),)
-    assert protocols.wrong_types(protocols.predictions(plain, whole), whole) == ["probability is '0.5' and declared long"]
+    assert protocols.wrong_types(protocols.predictions(plain, whole), whole) == [
+        "probability is '0.5' and declared long"
+    ]
 
 
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["predictions", "outputs", "name", "data", "shape", "datatype", "x"]), inner, max_size=4
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["predictions", "outputs", "name", "data", "shape", "datatype", "x"]), inner, max_size=4
+            )
         ),
         max_leaves=12,
     )
@@ -98,11 +103,8 @@ def test_both_protocols_are_read_as_columns() -> None:
 def test_whatever_a_server_says_is_read_or_told(said: Any) -> None:
     body = json.dumps(said).encode()
     for read in (protocols.predictions, protocols.outputs_of):
-        try:
+        with contextlib.suppress(Unreadable):
             found = read(body, REAL)
-        except Unreadable as problem:
-            assert str(problem)
-        else:
             assert all(len(one) == found.rows for one in found.values.values())
             protocols.wrong_types(found, REAL)
     protocols.wrong_metadata(body, REAL, REAL)

@@ -174,11 +174,11 @@ def stopped(facts: Facts, found: Stopped, limit: float, locate: Locate) -> Check
     good_codes = (0, 143)
     if found.killed:
         message = f"SIGTERM did not end it within {limit:g} s, and it was killed"
-    elif found.code not in good_codes:
-        message = f"SIGTERM ended it with code {found.code} after {found.seconds:.1f} s"
+    elif found.exit_code not in good_codes:
+        message = f"SIGTERM ended it with code {found.exit_code} after {found.seconds:.1f} s"
     else:
-        message = f"SIGTERM ended it after {found.seconds:.1f} s with code {found.code}; {limit:g} s are allowed"
-    bad = found.killed or found.code not in good_codes
+        message = f"SIGTERM ended it after {found.seconds:.1f} s with code {found.exit_code}; {limit:g} s are allowed"
+    bad = found.killed or found.exit_code not in good_codes
     seconds = round(found.seconds, 3)
     return _check("infra.stop", facts.name, message, bad=bad, observed=seconds, limit=limit, place=place, fix=fix)
 

@@ -59,7 +59,7 @@ class State:
     """How a container is; ``said`` is the last line of its log, harmless to print."""
 
     running: bool
-    code: int | None = None
+    exit_code: int | None = None
     out_of_memory: bool = False
     said: str = ""
 
@@ -68,7 +68,7 @@ class State:
         """How it ended, in words."""
         if self.running:
             return "it still runs"
-        how = "it ran out of memory" if self.out_of_memory else f"it ended with code {self.code}"
+        how = "it ran out of memory" if self.out_of_memory else f"it ended with code {self.exit_code}"
         return f"{how}: {self.said}" if self.said else how
 
 
@@ -85,7 +85,7 @@ class Ready:
 class Stopped:
     """How SIGTERM went: the exit code and the time; ``killed`` where it had not ended by then."""
 
-    code: int
+    exit_code: int
     seconds: float
     killed: bool
 
