@@ -228,18 +228,37 @@ def test_whatever_ends_us_nothing_is_left(engine: Engine, images: Images, signal
     assert engine.left() == before
 
 
+RELAY = """
+import asyncio, sys
+
+async def copied(source, target):
+    while data := await source.read(65536):
+        target.write(data)
+        await target.drain()
+    target.close()
+
+async def met(reader, writer):
+    there, back = await asyncio.open_unix_connection(sys.argv[2])
+    await asyncio.gather(copied(reader, back), copied(there, writer))
+
+async def main():
+    async with await asyncio.start_unix_server(met, sys.argv[1]) as server:
+        await server.serve_forever()
+
+asyncio.run(main())
+"""
+
+
 def test_an_engine_that_vanishes_is_told_in_time(engine: Engine, images: Images, tmp_path: Path) -> None:
     image = images.of()
     before = engine.left()
     path = tmp_path / "relay"
-    relay = subprocess.Popen(
-        ["socat", f"UNIX-LISTEN:{path},fork", f"UNIX-CONNECT:{engine.host.removeprefix('unix://')}"]
-    )
+    relay = subprocess.Popen([sys.executable, "-c", RELAY, str(path), engine.host.removeprefix("unix://")])
     try:
         while not path.exists():
             time.sleep(0.05)
         begun = time.monotonic()
-        with (
+        with (  # noqa: PT012 - what fails is the block as a whole, its end included
             pytest.raises(WorldFailed, match="the container engine"),
             serving_containers.opened(
                 limits=LIMITS,
