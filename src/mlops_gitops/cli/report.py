@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Misused, NotYet, Refused, WorldFailed
 from mlops_gitops.evidence.gates import Answer
 
 if TYPE_CHECKING:
-    from mlops_gitops.reporting.scorecard.records import Run, Scorecard
+    from mlops_gitops.reporting.scorecard.records import Run
 
 EXAMPLE = """
 mlops-gitops report reports --output shown
@@ -77,7 +76,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Read, put together, write and show; the answer is the exit code, unless the comment failed."""
     from mlops_gitops.adapters import report_files
-    from mlops_gitops.cli import report_forms
+    from mlops_gitops.cli import report_comment, report_forms
     from mlops_gitops.reporting.scorecard import assembly
 
     about = _about(arguments, world)
@@ -85,11 +84,14 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     found = assembly.scorecard(told, run=about, left_out=left_out, expected=arguments.expect or ())
     forms = report_forms.made(found)
     written = _written(forms.files, arguments, world)
+    placed = report_comment.placed(forms.comment, about, arguments, world) if arguments.comment else None
     if arguments.format == "json":
-        world.print(json.dumps(forms.document(written=written, comment=None), indent=2))
+        world.print(json.dumps(forms.document(written=written, comment=placed), indent=2))
     else:
         world.print(forms.printed(arguments.format))
-    return _EXITS[found.answer]
+    if placed is not None:
+        world.note(report_comment.told(placed))
+    return WorldFailed.exit_code if placed and placed["result"] == "failed" else _EXITS[found.answer]
 
 
 def _about(arguments: argparse.Namespace, world: World) -> Run:
