@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+import candidates
 import fakehub
 import scorecard_examples as examples
+from estate import NOW, Estate
 from fakehub import Fault, Hub
+from mlops_gitops.manifests.release import Release
 from shells import Shell
 
 NAME = "airline/models"
@@ -157,3 +160,26 @@ def test_the_exit_code_is_the_answer(tmp_path: Path, documents: dict[str, Any], 
         (tmp_path / "reports" / f"{name}.json").write_text(json.dumps(document))
     shell = Shell(tmp_path, Path(), {"PATH": os.environ["PATH"]}, time=datetime.now(UTC))
     assert shell("report", "reports", "--format", "json", *words) == code
+
+
+def test_a_leaderboard_of_open_pull_requests(place: Place, tmp_path: Path) -> None:
+    where = Estate.new()
+    release = candidates.made(1)
+    document = release.document()
+    document["spec"]["source"]["revision"] = place.head
+    where = candidates.entered(where, 1, 0.75, change=0.01, about=Release.from_value(document))
+    environments = where.bare(tmp_path)
+    place.hub.commit(NAME, {"c": "d\n"}, branch="other", by="ada")
+    place.hub.open(NAME, "other")
+    place.shell.time = NOW
+    code, found = place.report("--leaderboard", "--environments", str(environments))
+    (board,) = found["leaderboards"]
+    assert (code, [one["pullRequest"] for one in board["groups"][0]["entrants"]]) == (1, [1])
+    assert [one["pullRequest"] for one in board["absent"]] == [2]
+    assert "Leaderboard of <code>flight&#45;delays</code>" in place.comments[0]
+
+
+def test_a_leaderboard_that_cannot_be_made_takes_nothing_else_away(place: Place, tmp_path: Path) -> None:
+    code, found = place.report("--leaderboard", "--environments", str(tmp_path / "nowhere.git"))
+    assert (code, found["leaderboards"], found["comment"]["result"]) == (1, [], "created")
+    assert "No leaderboard could be made" in place.comments[0]
