@@ -353,3 +353,20 @@ def test_a_marker_is_read_back_and_no_change_of_it_is_believed(name: str, run: i
 
 def test_without_a_run_or_a_head_nothing_is_made_up() -> None:
     assert "run " not in report_forms.made(examples.card(examples.good(), run=Run())).comment.rpartition("<sub>")[2]
+
+
+def test_a_candidate_against_the_champions_of_two_environments() -> None:
+    own, against = examples.metric("roc_auc", 0.75, 0.01)
+    other = {**against, "observed": 0.03, "interval": [0.02, 0.04]}
+    reports = [
+        examples.report("model-tests", [own]),
+        examples.report("comparison", [against], champion=examples.CHAMPION),
+        examples.report("comparison", [other], champion=examples.RELEASE),
+    ]
+    found = examples.card({"release": examples.released(*reports)})
+    assert [(one.against, round(one.champion or 0, 6)) for one in found.cards[0].scores] == [
+        (examples.CHAMPION, 0.74),
+        (examples.RELEASE, 0.72),
+    ]
+    text = markdown.render(found, room=layout.COMMENT)
+    assert text.count("Candidate against champion (release") == 2

@@ -40,6 +40,7 @@ _ANSWERS = {Verdict.PASS: Answer.PASS, Verdict.FAIL: Answer.FAIL, Verdict.INCONC
 _WORST = (Answer.FAIL, Answer.PENDING, Answer.PASS)
 _ORDER = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 _SLICED = re.compile(r"(?P<metric>[^\[]+)\[(?P<slice>.*)\]", re.DOTALL)
+_MEASURED = {"model.metric", "model.slice", "comparison.metric", "comparison.slice"}
 _PLACE = re.compile(r"(?P<file>.+):(?P<line>[0-9]{1,9}):(?P<column>[0-9]{1,9})", re.DOTALL)
 _MODEL = re.compile(r"(?:.*/)?models/(?P<model>[^/]+)/.*", re.DOTALL)
 
@@ -84,7 +85,9 @@ class _Pile:
     parts: list[Part] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
     measured: dict[tuple[str, str | None], list[Mapping[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    compared: dict[tuple[str, str | None], list[Mapping[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    compared: dict[tuple[str, str | None, str | None], list[Mapping[str, Any]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     drift: list[Reading] = field(default_factory=list)
     serving: list[Reading] = field(default_factory=list)
     levels: list[Level] = field(default_factory=list)
@@ -121,7 +124,7 @@ def _card(model: str, pile: _Pile) -> Card:
         model=model,
         answer=next((one for one in _WORST if one in answers), Answer.PASS),
         version=pile.versions[-1] if pile.versions else None,
-        champion=pile.champions[-1] if pile.champions else None,
+        champions=tuple(dict.fromkeys(pile.champions)),
         parts=tuple(sorted(dict.fromkeys(pile.parts), key=lambda one: _ORDER.index(one.verdict))),
         remarks=tuple(sorted(dict.fromkeys(pile.remarks), key=lambda one: one.order)),
         scores=_scores(pile),
@@ -134,20 +137,24 @@ def _card(model: str, pile: _Pile) -> Card:
 
 
 def _scores(pile: _Pile) -> tuple[Score, ...]:
-    """Each metric once: the candidate's value, and the difference from the champion on the same rows.
+    """Each metric once for each champion: the candidate's value, and the difference on the same rows.
 
     A name that stands twice (on two data sets, or in two reports that differ) is not put together: nobody could say
     which value belongs to which difference.
     """
     found = []
-    for key in dict.fromkeys([*pile.measured, *pile.compared]):
-        measured, compared = _unlike(pile.measured.get(key, [])), _unlike(pile.compared.get(key, []))
-        pairs: list[tuple[Mapping[str, Any], Mapping[str, Any]]]
-        if len(measured) <= 1 and len(compared) <= 1:
-            pairs = [(measured[0] if measured else {}, compared[0] if compared else {})]
+    for name in dict.fromkeys([*pile.measured, *((metric, part) for metric, part, _ in pile.compared)]):
+        measured = _unlike(pile.measured.get(name, []))
+        by_champion = {
+            who: _unlike(checks) for (metric, part, who), checks in pile.compared.items() if (metric, part) == name
+        }
+        if len(measured) <= 1 and all(len(checks) == 1 for checks in by_champion.values()):
+            own = measured[0] if measured else {}
+            found += [_score(*name, own, checks[0], who) for who, checks in by_champion.items()]
+            found += [] if by_champion else [_score(*name, own, {}, None)]
         else:
-            pairs = [(one, {}) for one in measured] + [({}, one) for one in compared]
-        found += [_score(*key, own, against) for own, against in pairs]
+            found += [_score(*name, one, {}, None) for one in measured]
+            found += [_score(*name, {}, one, who) for who, checks in by_champion.items() for one in checks]
     return tuple(found)
 
 
@@ -155,7 +162,9 @@ def _unlike(checks: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [one for index, one in enumerate(checks) if one not in checks[:index]]
 
 
-def _score(metric: str, part: str | None, own: Mapping[str, Any], against: Mapping[str, Any]) -> Score:
+def _score(
+    metric: str, part: str | None, own: Mapping[str, Any], against: Mapping[str, Any], champion: str | None
+) -> Score:
     verdicts = [Verdict(one["verdict"]) for one in (own, against) if one]
     return Score(
         metric=metric,
@@ -167,6 +176,7 @@ def _score(metric: str, part: str | None, own: Mapping[str, Any], against: Mappi
         change_interval=_interval(against.get("interval")),
         limit=_number(against.get("limit")),
         rows=against.get("rows") if against.get("rows") is not None else own.get("rows"),
+        against=champion,
     )
 
 
@@ -216,12 +226,13 @@ def _report(pile: _Pile, report: Mapping[str, Any]) -> None:
     for one in checks:
         if one["verdict"] != "pass":
             pile.remarks.append(_remark(one))
-        if one["id"] in {"model.metric", "comparison.metric"}:
-            where = pile.measured if one["id"] == "model.metric" else pile.compared
-            where[one["subject"], None].append(one)
-        elif one["id"] in {"model.slice", "comparison.slice"} and (sliced := _SLICED.fullmatch(one["subject"])):
-            where = pile.measured if one["id"] == "model.slice" else pile.compared
-            where[sliced["metric"], sliced["slice"]].append(one)
+        if one["id"] in _MEASURED:
+            sliced = _SLICED.fullmatch(one["subject"]) if one["id"].endswith(".slice") else None
+            name = (sliced["metric"], sliced["slice"]) if sliced else (one["subject"], None)
+            if one["id"].startswith("model."):
+                pile.measured[name].append(one)
+            else:
+                pile.compared[*name, report["champion"]].append(one)
         elif (observed := _number(one["observed"])) is not None:
             reading = Reading(one["id"], one["subject"], Verdict(one["verdict"]), observed, _number(one["limit"]))
             if "drift" in one["id"].split("."):

@@ -84,6 +84,11 @@ def between(interval: Interval | None, show: Callable[[float], str] = value) -> 
     return f"{show(interval[0])}{_BOUND}…{_BOUND}{show(interval[1])}" if interval else ""
 
 
+def duration(seconds: float) -> str:
+    """Milliseconds where that is how people say it."""
+    return f"{value(1000 * seconds)} ms" if abs(seconds) < 1 else f"{value(seconds)} s"
+
+
 def size(count: int) -> str:
     """Bytes, as people say them."""
     for unit, least in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
