@@ -324,6 +324,7 @@ def test_columns_count_only_where_it_stays_in_one_line() -> None:
 def test_numbers_of_any_size_stay_short(value: float) -> None:
     score = Score("rmse", None, records.Verdict.PASS, value, (value, value), value, (-abs(value), abs(value)), value)
     assert len(words.value(value)) <= 12
+    assert len(words.amount(value)) <= 12
     assert len(charts.whisker(score, charts.reach([score]))) == 19
     charts.forest([score], title="x")
     text = charts.bars("x", ["a", "b"], [value, -value])

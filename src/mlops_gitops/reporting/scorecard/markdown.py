@@ -111,7 +111,7 @@ def _against(one: Reading) -> str:
 
 
 def _amount(one: Reading, number: float | None) -> str:
-    return words.value(number) if number is None or one.id != LATENCY else words.duration(number)
+    return words.amount(number) if number is None or one.id != LATENCY else words.duration(number)
 
 
 def _remarks(remarks: Sequence[Remark], title: str, rows: int) -> str:

@@ -86,7 +86,14 @@ def between(interval: Interval | None, show: Callable[[float], str] = value) -> 
 
 def duration(seconds: float) -> str:
     """Milliseconds where that is how people say it."""
-    return f"{value(1000 * seconds)} ms" if abs(seconds) < 1 else f"{value(seconds)} s"
+    return f"{amount(1000 * seconds)} ms" if abs(seconds) < 1 else f"{amount(seconds)} s"
+
+
+def amount(number: float | None) -> str:
+    """What was measured against a limit, in any unit: four digits at most."""
+    if number is None:
+        return _NONE
+    return wording.number(float(f"{number:.4g}")) if abs(number) < _READABLE else value(number)
 
 
 def size(count: int) -> str:
