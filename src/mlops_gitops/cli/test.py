@@ -1,4 +1,4 @@
-"""``test``: run the tests that the manifests declare, of data and of models."""
+"""``test``: run the tests that the manifests declare, of data, of models and of their images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.cli import session
+from mlops_gitops.cli import infra, session
 from mlops_gitops.cli.candidate import MANIFEST, artifact_path, exit_code, model_names
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, WorldFailed
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from mlops_gitops.manifests.documents import Document
     from mlops_gitops.manifests.model import Model
 
-KINDS = ("data", "model")
+KINDS = ("data", "model", "infra")
 EXAMPLE = """
 mlops-gitops test
 mlops-gitops test data flight-delays
 mlops-gitops test data flight-delays --write-reference
+mlops-gitops test infra flight-delays --image registry.example.com/models/flight-delays@sha256:…
 """
 
 
@@ -33,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="*",
-        metavar="data|model|MODEL",
+        metavar="data|model|infra|MODEL",
         help="what to test, then which models below models/ (default: everything of all of them)",
     )
     parser.add_argument(
@@ -41,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with `data`: write the profile that other data are held against, and test nothing",
     )
+    infra.add_options(parser)
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
@@ -49,7 +51,11 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     names = arguments.words[1:] if len(kinds) == 1 else arguments.words
     if arguments.write_reference:
         return _write_references(kinds, names, arguments.format, world)
-    reports = [(folder.name, report) for folder in _folders(names, world) for report in _reports(folder, kinds, world)]
+    reports = [
+        (folder.name, report)
+        for folder in _folders(names, world)
+        for report in _reports(folder, kinds, arguments, world)
+    ]
     verdict = combined(one.verdict for _, one in reports)
     if arguments.format == "json":
         documents = [report_document(one, model=model) for model, one in reports]
@@ -129,7 +135,7 @@ def _opened(folder: Path) -> tuple[Model, Document]:
     return model, document
 
 
-def _reports(folder: Path, kinds: Sequence[str], world: World) -> Iterator[Report]:
+def _reports(folder: Path, kinds: Sequence[str], arguments: argparse.Namespace, world: World) -> Iterator[Report]:
     model, document = _opened(folder)
     with session.needing("data"):
         from mlops_gitops.testing import suite
@@ -138,6 +144,11 @@ def _reports(folder: Path, kinds: Sequence[str], world: World) -> Iterator[Repor
         yield suite.run_data_tests(model, folder=folder, locate=document.location, root=_root(folder))
     if "model" in kinds:
         yield from _model_reports(folder, model, document, world)
+    asked = kinds == ["infra"]
+    if "infra" in kinds and (asked or model.tests.infra is not None):
+        found = infra.report(folder.name, arguments, world, asked=asked)
+        if found is not None:
+            yield found
 
 
 def _model_reports(folder: Path, model: Model, document: Document, world: World) -> Iterator[Report]:
