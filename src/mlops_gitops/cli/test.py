@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from mlops_gitops.manifests.model import Model
 
 KINDS = ("data", "model")
+FEATURES = "features"
 EXAMPLE = """
 mlops-gitops test
 mlops-gitops test data flight-delays
+mlops-gitops test features flight-delays --server http://127.0.0.1:8080
 """
 
 
@@ -31,13 +33,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="*",
-        metavar="data|model|MODEL",
-        help="what to test, then which models below models/ (default: everything of all of them)",
+        metavar="data|model|features|MODEL",
+        help="what to test, then which models below models/ (default: data and model of all of them)",
     )
+    costs = parser.add_argument_group("with features, which measures what they cost and bring, and judges nothing")
+    costs.add_argument("--server", metavar="URL", help="a server of the model, to measure what requests cost")
+    costs.add_argument(
+        "--group", metavar="NAME=COLUMN,…", action="append", default=[], help="measure these columns together"
+    )
+    costs.add_argument("--plot", metavar="FILE", help="write the plot of one model there, as SVG")
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Test, print every report, and answer 0 when all passed, 1 when one failed, 4 when one is inconclusive."""
+    if arguments.words[:1] == [FEATURES]:
+        from mlops_gitops.cli import feature_costs
+
+        return feature_costs.run(_folders(arguments.words[1:], world), arguments, world)
     kinds = arguments.words[:1] if arguments.words[:1] and arguments.words[0] in KINDS else list(KINDS)
     names = arguments.words[1:] if len(kinds) == 1 else arguments.words
     reports = [(folder.name, report) for folder in _folders(names, world) for report in _reports(folder, kinds, world)]
