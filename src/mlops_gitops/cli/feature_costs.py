@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -24,11 +24,12 @@ from mlops_gitops.testing.statistics import Unmeasurable
 if TYPE_CHECKING:
     from mlops_gitops.manifests.model import Model
     from mlops_gitops.testing.metrics import Metric
-    from mlops_gitops.testing.predictions import Job
+    from mlops_gitops.testing.predictions import Artifact, Job
+    from mlops_gitops.testing.scans import Format
     from mlops_gitops.testing.statistics import Estimate
 
-PAIRS = 400
-"""Pairs of requests for each group."""
+PAIRS, BUDGET, LEAST = 200, 120.0, 2.0
+"""Pairs of requests for each group; seconds for all groups together, and for each at least."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def run(folders: Sequence[Path], arguments: argparse.Namespace, world: World) ->
     if arguments.plot:
         from mlops_gitops.reporting.feature_costs import plot
 
-        (world.folder / arguments.plot).write_text(plot(found[0]), encoding="utf-8")
+        (world.cwd / arguments.plot).write_text(plot(found[0]), encoding="utf-8")
     return 0
 
 
@@ -102,7 +103,7 @@ def measured(folder: Path, named: Mapping[str, Sequence[str]], server: str | Non
     return Costs(model.name, model.primary.name, model.primary.dataset, rows, ordered, tuple(subject.notes))
 
 
-def _scanned(model: Model, folder: Path, world: World) -> Any:
+def _scanned(model: Model, folder: Path, world: World) -> Artifact:
     """The artifact, which nothing loads before it was scanned."""
     from mlops_gitops.packaging import digests
     from mlops_gitops.packaging.scan import scan
@@ -156,12 +157,13 @@ def _carried(subject: _Subject, server: str | None) -> dict[str, Estimate]:
     names = [one.name for one in model.interface.inputs]
     plain = protocols.split(model.interface.inputs, [row])
     url, found = server.rstrip("/") + protocols.INVOCATIONS, {}
+    budget = max(LEAST, BUDGET / len(subject.groups))
     for one in subject.groups:
         subject.world.progress(f"{model.name}: asking with and without {one.name}")
         again = [row[names.index(column)] for column in one.columns]
         table = {"columns": [*names, *(f"{column} again" for column in one.columns)], "data": [[*row, *again]]}
         laden = json.dumps({"dataframe_split": table}, ensure_ascii=False).encode()
-        without, with_ = paired_requests.paired(url, plain, laden, pairs=PAIRS)
+        without, with_ = paired_requests.paired(url, plain, laden, pairs=PAIRS, budget=budget)
         try:
             found[one.name] = feature_costs.carrying(np.array(without), np.array(with_))
         except Unmeasurable as reason:
