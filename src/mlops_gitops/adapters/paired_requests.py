@@ -23,7 +23,8 @@ def paired(
 ) -> tuple[list[float], list[float]]:
     """The seconds of each plain request and of the laden one beside it, as JSON posts.
 
-    At most ``pairs`` pairs, and none is begun after ``budget`` seconds.  Raises ``WorldFailed`` where one is not answered with 2xx within ``most`` seconds, and as ``Target.of`` does.
+    At most ``pairs`` pairs, and none is begun after ``budget`` seconds.  Raises ``WorldFailed`` where one is not
+    answered with 2xx within ``most`` seconds, and as ``Target.of`` does.
     """
     target = Target.of(url)
     chance = random.Random(0)  # noqa: S311 - an order, no secret

@@ -59,7 +59,7 @@ def size(value: int) -> str:
     return f"{value:,} B" if value < 10_000 else f"{value / 1000:,.0f} kB"  # noqa: PLR2004 - four digits
 
 
-WIDTH, ROW, TOP, LEFT = 760, 26, 76, 170
+WIDTH, ROW, TOP, LEFT = 790, 26, 76, 170
 _PANEL = 250
 _STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
@@ -81,7 +81,7 @@ def plot(costs: Costs) -> str:
     shown = costs.costs[:_SHOWN]
     height = TOP + ROW * len(shown) + 44
     cost = [_seconds(one) for one in shown]
-    left, right = LEFT, LEFT + _PANEL + 40
+    left, right = LEFT, LEFT + _PANEL + 64
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="t d">',
         f'<title id="t">Costs of the features of {escape(costs.model)}</title>',
