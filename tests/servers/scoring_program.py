@@ -68,6 +68,8 @@ def of_split(document):
     try:
         table = document["dataframe_split"]
         columns, rows = table["columns"], table["data"]
+        if len(document) != 1 or any(len(row) != len(columns) for row in rows):
+            raise Wrong("it is not one table")
         order = [columns.index(name) for name in NAMES]
         return [[row[place] for place in order] for row in rows]
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -76,7 +78,14 @@ def of_split(document):
 
 def of_tensors(document):
     try:
-        data = {one["name"]: one["data"] for one in document["inputs"]}
+        data = {}
+        for one in document["inputs"]:
+            rows, across = one["shape"]
+            if one["datatype"] not in {"FP64", "BYTES"} or across != 1 or len(one["data"]) != rows:
+                raise Wrong("one of its tensors is none")
+            if one.get("parameters", {}).get("content_type", "str") != "str":
+                raise Wrong("one of its tensors is of a type that is not known")
+            data[one["name"]] = one["data"]
         return [list(row) for row in zip(*(data[name] for name in NAMES), strict=True)]
     except (KeyError, TypeError, ValueError) as error:
         raise Wrong(f"it lacks {error}") from error
@@ -97,7 +106,8 @@ class Handler(BaseHTTPRequestHandler):
             self.say(404, {})
 
     def do_POST(self):
-        length = int(self.headers.get("Content-Length") or 0)
+        told = self.headers.get("Content-Length") or "0"
+        length = int(told) if told.isdecimal() else 1 << 40
         if length > 16 << 20:
             self.close_connection = True
             self.say(413, {})
@@ -109,11 +119,12 @@ class Handler(BaseHTTPRequestHandler):
             while True:
                 self.wfile.write(b" " * 4096)
                 time.sleep(0.01)
-        if not (self.headers.get("Content-Type") or "").startswith("application/json"):
+        kind = self.headers.get("Content-Type") or ""
+        if not kind.startswith("application/json") or self.headers.get("Content-Encoding") or len(body) < length:
             self.say(415, {})
             return
         try:
-            document = json.loads(body, parse_constant=float)
+            document = json.loads(body.decode("utf-8"), parse_constant=float)
             if self.path == "/invocations":
                 values = answered(of_split(document))
                 self.say(200, {"predictions": [{"probability": one} for one in values]})
@@ -125,6 +136,12 @@ class Handler(BaseHTTPRequestHandler):
                 self.say(404, {})
         except (Wrong, ValueError, RecursionError) as error:
             self.say(400, {"error": str(error)[:200]})
+
+    def refuse(self):
+        self.close_connection = True
+        self.say(405, {})
+
+    do_PUT = do_DELETE = refuse
 
     def say(self, status, document):
         data = json.dumps(document).encode()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mlops_gitops.evidence.verdicts import Check
+from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.model import Column, Model
 from mlops_gitops.testing.data import Locate
-from mlops_gitops.testing.infra import checks, parity, protocols
+from mlops_gitops.testing.infra import bad_requests, checks, parity, protocols
 from mlops_gitops.testing.infra.parity import NOTHING, Tolerance
 from mlops_gitops.testing.infra.probes import Probe
 from mlops_gitops.testing.infra.protocols import Columns, Row, Unreadable
@@ -20,6 +20,8 @@ _BATCH = 500
 _BUDGET = 600.0
 """Seconds after which no further rows are asked for."""
 _SHOWN = 200
+_MOST_BAD = 10
+"""So many bad requests may be answered badly before no further ones are sent."""
 
 
 class Silent(Exception):
@@ -71,7 +73,8 @@ class Interview:
     ) -> Iterator[Check]:
         """Every row of ``places``, and the types of what comes back.  Raises ``Silent``."""
         inputs, outputs = self.model.interface.inputs, self.model.interface.outputs
-        found, wrong, problem = NOTHING, [], ""
+        found, problem = NOTHING, ""
+        wrong: list[str] = []
         said = [place for place in places if protocol.says(inputs, rows[place])]
         end = self.now() + _BUDGET
         for start in range(0, len(said), _BATCH):
@@ -148,6 +151,32 @@ class Interview:
             what = "without a value" if id_ == "infra.missing" else "with an unknown category"
             message = f"{count} column{'' if count == 1 else 's'} {what}: the same as offline, or refused"
             yield checks.probe(id_, protocol.name, message, place, bad=False)
+
+    def bad(self, row: Row) -> Iterator[Check]:
+        """Requests that no client should send, each followed by a good one.  Raises ``Silent``."""
+        place = self.locate(("spec", "interface"))
+        good = both(self.model)[0]
+        body = good.write(self.model.interface.inputs, [row])
+        before = self.server.ask(good.path, body)
+        refused, failed = 0, 0
+        for one in bad_requests.requests(self.model, row):
+            answer = self.server.wrong(one)
+            after = self.server.ask(good.path, body)
+            if not after.status:
+                raise Silent(f"after a request where {one.what}, {after.problem}")
+            check = bad_requests.judged(one, answer, after, before, location=place)
+            if check.verdict is Verdict.PASS:
+                refused += 1
+                continue
+            failed += 1
+            yield check
+            if failed == _MOST_BAD:
+                break
+        message = (
+            f"{refused} bad requests were refused, or allowed by a specification, and a good one answered after each"
+        )
+        if refused:
+            yield checks.probe("infra.bad-request", "all others" if failed else "all", message, place, bad=False)
 
     def _differs(self, protocol: Protocol, probe: Probe, rows: Sequence[Row], offline: Predictions | Failed) -> str:
         outputs = self.model.interface.outputs

@@ -183,7 +183,7 @@ def stopped(facts: Facts, found: Stopped, limit: float, locate: Locate) -> Check
     return _check("infra.stop", facts.name, message, bad=bad, observed=seconds, limit=limit, place=place, fix=fix)
 
 
-def restarted(facts: Facts, ready: Ready, same: bool | None, locate: Locate) -> Check:
+def restarted(facts: Facts, ready: Ready, same: bool | None, locate: Locate) -> Check:  # noqa: FBT001 - a fact
     """After the stop: it starts again and answers the same."""
     place = locate(("spec", "serving"))
     if ready.seconds is None:

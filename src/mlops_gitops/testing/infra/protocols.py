@@ -76,7 +76,7 @@ def tensors(columns: Sequence[Column], rows: Sequence[Row]) -> bytes:
     """The body of a request of v2."""
     inputs = []
     for place, one in enumerate(columns):
-        tensor = {
+        tensor: dict[str, Any] = {
             "name": one.name,
             "shape": [len(rows), 1],
             "datatype": _TENSORS[one.type],
