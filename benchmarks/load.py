@@ -73,7 +73,7 @@ def told(report: Report, concurrency: int, found: dict[str, list[Found]]) -> Non
         report.add(Line(f"{name} at {concurrency} at a time", said))
         ratios = [one[name] / least["ours"][name] for who, one in least.items() if who != "ours"]
         if ratios and name != "p99":
-            nearest = min((max(one, 1 / one) for one in ratios))
+            nearest = min(max(one, 1 / one) for one in ratios)
             report.ratio(f"{name} at {concurrency} at a time, ours of the nearest peer", nearest, at_most=WITHIN)
     said = ", ".join(f"{who} {one['rate']:.0f}" for who, one in least.items())
     report.add(Line(f"answers a second at {concurrency} at a time", said))
