@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from mlops_gitops.manifests.model import Model
 
 KINDS = ("data", "model", "infra")
+FEATURES = "features"
 EXAMPLE = """
 mlops-gitops test
 mlops-gitops test data flight-delays
-mlops-gitops test data flight-delays --write-reference
 mlops-gitops test infra flight-delays --image registry.example.com/models/flight-delays@sha256:…
+mlops-gitops test features flight-delays --server http://127.0.0.1:8080
+mlops-gitops test data flight-delays --write-reference
 """
 
 
@@ -34,19 +36,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="*",
-        metavar="data|model|infra|MODEL",
-        help="what to test, then which models below models/ (default: everything of all of them)",
+        metavar="data|model|infra|features|MODEL",
+        help="what to test, then which models below models/ (default: data, model and infra of all of them)",
     )
+    infra.add_options(parser)
+    costs = parser.add_argument_group("with features, which measures what they cost and bring, and judges nothing")
+    costs.add_argument("--server", metavar="URL", help="a server of the model, to measure what requests cost")
+    costs.add_argument(
+        "--group", metavar="NAME=COLUMN,…", action="append", default=[], help="measure these columns together"
+    )
+    costs.add_argument("--plot", metavar="FILE", help="write the plot of one model there, as SVG")
     parser.add_argument(
         "--write-reference",
         action="store_true",
         help="with `data`: write the profile that other data are held against, and test nothing",
     )
-    infra.add_options(parser)
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Test, print every report, and answer 0 when all passed, 1 when one failed, 4 when one is inconclusive."""
+    if arguments.words[:1] == [FEATURES]:
+        with session.needing("data"):
+            from mlops_gitops.cli import feature_costs
+        return feature_costs.run(_folders(arguments.words[1:], world), arguments, world)
     kinds = arguments.words[:1] if arguments.words[:1] and arguments.words[0] in KINDS else list(KINDS)
     names = arguments.words[1:] if len(kinds) == 1 else arguments.words
     if arguments.write_reference:

@@ -56,7 +56,7 @@ def _errors(samples: Samples, location: Location | None) -> Check:
         return replace(base, message=message)
     listed = "; ".join(f"{count:,} times {reason}" for reason, count in samples.errors[:3])
     message = f"{failed:,} of {asked:,} requests were not answered well ({samples.load.words}): {listed}"
-    return replace(base, verdict=Verdict.FAIL, message=message, fix="look at the server's log; state a smaller load?")
+    return replace(base, verdict=Verdict.FAIL, message=message, fix="look at the server's log, or state a smaller load")
 
 
 def _latency(samples: Samples, objective: Objective, share: float) -> Check:

@@ -21,7 +21,7 @@ from mlops_gitops.testing import model as model_tests
 from mlops_gitops.testing.data import Locate
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.files import DataFile, data_files, identity, unreadable
-from mlops_gitops.testing.metrics import METRICS
+from mlops_gitops.testing.metrics import METRICS, Sample
 from mlops_gitops.testing.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.rows import leaks, overlaps
 from mlops_gitops.testing.samples import Evaluation, Truth
@@ -96,6 +96,17 @@ def measured(
         with contextlib.suppress(Unmeasurable):
             found[name] = metric.measure(evaluation.sample).value
     return found
+
+
+def samples(
+    model: Model, dataset: str, answers: Sequence[Predictions | Failed], *, folder: Path, root: Path
+) -> list[Sample | None]:
+    """Labels beside each of these predictions on one data set; ``None`` where they cannot be judged."""
+    file = _named(model, dataset, folder=folder, root=root)
+    if file is None or file.source is None:
+        return [None] * len(answers)
+    found = [_evaluate(model, file, answer, lambda _: Location(""))[1] for answer in answers]
+    return [None if one is None else one.sample for one in found]
 
 
 def _named(model: Model, dataset: str, *, folder: Path, root: Path) -> DataFile | None:
