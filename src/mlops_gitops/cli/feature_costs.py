@@ -56,7 +56,9 @@ def run(folders: Sequence[Path], arguments: argparse.Namespace, world: World) ->
     named = _named(arguments.group)
     found = [measured(folder, named, arguments.server, world) for folder in folders]
     if arguments.format == "json":
-        world.print(json.dumps({"features": [feature_costs.document(one) for one in found]}, indent=2))
+        features = [feature_costs.document(one) for one in found]
+        shown = {"verdict": None, "reports": [], "written": [], "features": features}
+        world.print(json.dumps(shown, indent=2))
     else:
         from mlops_gitops.reporting.feature_costs import table
 

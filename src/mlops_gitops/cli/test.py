@@ -71,7 +71,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     verdict = combined(one.verdict for _, one in reports)
     if arguments.format == "json":
         documents = [report_document(one, model=model) for model, one in reports]
-        world.print(json.dumps({"verdict": verdict.value, "reports": documents, "written": []}, indent=2))
+        found = {"verdict": verdict.value, "reports": documents, "written": [], "features": []}
+        world.print(json.dumps(found, indent=2))
     else:
         world.print("\n".join(report_text(one) for _, one in reports))
     return exit_code(verdict)
@@ -100,7 +101,8 @@ def _write_references(kinds: Sequence[str], names: Sequence[str], style: str, wo
         _replace(folder / name, reference.text().encode())
         written.append(f"models/{folder.name}/{name}")
     if style == "json":
-        world.print(json.dumps({"verdict": Verdict.PASS.value, "reports": [], "written": written}, indent=2))
+        found = {"verdict": None, "reports": [], "written": written, "features": []}
+        world.print(json.dumps(found, indent=2))
     else:
         world.print("\n".join(f"wrote {one}" for one in written) or "no manifest asks for a reference")
     return 0
