@@ -16,12 +16,12 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Metric, Model
-from mlops_gitops.testing import comparison, data, health, wording
+from mlops_gitops.testing import comparison, data, health, references, wording
 from mlops_gitops.testing import model as model_tests
 from mlops_gitops.testing.data import Locate
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.files import DataFile, data_files, identity, unreadable
-from mlops_gitops.testing.metrics import METRICS
+from mlops_gitops.testing.metrics import METRICS, Sample
 from mlops_gitops.testing.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.rows import leaks, overlaps
 from mlops_gitops.testing.samples import Evaluation, Truth
@@ -46,8 +46,8 @@ class Champion:
 def run_data_tests(model: Model, *, folder: Path, locate: Locate, root: Path | None = None) -> Report:
     """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
     files = data_files(model, folder=folder, root=root or folder)
-    found = list(_data_checks(model, files, locate))
-    return _report("data-tests", model, found, _materials(files))
+    found = list(_data_checks(model, files, locate, folder=folder, root=root or folder))
+    return report("data-tests", model, found, _materials(files))
 
 
 def run_model_tests(
@@ -67,7 +67,7 @@ def run_model_tests(
         if evaluation is not None:
             evaluations[file.dataset.name] = evaluation
     found.extend(model_tests.checks(model, evaluations, locate=locate))
-    return _report("model-tests", model, found, _materials(files, artifact=artifact, answers=(usable, answers)))
+    return report("model-tests", model, found, _materials(files, artifact=artifact, answers=(usable, answers)))
 
 
 def job_on(model: Model, dataset: str, artifact: Artifact, *, folder: Path, root: Path) -> Job | str:
@@ -96,6 +96,17 @@ def measured(
         with contextlib.suppress(Unmeasurable):
             found[name] = metric.measure(evaluation.sample).value
     return found
+
+
+def samples(
+    model: Model, dataset: str, answers: Sequence[Predictions | Failed], *, folder: Path, root: Path
+) -> list[Sample | None]:
+    """Labels beside each of these predictions on one data set; ``None`` where they cannot be judged."""
+    file = _named(model, dataset, folder=folder, root=root)
+    if file is None or file.source is None:
+        return [None] * len(answers)
+    found = [_evaluate(model, file, answer, lambda _: Location(""))[1] for answer in answers]
+    return [None if one is None else one.sample for one in found]
 
 
 def _named(model: Model, dataset: str, *, folder: Path, root: Path) -> DataFile | None:
@@ -135,29 +146,37 @@ def compare(
         found.append(Check("comparison.metric", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix))
     materials = _materials(files, artifact=artifact, answers=(usable, answers[len(usable) :]))
     materials += (("champion", champion.artifact.digest),)
-    return _report("comparison", model, found, materials, champion=champion.release)
+    return report("comparison", model, found, materials, champion=champion.release)
 
 
-def _data_checks(model: Model, files: Sequence[DataFile], locate: Locate) -> Iterator[Check]:
+def _data_checks(
+    model: Model, files: Sequence[DataFile], locate: Locate, *, folder: Path, root: Path
+) -> Iterator[Check]:
     tests, wanted = model.tests.data, data.wanted(model.tests.data)
     if "data" not in model.value["spec"].get("tests", {}):
         message = "the manifest demands nothing of the data, so only their presence and types were looked at"
         fix = "add `tests.data` with the columns, their types and ranges"
         place = locate(("spec",))
         yield Check("data.declared", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
+    drifted = references.found(model, folder=folder, root=root, locate=locate)
+    if isinstance(drifted, Check):
+        yield drifted
     rows: dict[str, int] = {}
     for file in files:
         name = file.dataset.name
         yield from identity(file, locate)
         if file.source is None:
             continue
+        held = drifted if isinstance(drifted, references.Comparison) and drifted.concerns(file) else None
         try:
-            scan = engine.scan(file.source, wanted)
+            scan = engine.scan(file.source, wanted | held.reference.wanted() if held else wanted)
         except Refused as refusal:
             yield unreadable(file, refusal, locate)
             continue
         rows[name] = scan.profile.rows
         yield from data.checks(model, dataset=name, source=file.source, scan=scan, locate=locate)
+        if held:
+            yield from held.checks(model, file, scan, locate=locate)
     readable = [file for file in files if rows.get(file.dataset.name)]
     if tests.overlap is not None:
         yield from overlaps(model, readable, rows, locate)
@@ -235,7 +254,7 @@ def _materials(
     return tuple(found)
 
 
-def _report(
+def report(
     kind: str,
     model: Model,
     checks: Sequence[Check],
@@ -243,6 +262,7 @@ def _report(
     *,
     champion: str | None = None,
 ) -> Report:
+    """A report with the summary that people read."""
     counts = {verdict: sum(check.verdict is verdict for check in checks) for verdict in Verdict}
     words = [f"{counts[Verdict.PASS]} of {wording.number(len(checks))} checks passed"]
     words += [f"{counts[verdict]} {word}" for verdict, word in _WORDS.items() if counts[verdict]]

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -22,6 +23,9 @@ from mlops_gitops.testing.scans import UNREADABLE, Format, Scan, Source, Wanted,
 
 MOST_COLUMNS = 4096
 """A file with more columns is refused before it is read: no table of features has them, and a hostile header may."""
+
+MOST_BLOCKS = 1024
+"""Entities beyond that share a block, which makes the blocks fewer and larger and no less independent."""
 
 _READERS: dict[Format, str] = {
     "parquet": "read_parquet(?, hive_partitioning=false)",
@@ -42,8 +46,8 @@ _TYPES = {
 
 
 @contextmanager
-def opened(*sources: Source) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that may read these files and do nothing else outside itself."""
+def opened(*sources: Source, written: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that may read these files, write the one at ``written``, and do nothing else outside itself."""
     for one in sources:
         if not one.path.is_file():
             raise Refused(f"{one.path} does not exist", hint="produce the file, or correct its uri", code=UNREADABLE)
@@ -57,7 +61,8 @@ def opened(*sources: Source) -> Iterator[duckdb.DuckDBPyConnection]:
             }
         )
         try:
-            allowed = ", ".join(_text(str(one.path)) for one in sources)
+            paths = [one.path for one in sources] + ([written] if written is not None else [])
+            allowed = ", ".join(_text(str(path)) for path in paths)
             connection.execute(f"SET allowed_paths = [{allowed}]")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
@@ -104,6 +109,51 @@ def scan(one: Source, wanted: Wanted) -> Scan:
         return Scan(Profile(rows, columns), stored, distinct)
 
 
+def quantiles(one: Source, *, bins: int) -> dict[str, tuple[float, ...]]:
+    """Edges of each numeric column that part its finite values into ``bins`` of as equal size as its values allow."""
+    with opened(one) as connection:
+        kinds = stored_types(connection, one)
+        names = [name for name, kind in kinds.items() if _type(kind) in NUMERIC]
+        if not names:
+            return {}
+        shares = [step / bins for step in range(1, bins)]
+        asked = ", ".join(f"quantile_disc({_real(name)}, {shares}) FILTER (isfinite({_real(name)}))" for name in names)
+        found = connection.execute(f"SELECT {asked} FROM {_READERS[one.format]}", [str(one.path)]).fetchall()[0]  # noqa: S608
+        return {name: tuple(sorted(set(map(float, edges or ())))) for name, edges in zip(names, found, strict=True)}
+
+
+def blocks(
+    one: Source, *, by: str, days: bool, edges: Mapping[str, tuple[float, ...]]
+) -> dict[str, list[tuple[int, ...]]]:
+    """The histogram of each numeric column in each block of rows, on ``edges``.
+
+    A block is a day of the column ``by``, or one of at most ``MOST_BLOCKS`` groups of whole entities.
+    """
+    with opened(one) as connection:
+        kinds = stored_types(connection, one)
+        names = [name for name in edges if _type(kinds.get(name, "")) in NUMERIC]
+        if by not in kinds or not names:
+            return {}
+        text = f"CAST({quoted(by)} AS VARCHAR)"
+        block = f"CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE)" if days else f"md5_number_lower({text}) % {MOST_BLOCKS}"
+        asked = ", ".join(
+            f"histogram({_real(name)}, {list(edges[name])}::DOUBLE[]) FILTER (isfinite({_real(name)}))"
+            for name in names
+        )
+        answers = connection.execute(
+            f"SELECT {asked} FROM {_READERS[one.format]} GROUP BY {block}",  # noqa: S608 - names are quoted
+            [str(one.path)],
+        ).fetchall()
+    return {
+        name: [tuple(int((row[at] or {}).get(edge, 0)) for edge in (*edges[name], float("inf"))) for row in answers]
+        for at, name in enumerate(names)
+    }
+
+
+def _real(name: str) -> str:
+    return f"CAST({quoted(name)} AS DOUBLE)"
+
+
 def overlap(train: Source, test: Source, key: Sequence[str]) -> int:
     """How many rows of ``test`` have a key that some row of ``train`` has; a key with a null in it matches none."""
     columns = ", ".join(map(quoted, key))
@@ -125,6 +175,17 @@ def arrays(one: Source, expressions: Mapping[str, str]) -> dict[str, Any]:
     with opened(one) as connection:
         found = connection.execute(f"SELECT {wanted} FROM {_READERS[one.format]}", [str(one.path)])  # noqa: S608
         return dict(found.fetchnumpy())
+
+
+def derive(one: Source, target: Path, expressions: Mapping[str, str], *, rows: int) -> None:
+    """Write a Parquet file of the first ``rows`` rows with these columns; the expressions are those of ``arrays``."""
+    wanted = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in expressions.items())
+    with opened(one, written=target) as connection:
+        connection.execute(
+            f"COPY (SELECT {wanted} FROM {_READERS[one.format]} LIMIT {int(rows)}) "  # noqa: S608 - as in ``arrays``
+            f"TO {_text(str(target))} (FORMAT parquet)",
+            [str(one.path)],
+        )
 
 
 def columns(one: Source) -> dict[str, str]:
