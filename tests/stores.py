@@ -8,13 +8,14 @@ from datetime import datetime
 
 from mlops_gitops.canonical import sha256
 from mlops_gitops.promotion.store import Change, Files, MemoryTree, Tree
+from mlops_gitops.records import record
 
 
 class Killed(BaseException):
     """The runner is gone; nothing of it catches this."""
 
 
-@dataclass(frozen=True)
+@record
 class KnownTree(MemoryTree):
     """A tree that can find the commits before it."""
 

@@ -8,15 +8,15 @@ an environment variable) for keys that we hold ourselves, and every scheme that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mlops_gitops.errors import Failure, Misused, WorldFailed
+from mlops_gitops.records import record
 
 OWN_SCHEMES = ("file2", "env")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PublicKey:
     """A key as ``trust/`` writes it: the fields of a securesystemslib ``Key``."""
 
@@ -43,7 +43,7 @@ class PublicKey:
         return Key.from_dict(self.keyid, fields)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpenSigner:
     """A securesystemslib signer that is ready to sign; fits ``envelope.Signer``."""
 

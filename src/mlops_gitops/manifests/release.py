@@ -7,7 +7,6 @@ refuses bytes that ``render`` would not have written, so that a release cannot b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mlops_gitops import canonical
@@ -15,9 +14,10 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Interface, Metric, Serving
 from mlops_gitops.manifests.rendering import render
+from mlops_gitops.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """The commit that the release was built from; ``dirty`` where the work tree held more than that.
 
@@ -31,7 +31,7 @@ class Source:
     trainers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class File:
     """One file of the artifact: its path inside it, SHA-256, and size in bytes."""
 
@@ -40,7 +40,7 @@ class File:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReleaseArtifact:
     """The model itself; ``digest`` is that of its file list in the form of OpenSSF model signing."""
 
@@ -51,7 +51,7 @@ class ReleaseArtifact:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Registered:
     """The version in the MLflow model registry, and the run that logged it."""
 
@@ -60,7 +60,7 @@ class Registered:
     run: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Image:
     """A container image; ``digest`` is the SHA-256 of its manifest in hexadecimal."""
 
@@ -73,7 +73,7 @@ class Image:
         return f"{self.uri}@sha256:{self.digest}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Material:
     """A data set by digest."""
 
@@ -83,7 +83,7 @@ class Material:
     uri: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Release:
     """One release.  ``value`` is the whole document; the other fields are what is asked of it most."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from mlops_gitops.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Key:
     """A public key in the form of securesystemslib: ``keyval["public"]`` is hexadecimal for ed25519, else PEM."""
 
@@ -20,7 +21,7 @@ class Key:
         return hash(self.keyid)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Grant:
     """The kinds of evidence that may be signed, and for which environments (``*``: every one)."""
 
@@ -28,7 +29,7 @@ class Grant:
     environments: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signer:
     """A person or a machine.  Whoever has one of ``identities`` (e-mail, ``github:login``) is this signer.
 
@@ -55,7 +56,7 @@ class Signer:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trust:
     """Every signer whose signature counts."""
 

@@ -12,7 +12,6 @@ that approvals, which hold for one head, outlive everything that does not concer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -22,9 +21,10 @@ from mlops_gitops.promotion.plan import Action, Decision
 from mlops_gitops.promotion.receipts import PULL_REQUEST, Filed, Receipt
 from mlops_gitops.promotion.snapshot import Snapshot, may_promote
 from mlops_gitops.promotion.store import Branches, History, Store, Tree
+from mlops_gitops.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Branch:
     """A branch as the remote has it: its newest commit, the one before that, and every path in which they differ.
 
@@ -44,7 +44,7 @@ class Remote(Store, History, Branches, Protocol):
         """The newest commit, and every branch whose name begins with ``prefix``, as the remote has them now."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Proposal:
     """What a branch of ours proposes, by the receipt in it."""
 
@@ -57,7 +57,7 @@ class Proposal:
         return self.filed.receipt
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NotOurs:
     """A branch that is not, or is no longer, what we wrote; and why."""
 

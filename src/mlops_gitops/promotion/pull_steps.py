@@ -7,7 +7,6 @@ and the steps after it go on without one as long as those approvals count.  Pure
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
@@ -20,6 +19,7 @@ from mlops_gitops.promotion.proposals import Branch, NotOurs, Proposal
 from mlops_gitops.promotion.receipts import DIRECT
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.view import Place, View
+from mlops_gitops.records import record
 
 
 class Step(Enum):
@@ -40,7 +40,7 @@ class Step(Enum):
         return self not in {Step.WAIT, Step.REFUSE, Step.LEAVE}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """The pull request of one slot: what is to be done, why, and what there is.
 

@@ -11,7 +11,6 @@ the same move make the same id, and moving to A, B, A, B makes four.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.gates import Answer, Judgement
 from mlops_gitops.evidence.statements import ATTESTATION, STATEMENT, optional, text
 from mlops_gitops.promotion import layout
+from mlops_gitops.records import record
 
 if TYPE_CHECKING:  # a seal is about a receipt, and not the other way round
     from mlops_gitops.promotion.seals import Seal
@@ -31,7 +31,7 @@ DIRECT, PULL_REQUEST = "direct", "pull-request"
 PROMOTE, ROLLBACK = "promote", "rollback"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Receipt:
     """One promotion or rollback.
 
@@ -77,7 +77,7 @@ class Receipt:
         return layout.receipt(self.environment, self.model, self.id)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Filed:
     """A receipt as it lies in the repository: what it says, the digest of its file, and its envelope.
 

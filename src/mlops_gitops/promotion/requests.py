@@ -22,6 +22,7 @@ from mlops_gitops.promotion.proposals import Branch
 from mlops_gitops.promotion.pull_steps import Request, Step
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.survey import Memory, Reader
+from mlops_gitops.records import record
 
 TRIES = 6
 """How often one run writes to one pull request before it takes it that somebody always undoes it."""
@@ -29,7 +30,7 @@ TRIES = 6
 Verb = Literal["rolled-back", "promoted", "recorded", "sealed", "opened", "updated", "merged", "closed", "deleted"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Did:
     """One thing that was done: in which slot, why, and the pull request or the commit that holds it."""
 

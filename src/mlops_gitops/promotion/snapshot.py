@@ -7,7 +7,7 @@ does not hold raises ``Refused`` with the path; nothing is repaired here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -26,9 +26,10 @@ from mlops_gitops.promotion.receipts import PROMOTE, Filed
 from mlops_gitops.promotion.seals import Seal
 from mlops_gitops.promotion.store import Tree
 from mlops_gitops.promotion.targets import Place, places
+from mlops_gitops.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slot:
     """One model in one environment: what runs there, by which receipts, under which controls.
 
@@ -65,7 +66,7 @@ class Slot:
         return next((one.receipt.release for one in reversed(self.receipts) if one.receipt.whole and one.stands), None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dossier:
     """A release, the evidence about it that was admitted, and the files that were turned away."""
 

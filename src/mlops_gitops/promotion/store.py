@@ -8,11 +8,11 @@ tree of plain bytes, for decisions that are tested by the thousand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from mlops_gitops.canonical import digest, sha256
+from mlops_gitops.records import record
 
 Files = Mapping[str, "bytes | None"]
 """Changes of a commit: path → new bytes, or ``None`` to remove the file."""
@@ -84,7 +84,7 @@ class Branches(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """One commit of the first-parent line: its first parent, and what it did to each path.
 
@@ -106,7 +106,7 @@ class History(Protocol):
         """Every commit on the first-parent line to ``tip`` that touched ``folders``, oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MemoryTree:
     """A tree of plain bytes."""
 

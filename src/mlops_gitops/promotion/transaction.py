@@ -19,18 +19,18 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from mlops_gitops.errors import Failure, WorldFailed
 from mlops_gitops.promotion.store import Files, Store, Tree
+from mlops_gitops.records import record
 
 ATTEMPTS, LONGEST = 40, 20.0
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Proposal(Generic[T]):
     """The files of one commit with its message, and what the commit means to the caller.
 
@@ -42,7 +42,7 @@ class Proposal(Generic[T]):
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settled(Generic[T]):
     """How it ended: the result, the commit that holds it (``None``: nothing changed) and the tree it was made from."""
 
