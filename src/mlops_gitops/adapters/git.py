@@ -32,8 +32,7 @@ from mlops_gitops.adapters import git_branches
 from mlops_gitops.adapters.git_objects import GitTree, Objects
 from mlops_gitops.adapters.git_process import LOCAL_SECONDS, NETWORK_SECONDS, masked, run_git, shareable
 from mlops_gitops.errors import Misused, WorldFailed
-from mlops_gitops.promotion.proposals import Branch
-from mlops_gitops.promotion.store import Change, Files, Tree
+from mlops_gitops.promotion.store import Branch, Change, Files, Tree
 
 _LOCATING = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE"),

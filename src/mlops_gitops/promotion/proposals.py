@@ -20,21 +20,8 @@ from mlops_gitops.promotion import apply, layout, receipts
 from mlops_gitops.promotion.plan import Action, Decision
 from mlops_gitops.promotion.receipts import PULL_REQUEST, Filed, Receipt
 from mlops_gitops.promotion.snapshot import Snapshot, may_promote
-from mlops_gitops.promotion.store import Branches, History, Store, Tree
+from mlops_gitops.promotion.store import Branch, Branches, History, Store, Tree
 from mlops_gitops.records import record
-
-
-@record
-class Branch:
-    """A branch as the remote has it: its newest commit, the one before that, and every path in which they differ.
-
-    ``base`` is ``None`` where there is more than one commit on top of the base branch, or a merge.
-    """
-
-    name: str
-    tree: Tree
-    base: Tree | None
-    paths: tuple[str, ...]
 
 
 class Remote(Store, History, Branches, Protocol):

@@ -15,9 +15,10 @@ from mlops_gitops.manifests.environment import Environment
 from mlops_gitops.promotion import layout, plan, proposals, rollouts, wishes
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Decision, Outcome
-from mlops_gitops.promotion.proposals import Branch, NotOurs, Proposal
+from mlops_gitops.promotion.proposals import NotOurs, Proposal
 from mlops_gitops.promotion.receipts import DIRECT
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.promotion.store import Branch
 from mlops_gitops.promotion.view import Place, View
 from mlops_gitops.records import record
 

@@ -18,9 +18,9 @@ from mlops_gitops.evidence.reviews import last_words
 from mlops_gitops.promotion import apply, layout, plan, proposals
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Decision, Outcome
-from mlops_gitops.promotion.proposals import Branch
 from mlops_gitops.promotion.pull_steps import Request, Step
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.promotion.store import Branch
 from mlops_gitops.promotion.survey import Memory, Reader
 from mlops_gitops.records import record
 

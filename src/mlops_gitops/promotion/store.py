@@ -85,6 +85,19 @@ class Branches(Protocol):
 
 
 @record
+class Branch:
+    """A branch as the remote has it: its newest commit, the one before that, and every path in which they differ.
+
+    ``base`` is ``None`` where there is more than one commit on top of the base branch, or a merge.
+    """
+
+    name: str
+    tree: Tree
+    base: Tree | None
+    paths: tuple[str, ...]
+
+
+@record
 class Change:
     """One commit of the first-parent line: its first parent, and what it did to each path.
 
