@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     repository = session.repository(arguments, world)
     signer = None
     if not arguments.dry_run:
+        repository.expect_push()
         signer = session.signer(arguments, world, lambda: Snapshot(repository.fetch()).trust)
     answered: list[Answered] = []
     commits: list[str] = []
