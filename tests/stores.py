@@ -95,6 +95,12 @@ class MemoryStore:
         self.step("after push")
         return commit
 
+    def landed(self, base: str, tip: str) -> int:
+        count, at = 0, tip
+        while at != base:
+            count, at = count + 1, self.parents[at][0] or base
+        return count
+
     def line(self) -> list[str]:
         """The commits from the first to the tip."""
         found: list[str] = []

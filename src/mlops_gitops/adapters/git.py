@@ -194,6 +194,10 @@ class Repository:
         with self._locked():
             self._git("update-ref", self._reference, commit, base, check=False)
 
+    def landed(self, base: str, tip: str) -> int:
+        """See ``promotion.store.Store.landed``."""
+        return int(self._text("rev-list", "--count", "--first-parent", f"{base}..{tip}"))
+
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether ``older`` is ``newer`` or one of its ancestors."""
         return self._git("merge-base", "--is-ancestor", older, newer, check=False).returncode == 0

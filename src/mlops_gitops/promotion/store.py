@@ -70,6 +70,9 @@ class Store(Protocol):
         ``WorldFailed``, and the branch is as it was.  Either way the tip that decided is ``known`` from now on.
         """
 
+    def landed(self, base: str, tip: str) -> int:
+        """How many commits the branch has moved from ``base`` to ``tip``, both of which were seen here."""
+
 
 class Branches(Protocol):
     """The branches beside the one that a ``Store`` moves: each holds what one pull request proposes."""
