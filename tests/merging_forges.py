@@ -14,8 +14,7 @@ from typing import Literal
 from mlops_gitops.errors import WorldFailed
 from mlops_gitops.evidence.reviews import Said, Voice
 from mlops_gitops.promotion.forge import Merged, Pull
-from mlops_gitops.promotion.proposals import Branch
-from mlops_gitops.promotion.store import Change, Files, Tree
+from mlops_gitops.promotion.store import Branch, Change, Files, Tree
 from stores import MemoryStore
 
 BOT = "promoter[bot]"

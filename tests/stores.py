@@ -8,13 +8,14 @@ from datetime import datetime
 
 from mlops_gitops.canonical import sha256
 from mlops_gitops.promotion.store import Change, Files, MemoryTree, Tree
+from mlops_gitops.records import record
 
 
 class Killed(BaseException):
     """The runner is gone; nothing of it catches this."""
 
 
-@dataclass(frozen=True)
+@record
 class KnownTree(MemoryTree):
     """A tree that can find the commits before it."""
 
@@ -93,6 +94,12 @@ class MemoryStore:
         self._see()
         self.step("after push")
         return commit
+
+    def landed(self, base: str, tip: str) -> int:
+        count, at = 0, tip
+        while at != base:
+            count, at = count + 1, self.parents[at][0] or base
+        return count
 
     def line(self) -> list[str]:
         """The commits from the first to the tip."""

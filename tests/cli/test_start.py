@@ -27,6 +27,17 @@ loaded = [name for name in {watched} if sys.modules.get(name)]
 sys.exit(f"imported {{loaded}}" if loaded else code)
 """
 
+COUNTED = """
+import atexit
+def count():
+    ours = [one for name, one in list(sys.modules.items()) if name.partition(".")[0] == "mlops_gitops"]
+    records = {one for module in ours for one in vars(module).values() if hasattr(one, "__match_args__")}
+    compiled = [one for one in records if hasattr(one, "__compared__")]
+    print(len(ours), len(records), len(compiled), file=sys.stderr)
+atexit.register(count)
+"""
+"""How many modules of ours are loaded at the end, how many classes of records, and how many of those were built."""
+
 
 def run(
     *words: str, blocked: tuple[str, ...] = (), watched: tuple[str, ...] = (), environ: dict[str, str] | None = None
@@ -69,6 +80,43 @@ def test_the_base_install_is_enough_for_everything_about_promotion(
 ) -> None:
     done = run(*words, blocked=EXTRAS, watched=(*SDKS, *EXTRAS), environ=environ)
     assert done.returncode in {0, 4}, done.stdout + done.stderr
+
+
+ELSEWHERE = (
+    "mlops_gitops.adapters.mlflow",
+    "mlops_gitops.cli.candidate",
+    "mlops_gitops.cli.reconcile",
+    "mlops_gitops.packaging.scan",
+    "mlops_gitops.promotion.proposals",
+    "mlops_gitops.promotion.pulls",
+    "mlops_gitops.promotion.reconcile",
+    "mlops_gitops.promotion.remedies",
+    "mlops_gitops.promotion.status",
+    "mlops_gitops.promotion.verify",
+    "pickletools",
+    "zipfile",
+)
+"""What a promotion that needs no pull request never asks."""
+MOST_MODULES = 80
+"""Of ours, for one promotion: what it costs to start is mostly what it imports."""
+
+
+def test_a_plain_promotion_imports_no_other_part_of_the_program(environ: dict[str, str]) -> None:
+    done = run("promote", MODEL, "--to", "dev", watched=ELSEWHERE, environ=environ)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", [("promote", MODEL, "--to", "dev"), ("status",)])
+def test_few_modules_are_imported_and_few_records_compiled(words: tuple[str, ...], environ: dict[str, str]) -> None:
+    program = "import sys\n" + COUNTED + PROGRAM.format(blocked=(), watched=())
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        capture_output=True, text=True, check=False, env={**os.environ, **environ},
+    )  # fmt: skip
+    modules, records, compiled = map(int, done.stderr.split()[-3:])
+    assert done.returncode == 0, done.stderr
+    assert 0 < modules <= MOST_MODULES
+    assert 0 < compiled < records / 2
 
 
 @pytest.mark.parametrize("words", [("demo", "/nonexistent/demo"), ("test",)])

@@ -161,6 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
     """One request: who asks, what goes wrong, then git's own answer."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # as real servers do: else a short answer waits 40 ms for the client's own patience
     shop: GitServer
 
     def do_GET(self) -> None:

@@ -29,11 +29,11 @@ from pathlib import Path
 
 from mlops_gitops import times
 from mlops_gitops.adapters import git_branches
+from mlops_gitops.adapters.git_errand import Errand
 from mlops_gitops.adapters.git_objects import GitTree, Objects
 from mlops_gitops.adapters.git_process import LOCAL_SECONDS, NETWORK_SECONDS, masked, run_git, shareable
 from mlops_gitops.errors import Misused, WorldFailed
-from mlops_gitops.promotion.proposals import Branch
-from mlops_gitops.promotion.store import Change, Files, Tree
+from mlops_gitops.promotion.store import Branch, Change, Files, Tree
 
 _LOCATING = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE"),
@@ -70,9 +70,26 @@ class Repository:
             "LC_ALL": "C",
         }
         self._objects = Objects(self._environ)
+        self._errand: Errand | None = None
+
+    def expect_push(self) -> None:
+        """Say that a push will follow, so that what it has to ask first is asked while that is being planned."""
+        if self._errand is None and self.url.startswith(("http://", "https://")) and self.known() is not None:
+            self._errand = Errand(self.url, environ=self._environ)
+
+    @contextlib.contextmanager
+    def _errand_done(self) -> Iterator[Errand | None]:
+        """The errand that is under way, which is used once: what it has heard grows old."""
+        errand, self._errand = self._errand, None
+        with errand or contextlib.nullcontext():
+            yield errand
 
     def fetch(self) -> GitTree:
         """The newest commit of the branch, as the remote has it now.  Raises ``WorldFailed``."""
+        with self._errand_done() as errand:
+            known = self.known() if errand else None
+            if errand and known and errand.tip(f"refs/heads/{self.branch}") == known.commit:
+                return known
         return self._newest()
 
     def survey(self, prefix: str) -> tuple[Tree, tuple[Branch, ...]]:
@@ -126,6 +143,13 @@ class Repository:
     def push(self, commit: str, *, base: str) -> str | None:
         """See ``promotion.store.Store.push``."""
         target = f"refs/heads/{self.branch}"
+        with self._errand_done() as errand:
+            heard = errand.tip(target) if errand else None
+            if errand and heard == base and errand.push(commit, target):
+                self._remember(commit, base=base)
+                return commit
+        if heard not in {None, base} and self.fetch().commit != base:
+            return None  # never sent: somebody was first
         try:
             done = self._git(
                 "push", "--quiet", f"--force-with-lease={target}:{base}", self.url, f"{commit}:{target}",
@@ -169,6 +193,10 @@ class Repository:
         """The tip is known now without a fetch.  What another process has seen since is newer, and stays."""
         with self._locked():
             self._git("update-ref", self._reference, commit, base, check=False)
+
+    def landed(self, base: str, tip: str) -> int:
+        """See ``promotion.store.Store.landed``."""
+        return int(self._text("rev-list", "--count", "--first-parent", f"{base}..{tip}"))
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether ``older`` is ``newer`` or one of its ancestors."""
@@ -217,8 +245,10 @@ class Repository:
         return commit in self._text("rev-list", "--first-parent", tip).split()
 
     def close(self) -> None:
-        """End the helper process; the repository can still be used, and starts another."""
+        """End the helper processes; the repository can still be used, and starts others."""
         self._objects.close()
+        with self._errand_done():
+            pass
 
     def _identity(self) -> str:
         name = self._environ.get("GIT_AUTHOR_NAME") or "mlops-gitops"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mlops_gitops.adapters.git_objects import GitTree
-from mlops_gitops.promotion.proposals import Branch
+from mlops_gitops.promotion.store import Branch
 
 KEPT = "refs/proposals"
 """Where the cache keeps them, each under its own name."""

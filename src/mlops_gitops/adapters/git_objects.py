@@ -12,11 +12,12 @@ import re
 import subprocess
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, Protocol
 
 from mlops_gitops.adapters.git_process import SAFE
 from mlops_gitops.errors import WorldFailed
+from mlops_gitops.records import record
 
 _SUBMODULE, _FOLDER = "160000 ", "40000 "
 _ENTRY = {size: re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % size, re.DOTALL) for size in (20, 32)}
@@ -31,7 +32,7 @@ _KEPT = 256 * 1024
 """Files up to this size are kept when they are read ahead; a larger one is read again when it is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GitTree:
     """The files of one commit; fits ``promotion.store.Tree``.
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from mlops_gitops.adapters.git_process import masked
 from mlops_gitops.errors import Misused
+from mlops_gitops.records import record
 
 _PUBLIC = "github.com"
 _SSH = {"ssh.github.com": _PUBLIC}
@@ -22,7 +23,7 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _NAMES = re.compile(r"/?([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0-9._-]+?)(?:\.git)?/?")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Address:
     """One repository on GitHub, and the two addresses of its API.  The token is in no ``repr``."""
 

@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from mlops_gitops.adapters import github_failures
 from mlops_gitops.adapters.github_address import Address
 from mlops_gitops.adapters.github_failures import Purpose, Trouble
 from mlops_gitops.errors import Failure, WorldFailed
+from mlops_gitops.records import record
 
 if TYPE_CHECKING:
     from github.Requester import Requester
@@ -36,7 +36,7 @@ PATIENCE = 45.0
 """The longest sum of pauses within one call, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rejection:
     """A write without a good answer.
 

@@ -7,12 +7,13 @@ Decisions are made from the status, the headers and the ``type`` of a GraphQL er
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 
 from mlops_gitops import times
 from mlops_gitops.errors import Failure, WorldFailed
+from mlops_gitops.records import record
 from mlops_gitops.reporting.inert import inert
 
 SHOWN = 300
@@ -30,7 +31,7 @@ _STATUSES = {
 _LIMITS = ("rate limit", "please wait a few minutes before you try again", "please retry your request again later")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Purpose:
     """What was tried, in words, and the permission that it takes."""
 
@@ -38,7 +39,7 @@ class Purpose:
     permission: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trouble:
     """One answer that was none: ``status`` is 0 where nothing came back.
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +26,7 @@ from mlops_gitops.adapters.github_client import Client, Rejection, understood
 from mlops_gitops.adapters.github_failures import Purpose
 from mlops_gitops.errors import Misused
 from mlops_gitops.promotion.store import Files, Tree
+from mlops_gitops.records import record
 
 WRITING = "mlops-gitops/writing"
 """Branches under this name live for one request; what a killed run left there can be deleted."""
@@ -35,7 +35,7 @@ _NONE = "0" * 40
 _PERMISSION = "contents: write"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LandedTree:
     """A commit that GitHub made, read from ours: the tree is the same, so it need not be fetched."""
 

@@ -6,7 +6,7 @@ The order is the safety: digest, then scan, and only what passed the scan is eve
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from mlops_gitops.adapters import artifacts
@@ -25,11 +25,12 @@ from mlops_gitops.packaging.registry import Registry, Version, identity
 from mlops_gitops.packaging.scan import scan
 from mlops_gitops.promotion import layout
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.records import record
 
 MANIFEST = "model.yaml"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Candidate:
     """A model with its commit, artifact, data and lock, all by digest; ``scanned`` is the verdict on its files."""
 

@@ -7,7 +7,6 @@ by the next run of any command that promotes, and a registry that somebody chang
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
@@ -17,10 +16,11 @@ from mlops_gitops.packaging import derivation
 from mlops_gitops.packaging.derivation import Change, DeleteAlias, DeleteTag, Placement, SetAlias, SetTag
 from mlops_gitops.packaging.registry import Registry
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.records import record
 from mlops_gitops.reporting.failures import failure_document
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Repair:
     """What had to be changed in the registry, or why it could not be."""
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from mlops_gitops.cli import derived, proposal, session
+from mlops_gitops.cli import derived, session
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Misused, NotYet, Refused
 from mlops_gitops.promotion import apply, wishes
@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     repository = session.repository(arguments, world)
     signer = None
     if not arguments.dry_run:
+        repository.expect_push()
         signer = session.signer(arguments, world, lambda: Snapshot(repository.fetch()).trust)
     answered: list[Answered] = []
     commits: list[str] = []
@@ -61,6 +62,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     while True:
         settled = apply.promote(repository, wanted, signer=signer, now=world.now, tip=tip)
         if signer is not None and _asks_people(settled, arguments):
+            from mlops_gitops.cli import proposal  # pull requests are a world of their own
+
             return proposal.run(repository, signer, arguments, world)
         answered += settled.result if not arguments.all else _told(settled, commits)
         tip = repository.tree(settled.commit) if settled.commit else settled.base

@@ -7,7 +7,7 @@ loaded in this process.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from mlops_gitops.manifests.model import Model
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.packaging import digests, provenance
 from mlops_gitops.packaging.scan import scan
+from mlops_gitops.records import record
 from mlops_gitops.reproduction import comparison, seeds
 from mlops_gitops.reproduction.comparison import Made, Probe, made_by
 from mlops_gitops.reproduction.levels import Agreement, Level
@@ -34,7 +35,7 @@ DAY = 86_400.0
 """A training without a time limit of its own is stopped after so many seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """What was asked for on the command line."""
 
@@ -44,7 +45,7 @@ class Wanted:
     allow_dirty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subject:
     """A model, where it lies, the revision that is trained (``None``: the files as they are), and the record."""
 

@@ -13,20 +13,18 @@ from mlops_gitops import times
 from mlops_gitops.adapters.crew import Crew
 from mlops_gitops.adapters.git import Repository, cache_folder
 from mlops_gitops.adapters.github_address import Address, address
-from mlops_gitops.adapters.mlflow import MlflowRegistry
 from mlops_gitops.adapters.shelves import Shelf
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, WorldFailed
-from mlops_gitops.evidence.admission import public_keys
-from mlops_gitops.evidence.signing import OpenSigner, open_signer
-from mlops_gitops.manifests import reading
-from mlops_gitops.manifests.project import Project
-from mlops_gitops.manifests.trust import Trust
-from mlops_gitops.promotion.forge import Forge
-from mlops_gitops.promotion.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from mlops_gitops.adapters.github_client import Client
+    from mlops_gitops.adapters.mlflow import MlflowRegistry
+    from mlops_gitops.evidence.signing import OpenSigner
+    from mlops_gitops.manifests.project import Project
+    from mlops_gitops.manifests.trust import Trust
+    from mlops_gitops.promotion.forge import Forge
+    from mlops_gitops.promotion.snapshot import Snapshot
 
 PROJECT = "mlops-gitops.yaml"
 
@@ -58,6 +56,8 @@ def project(world: World) -> Project | None:
     path = world.cwd / PROJECT
     if not path.is_file():
         return None
+    from mlops_gitops.manifests import reading
+
     found: Project = reading.read("project", path.read_bytes(), path=PROJECT)
     return found
 
@@ -147,7 +147,11 @@ def registry(world: World) -> MlflowRegistry | None:
     """The MLflow registry that is configured, if one is; nothing is imported or reached yet."""
     here = project(world)
     uri = world.environ.get("MLFLOW_TRACKING_URI") or (here.tracking_uri if here else None)
-    return MlflowRegistry(uri, environ=world.environ) if uri else None
+    if not uri:
+        return None
+    from mlops_gitops.adapters.mlflow import MlflowRegistry
+
+    return MlflowRegistry(uri, environ=world.environ)
 
 
 def models_folder(world: World) -> Path:
@@ -224,6 +228,9 @@ def signer(arguments: argparse.Namespace, world: World, trust: Callable[[], Trus
     scheme, _, rest = uri.partition(":")
     if scheme == "file2":
         uri = f"file2:{world.cwd / rest}"
+    from mlops_gitops.evidence.admission import public_keys
+    from mlops_gitops.evidence.signing import open_signer
+
     return open_signer(
         uri, environ=world.environ, known=lambda: [key for one in trust().signers for key in public_keys(one)]
     )

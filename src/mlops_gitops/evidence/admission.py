@@ -8,7 +8,6 @@ nothing.  Whether an admitted piece *suffices* is for the gates to say.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from mlops_gitops import canonical
@@ -16,11 +15,12 @@ from mlops_gitops.evidence import envelope, statements
 from mlops_gitops.evidence.signing import PublicKey
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.manifests.trust import Key, Signer, Trust
+from mlops_gitops.records import record
 
 _NAME = re.compile(r"([a-z-]+)-([0-9a-f]{64})\.json")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Evidence:
     """A claim whose signature holds.  ``digest`` is the SHA-256 of the file, ``signer`` who made it."""
 
@@ -29,7 +29,7 @@ class Evidence:
     signer: Signer
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TurnedAway:
     """A file that is not evidence, and why."""
 

@@ -21,6 +21,7 @@ from mlops_gitops.evidence.quorum import Barred, Missing
 from mlops_gitops.evidence.reviews import Review
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.environment import MODEL_REVIEWS, REVIEWS, ApprovalsGate
+from mlops_gitops.records import record
 
 if TYPE_CHECKING:  # gates.py asks this module
     from mlops_gitops.evidence.gates import Case
@@ -31,7 +32,7 @@ Flaw = Callable[[Evidence], "str | None"]
 _TOLD = 6
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Looks:
     """The looks that count, those on the model repository first; an ``error`` where some differ."""
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+
+from mlops_gitops.records import record
 
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 """Where GitHub looks, in this order; the first file found is the only one read."""
@@ -22,7 +23,7 @@ _WORD = re.compile(r"(?:\\ |[^ \t])+")
 _OWNER = re.compile(r"@[A-Za-z0-9][A-Za-z0-9_-]*(?:/[A-Za-z0-9._-]+)?|[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """One line: a pattern and its owners, ``@login``, ``@organisation/team`` or an e-mail address.
 

@@ -11,11 +11,11 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mlops_gitops import canonical
 from mlops_gitops.canonical import JSON
+from mlops_gitops.records import record
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAXIMUM_BYTES = 8 * 1024 * 1024
@@ -48,7 +48,7 @@ class Key(Protocol):
         """Whether ``signature`` is this key's signature of ``data``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Envelope:
     """A statement and who claims to have signed it; nothing is believed before ``verified_by``."""
 

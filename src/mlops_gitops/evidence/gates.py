@@ -15,7 +15,6 @@ Pure functions over frozen records; the time is an argument.  The rules, each wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -29,6 +28,7 @@ from mlops_gitops.manifests.environment import SIGNATURES, ApprovalsGate, Eviden
 from mlops_gitops.manifests.model import Threshold
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.trust import Signer, Trust
+from mlops_gitops.records import record
 
 SKEW = timedelta(minutes=5)
 """How far a signer's clock may run ahead of ours before its evidence is taken to be dated in the future."""
@@ -42,7 +42,7 @@ class Answer(Enum):
     PENDING = "pending"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Waiver:
     """A gate that a person has set aside for this release, with a signature and an end."""
 
@@ -52,7 +52,7 @@ class Waiver:
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Case:
     """Everything that a gate may look at.
 
@@ -82,7 +82,7 @@ class Case:
     approvals_gate: ApprovalsGate | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Approval:
     """A person whose approval counts: by the name in ``trust/``, and by which piece of evidence they said so."""
 
@@ -93,7 +93,7 @@ class Approval:
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judgement:
     """What one gate answers, why in words, and the digests of the evidence that decided."""
 

@@ -12,18 +12,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from mlops_gitops.evidence.admission import may_sign
 from mlops_gitops.manifests.trust import Signer, Trust
+from mlops_gitops.records import record
 
 _LOGIN = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}(?:_[A-Za-z0-9]{1,38})?")
 _NO_REPLY = re.compile(r"(?:[0-9]+\+)?([a-z0-9_-]+)@users\.noreply\..+")
 """The address under which a forge hides one; the login is in it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Person:
     """Somebody who may approve: the name that they are counted under, all that they are known by, their groups."""
 

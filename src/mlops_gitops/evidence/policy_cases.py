@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from mlops_gitops import times
@@ -18,9 +17,10 @@ from mlops_gitops.evidence.policy_input import TooLarge
 from mlops_gitops.manifests.environment import Environment, ExpressionGate
 from mlops_gitops.manifests.expressions import root
 from mlops_gitops.manifests.policy_tests import OVERALL, Expected, TestCase
+from mlops_gitops.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """What one gate should have answered, and what it did."""
 

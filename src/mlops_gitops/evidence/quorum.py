@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mlops_gitops.evidence import persons
 from mlops_gitops.evidence.persons import Person
 from mlops_gitops.evidence.voices import Review, Voice
 from mlops_gitops.manifests.environment import ApprovalsGate, Group
+from mlops_gitops.records import record
 
 AUTHOR = "wrote the release"
 _ASKED = 8
@@ -29,7 +29,7 @@ Named = Sequence[tuple[str, tuple[str, ...]]]
 """Groups whose members a forge named, as ``Review.groups``: a name that stands there twice is two sets of people."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Barred:
     """Somebody who may not approve this, by what they are known by, and why."""
 
@@ -37,7 +37,7 @@ class Barred:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Heard:
     """What a review comes to: names of people who approve, of people who object, and voices that do not count.
 
@@ -55,7 +55,7 @@ class Heard:
         return [f"{login if persons.is_login(login) else ascii(login)} {reason}" for login, reason in self.unheard]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Missing:
     """Approvals that are still missing: how many, of which group (``None``: of anybody), and who can be asked.
 

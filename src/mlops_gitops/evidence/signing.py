@@ -8,16 +8,16 @@ an environment variable) for keys that we hold ourselves, and every scheme that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from mlops_gitops.errors import Failure, Misused, WorldFailed
+from mlops_gitops.records import record
 
 OWN_SCHEMES = ("file2", "env")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PublicKey:
     """A key as ``trust/`` writes it: the fields of a securesystemslib ``Key``."""
 
@@ -72,7 +72,7 @@ def _ed25519(public: str) -> Any:
     return Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpenSigner:
     """A securesystemslib signer that is ready to sign; fits ``envelope.Signer``."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence import voices
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.evidence.voices import Review
+from mlops_gitops.records import record
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
@@ -48,7 +49,7 @@ _TOLD = 3
 _RESULTS = {Verdict.PASS: "PASSED", Verdict.FAIL: "FAILED", Verdict.INCONCLUSIVE: "WARNED"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Claim:
     """What is said about one release.
 

@@ -8,11 +8,12 @@ inconclusive, and a person has to look.  A report without checks is inconclusive
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.findings import Location
+from mlops_gitops.records import record
 
 
 class Verdict(Enum):
@@ -31,7 +32,7 @@ def combined(verdicts: Iterable[Verdict]) -> Verdict:
     return Verdict.PASS if seen == {Verdict.PASS} else Verdict.INCONCLUSIVE
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Check:
     """One thing that was looked at.
 
@@ -67,7 +68,7 @@ class Check:
         return {name: value for name, value in fields.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """All checks of one kind on one subject.
 

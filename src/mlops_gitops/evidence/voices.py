@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast, get_args
 
 from mlops_gitops import times
 from mlops_gitops.canonical import JSON
+from mlops_gitops.records import record
 
 Said = Literal["approved", "changes-requested", "commented", "dismissed"]
 
@@ -22,7 +22,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PROMOTION = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Voice:
     """One submitted review.  ``commit`` is the head that it was given on, ``id`` the forge's own name for it.
 
@@ -37,7 +37,7 @@ class Voice:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Review:
     """The reviews of one pull request at ``head``.
 

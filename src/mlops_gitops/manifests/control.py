@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from mlops_gitops.canonical import JSON
+from mlops_gitops.records import record
 from mlops_gitops.times import format_instant, parse_instant
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Control:
     """One control.  ``release`` is ``None`` where it is about every release, ``until`` where it has no end."""
 
@@ -57,7 +57,7 @@ class Control:
         return {name: value for name, value in fields.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ControlFile:
     """The controls of one model in one environment."""
 

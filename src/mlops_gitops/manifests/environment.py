@@ -12,10 +12,11 @@ from mlops_gitops import canonical
 from mlops_gitops.manifests.model import Person, Threshold
 from mlops_gitops.manifests.recurrence import Recurrence
 from mlops_gitops.manifests.rollout import AutomaticRollback, Rollout
+from mlops_gitops.records import record
 from mlops_gitops.times import parse_duration, parse_instant
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Demand:
     """A number that the environment demands, whatever the manifest demands."""
 
@@ -23,7 +24,7 @@ class Demand:
     threshold: Threshold
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EvidenceGate:
     """Signed evidence of one kind must pass, with numbers that meet ``metrics``; older than ``max_age`` it is void.
 
@@ -44,7 +45,7 @@ class EvidenceGate:
 SIGNATURES, REVIEWS, MODEL_REVIEWS = "signatures", "reviews", "model-reviews"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Group:
     """At least ``min`` of the people who approve must belong to the group.
 
@@ -65,7 +66,7 @@ class Group:
         return cls(value["name"], int(value["min"]), members, value.get("team"), value.get("codeowners", False))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ApprovalsGate:
     """Approvals by ``quorum`` different people, from any of ``sources``."""
 
@@ -87,7 +88,7 @@ class ApprovalsGate:
         return "approvals"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExpressionGate:
     """An expression in CEL must be true; ``message`` or what ``message_expression`` makes says why it is not.
 
@@ -104,7 +105,7 @@ class ExpressionGate:
 Gate = EvidenceGate | ApprovalsGate | ExpressionGate
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Freeze:
     """Nothing is promoted from ``since`` (included) until ``until`` (excluded)."""
 
@@ -117,7 +118,7 @@ class Freeze:
         return self.until if self.since <= now < self.until else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecurringFreeze:
     """Nothing is promoted while the period lasts, whenever it comes again."""
 
@@ -130,7 +131,7 @@ class RecurringFreeze:
         return span.end if span is not None and span.holds(now) else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Window:
     """A time, coming again, in which releases may be promoted."""
 

@@ -7,11 +7,12 @@ here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Any
 
 from mlops_gitops.manifests.quantities import quantity_bytes
+from mlops_gitops.records import record
 from mlops_gitops.times import parse_duration
 
 Scalar = str | int | float | bool
@@ -20,7 +21,7 @@ LATENCIES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 """What a manifest calls a percentile of the latency → the share of the requests."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Person:
     """Someone who answers for a document."""
 
@@ -35,7 +36,7 @@ class Person:
         return cls(value["name"], value["email"], value.get("role", "owner"), value.get("github"))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Threshold:
     """What passes: ``min`` ≤ value ≤ ``max``; an absent bound is ``None``."""
 
@@ -52,7 +53,7 @@ class Threshold:
         return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """A column of the model's signature; ``type`` is MLflow's name of it."""
 
@@ -66,7 +67,7 @@ class Column:
         return cls(value["name"], value["type"], value.get("required", True))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """The column with the truth, and the value of it that counts as positive."""
 
@@ -75,7 +76,7 @@ class Target:
     positive: Scalar | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Interface:
     """The model's signature."""
 
@@ -94,7 +95,7 @@ class Interface:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Training:
     """How the model is made: an argv list that no shell ever sees, run in the manifest's folder."""
 
@@ -118,7 +119,7 @@ class Training:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dataset:
     """A data set; ``digest`` is its SHA-256 in lower-case hexadecimal, ``uri`` a path beside the manifest or a URI."""
 
@@ -144,7 +145,7 @@ class Dataset:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Artifact:
     """What training produces; ``registered`` is the name in the MLflow registry, if any."""
 
@@ -161,7 +162,7 @@ class Artifact:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slice:
     """The same metric for each value of ``column`` that has at least ``min_rows`` rows."""
 
@@ -177,7 +178,7 @@ class Slice:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Metric:
     """A number that the model must reach on a data set."""
 
@@ -203,7 +204,7 @@ class Metric:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ColumnTest:
     """What is demanded of one column of the data."""
 
@@ -228,7 +229,7 @@ class ColumnTest:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Overlap:
     """The largest share of test rows that may be in the training data, told apart by ``key``."""
 
@@ -236,7 +237,7 @@ class Overlap:
     max: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DriftTests:
     """How far columns may move from a reference.
 
@@ -264,7 +265,7 @@ class DriftTests:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataTests:
     """What is demanded of the data."""
 
@@ -289,7 +290,7 @@ class DataTests:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LeakageTests:
     """Limits for features that know the answer; ``known_at`` maps a feature to the column with the time it is known."""
 
@@ -297,7 +298,7 @@ class LeakageTests:
     known_at: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModelTests:
     """Limits for the model's behaviour."""
 
@@ -305,7 +306,7 @@ class ModelTests:
     baseline: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InfraTests:
     """What is demanded of the serving image; times in seconds, ``image_size`` in bytes.
 
@@ -353,7 +354,7 @@ class InfraTests:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tests:
     """Everything that is tested beyond the metrics; an absent section demands nothing."""
 
@@ -374,7 +375,7 @@ class Tests:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reproducibility:
     """How closely a second training must agree with the first.
 
@@ -416,7 +417,7 @@ class Reproducibility:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ServingImage:
     """What the serving image is made of: a base by digest and a lock with hashes, or a Dockerfile of one's own.
 
@@ -445,7 +446,7 @@ class ServingImage:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Serving:
     """How the model is served.  ``latency_p95`` is in seconds, ``throughput`` in requests per second."""
 
@@ -476,7 +477,7 @@ class Serving:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Monitoring:
     """When a running model must be looked at again."""
 
@@ -485,7 +486,7 @@ class Monitoring:
     drift_max: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Model:
     """One manifest.  ``value`` is the whole document, for what has no field here (``lineage``, ``x-`` keys)."""
 

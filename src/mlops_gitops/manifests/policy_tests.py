@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from mlops_gitops.manifests.rules.policy_tests import OVERALL
+from mlops_gitops.records import record
 from mlops_gitops.times import parse_instant
 
 __all__ = ["FILE", "OVERALL", "Expected", "PolicyTests", "TestCase"]
@@ -16,7 +16,7 @@ FILE = "policy_tests.yaml"
 _NOW = "2026-01-01T00:00:00Z"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expected:
     """What one gate should answer; ``reason`` is text that its reason must hold."""
 
@@ -25,7 +25,7 @@ class Expected:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TestCase:
     """One case: the input that it begins with, what is put into it, and what should come out.
 
@@ -41,7 +41,7 @@ class TestCase:
     expected: tuple[Expected, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PolicyTests:
     """The cases of one environment, in the order of the file."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mlops_gitops.manifests.environment import REVIEWS, ApprovalsGate
+from mlops_gitops.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Project:
     """The environment repository's address and branch, the MLflow server if any, and what a pull request needs.
 

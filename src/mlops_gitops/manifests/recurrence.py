@@ -17,13 +17,13 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mlops_gitops.manifests import recurrence_rule
 from mlops_gitops.manifests.recurrence_rule import WEEKDAYS, Rule
+from mlops_gitops.records import record
 from mlops_gitops.times import parse_nominal
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _LONGEST_SHIFT = timedelta(days=3)
 _STEPS = {"HOURLY": timedelta(hours=1), "DAILY": timedelta(days=1), "WEEKLY": timedelta(weeks=1)}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """From ``start`` (included) until ``end`` (excluded), both in UTC."""
 
@@ -55,7 +55,7 @@ class Span:
         return self.start <= now < self.end
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Recurrence:
     """A period that comes again.  ``start`` is local and names no zone; ``days`` are nominal, ``exact`` is not."""
 

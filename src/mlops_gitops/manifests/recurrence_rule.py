@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from mlops_gitops.records import record
 
 FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY")
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -41,7 +42,7 @@ _ONLY_WITH = {
 _LIMIT = 9999
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """A recurrence rule.  ``numbers`` holds the parts that are lists of numbers, by their RFC names."""
 

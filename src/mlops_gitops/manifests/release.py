@@ -16,9 +16,10 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Interface, Metric, Serving
 from mlops_gitops.manifests.rendering import render
+from mlops_gitops.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """The commit that the release was built from; ``dirty`` where the work tree held more than that.
 
@@ -32,7 +33,7 @@ class Source:
     trainers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class File:
     """One file of the artifact: its path inside it, SHA-256, and size in bytes."""
 
@@ -41,7 +42,7 @@ class File:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReleaseArtifact:
     """The model itself; ``digest`` is that of its file list in the form of OpenSSF model signing."""
 
@@ -52,7 +53,7 @@ class ReleaseArtifact:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Registered:
     """The version in the MLflow model registry, and the run that logged it."""
 
@@ -61,7 +62,7 @@ class Registered:
     run: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Image:
     """A container image; ``digest`` is the SHA-256 of its manifest in hexadecimal."""
 
@@ -74,7 +75,7 @@ class Image:
         return f"{self.uri}@sha256:{self.digest}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Material:
     """A data set by digest."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from mlops_gitops.records import record
 from mlops_gitops.times import parse_duration
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """A region, a cluster: one place inside an environment with a pointer of its own."""
 
@@ -18,7 +18,7 @@ class Target:
     wave: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rollout:
     """Targets in waves.
 
@@ -45,7 +45,7 @@ class Rollout:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AutomaticRollback:
     """Failed evidence of one of these kinds, made ``within`` this long after the promotion, demands it."""
 

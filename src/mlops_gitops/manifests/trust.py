@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from mlops_gitops.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Key:
     """A public key in the form of securesystemslib: ``keyval["public"]`` is hexadecimal for ed25519, else PEM."""
 
@@ -21,7 +23,7 @@ class Key:
         return hash(self.keyid)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Grant:
     """The kinds of evidence that may be signed, and for which environments (``*``: every one)."""
 
@@ -29,7 +31,7 @@ class Grant:
     environments: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signer:
     """A person or a machine.  Whoever has one of ``identities`` (e-mail, ``github:login``) is this signer.
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from mlops_gitops.errors import Refused
+from mlops_gitops.records import record
 
 OURS = "mlops-gitops."
 RELEASE_TAG = "mlops-gitops.release"
@@ -26,7 +27,7 @@ _ALIAS = re.compile(r"[\w-]{1,255}", re.ASCII)
 _RESERVED = re.compile(r"latest|v\d+", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Placement:
     """A release that runs somewhere: the registered model version it is, and what the policy wants to see on it.
 
@@ -43,7 +44,7 @@ class Placement:
     tags: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Registered:
     """What a registry shows of one registered model: alias → version, and version → tags."""
 
@@ -51,7 +52,7 @@ class Registered:
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetAlias:
     """Point an alias of a registered model at a version."""
 
@@ -60,7 +61,7 @@ class SetAlias:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeleteAlias:
     """Take an alias from a registered model."""
 
@@ -68,7 +69,7 @@ class DeleteAlias:
     alias: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetTag:
     """Set a tag of a registered model version."""
 
@@ -78,7 +79,7 @@ class SetTag:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeleteTag:
     """Take a tag from a registered model version."""
 

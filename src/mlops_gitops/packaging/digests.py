@@ -17,12 +17,12 @@ import stat
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path, PurePosixPath
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.errors import Refused, WorldFailed
+from mlops_gitops.records import record
 
 SINGLE = "."
 """How model-signing names the one file of an artifact that is a file, not a folder."""
@@ -31,7 +31,7 @@ _CHUNK = 1 << 20
 _MOST_FILES = 100_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileDigest:
     """One file: its POSIX path below the artifact's folder, its SHA-256, and its size in bytes."""
 
@@ -44,7 +44,7 @@ class FileDigest:
         return {"name": self.name, "digest": {"sha256": self.digest}, "size": self.size}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Artifact:
     """All files in order, the root digest over them, and their total size in bytes."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -22,6 +21,7 @@ from mlops_gitops.errors import Refused, WorldFailed
 from mlops_gitops.manifests.model import Dataset, Model
 from mlops_gitops.manifests.release import Material, Release, Source
 from mlops_gitops.packaging import digests
+from mlops_gitops.records import record
 
 BUILD_TYPE: Final = "https://github.com/mlops-gitops/mlops-gitops/build-types/training/v1"
 
@@ -34,7 +34,7 @@ _KEPT = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "SYSTEMROOT", "GIT_CONFIG_GLO
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^@/:\[\]]+|\[[^\]]+\]):(?P<path>(?!//).*)")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checkout:
     """A commit and the work tree around it: its root, and the paths below it that differ from the commit."""
 

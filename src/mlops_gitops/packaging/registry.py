@@ -7,15 +7,15 @@ whether the version still holds the same bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.packaging.derivation import Change, Registered
+from mlops_gitops.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Identity:
     """What an ``MLmodel`` file says of its origin: MLflow's ids of the logged model and of the run; either may lack."""
 
@@ -23,7 +23,7 @@ class Identity:
     run: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Version:
     """One registered model version: its number as text, the run that made it, and where its files come from.
 

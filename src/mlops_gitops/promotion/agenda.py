@@ -14,7 +14,6 @@ holds nothing to do.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from mlops_gitops.errors import Failure
@@ -29,9 +28,10 @@ from mlops_gitops.promotion.sealing import Arrival, Unsealed
 from mlops_gitops.promotion.seals import Seal
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.view import Place, View
+from mlops_gitops.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Agenda:
     """What is to be done, as judged ``at`` a time.
 

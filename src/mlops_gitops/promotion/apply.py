@@ -7,7 +7,7 @@ make every decision again from the commit's parent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from mlops_gitops import canonical
@@ -23,6 +23,7 @@ from mlops_gitops.promotion.slots import Slot
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Files, Store, Tree
 from mlops_gitops.promotion.transaction import Proposal, Settled, settle
+from mlops_gitops.records import record
 
 _NOTHING: Files = {}
 _TOGETHER = 200
@@ -31,7 +32,7 @@ Preflight = Callable[[Decision], None]
 """Checks, before a rollback is written, that the release it goes back to still loads.  Raises ``Refused``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wish:
     """A move that is wanted.  ``release`` of ``None``: what runs upstream, or the newest."""
 
@@ -45,7 +46,7 @@ class Wish:
         return self.environment, self.model
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answered:
     """What became of one wish: a decision, and the receipt if it moved; or why no decision could be made."""
 

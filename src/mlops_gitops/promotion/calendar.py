@@ -8,19 +8,19 @@ always open closes is told that it does not.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
 from mlops_gitops import times
 from mlops_gitops.evidence.gates import Answer, Judgement
 from mlops_gitops.manifests.environment import Environment, RecurringFreeze, Window
+from mlops_gitops.records import record
 
 _LOOKED_AT = 400
 """How many periods are looked at for an end: a year of days, one after the other, has none worth telling."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Opening:
     """A window, and a moment at which it opens or closes."""
 

@@ -8,16 +8,16 @@ forge answers is a frozen record, and is believed only as far as ``evidence/revi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
 from mlops_gitops.evidence.reviews import Review, Said, Voice, last_words
+from mlops_gitops.records import record
 
 State = Literal["open", "closed", "merged"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Merged:
     """How a pull request came into its base branch: the commit that holds it there, by whom, and when."""
 
@@ -26,7 +26,7 @@ class Merged:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dismissal:
     """That a review was dismissed: which one, by the forge's name for it, what it had said, and when it ended."""
 
@@ -35,7 +35,7 @@ class Dismissal:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pull:
     """One pull request.
 

@@ -8,10 +8,10 @@ this release gives.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from mlops_gitops import canonical
+from mlops_gitops import canonical, records
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence import codeowners, envelope
 from mlops_gitops.evidence.admission import may_sign, signed_by
@@ -32,7 +32,7 @@ from mlops_gitops.promotion.store import Store, Tree
 from mlops_gitops.promotion.transaction import Proposal, Settled, settle
 
 
-@dataclass(frozen=True, slots=True)
+@records.record
 class Proposed:
     """One promotion that a pull request proposes."""
 

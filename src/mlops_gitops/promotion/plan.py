@@ -11,7 +11,7 @@ gates.  One failure refuses; otherwise one pending answer waits; a release that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -26,6 +26,7 @@ from mlops_gitops.manifests.trust import Trust
 from mlops_gitops.promotion import calendar, receipts, rollouts
 from mlops_gitops.promotion.slots import Slot
 from mlops_gitops.promotion.snapshot import Dossier, Snapshot
+from mlops_gitops.records import record
 
 
 class Outcome(Enum):
@@ -44,7 +45,7 @@ class Action(Enum):
     ROLLBACK = "rollback"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Situation:
     """All that a decision may look at: the slot, the slots before it, and the release with its evidence.
 
@@ -60,7 +61,7 @@ class Situation:
     anew: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decision:
     """Whether a release may move into an environment, with every reason.
 

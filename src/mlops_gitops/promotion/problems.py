@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from mlops_gitops.errors import Failure
+from mlops_gitops.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """One thing that does not hold: a stable id, the path, the commit where the past shows it, and words."""
 

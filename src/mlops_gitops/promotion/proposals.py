@@ -12,7 +12,6 @@ that approvals, which hold for one head, outlive everything that does not concer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -21,21 +20,9 @@ from mlops_gitops.promotion import apply, layout, receipts
 from mlops_gitops.promotion.plan import Action, Decision
 from mlops_gitops.promotion.receipts import PULL_REQUEST, Filed, Receipt
 from mlops_gitops.promotion.snapshot import Snapshot
-from mlops_gitops.promotion.store import Branches, History, Store, Tree
+from mlops_gitops.promotion.store import Branch, Branches, History, Store, Tree
 from mlops_gitops.promotion.stored import may_promote
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A branch as the remote has it: its newest commit, the one before that, and every path in which they differ.
-
-    ``base`` is ``None`` where there is more than one commit on top of the base branch, or a merge.
-    """
-
-    name: str
-    tree: Tree
-    base: Tree | None
-    paths: tuple[str, ...]
+from mlops_gitops.records import record
 
 
 class Remote(Store, History, Branches, Protocol):
@@ -45,7 +32,7 @@ class Remote(Store, History, Branches, Protocol):
         """The newest commit, and every branch whose name begins with ``prefix``, as the remote has them now."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Proposal:
     """What a branch of ours proposes, by the receipt in it."""
 
@@ -58,7 +45,7 @@ class Proposal:
         return self.filed.receipt
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NotOurs:
     """A branch that is not, or is no longer, what we wrote; and why."""
 

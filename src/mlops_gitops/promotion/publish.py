@@ -7,7 +7,7 @@ rewritten, so publishing twice is publishing once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from mlops_gitops.canonical import JSON, sha256
@@ -25,9 +25,10 @@ from mlops_gitops.promotion.apply import refuse_unless_trusted
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Store, Tree
 from mlops_gitops.promotion.transaction import Proposal, Settled, settle
+from mlops_gitops.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spoken:
     """A person's word about a release: who, what, and the digest of the evidence (``None`` where it stood already).
 

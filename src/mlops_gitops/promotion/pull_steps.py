@@ -7,7 +7,6 @@ and the steps after it go on without one as long as those approvals count.  Pure
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
@@ -16,10 +15,12 @@ from mlops_gitops.manifests.environment import Environment
 from mlops_gitops.promotion import layout, plan, proposals, rollouts, wishes
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Decision, Outcome
-from mlops_gitops.promotion.proposals import Branch, NotOurs, Proposal
+from mlops_gitops.promotion.proposals import NotOurs, Proposal
 from mlops_gitops.promotion.receipts import DIRECT
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.promotion.store import Branch
 from mlops_gitops.promotion.view import Place, View
+from mlops_gitops.records import record
 
 
 class Step(Enum):
@@ -40,7 +41,7 @@ class Step(Enum):
         return self not in {Step.WAIT, Step.REFUSE, Step.LEAVE}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """The pull request of one slot: what is to be done, why, and what there is.
 

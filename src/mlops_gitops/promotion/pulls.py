@@ -31,6 +31,7 @@ from mlops_gitops.promotion.forge import Forge, Pull, review_of
 from mlops_gitops.promotion.looks import Proposed
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Tree
+from mlops_gitops.records import record
 
 PROJECT = "mlops-gitops.yaml"
 _VERDICTS = {Answer.PASS: Verdict.PASS, Answer.FAIL: Verdict.FAIL, Answer.PENDING: Verdict.INCONCLUSIVE}
@@ -61,7 +62,7 @@ class Question:
         return review_of(self.pull, forge=self.address, repository=self.forge.repository, groups=told)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """One answer about a pull request: what it is about, and who approved it, is missing or does not count.
 
@@ -144,7 +145,7 @@ def _promotion(question: Question, base: Snapshot, one: Proposed) -> Part:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Weighed:
     """What a look at the reviews of a promotion comes to, as if it were on record, and the claim that records it."""
 

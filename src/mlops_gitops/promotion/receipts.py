@@ -23,6 +23,7 @@ from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.gates import Answer, Judgement
 from mlops_gitops.evidence.statements import ATTESTATION, STATEMENT, optional, text
 from mlops_gitops.promotion import layout
+from mlops_gitops.records import record
 
 if TYPE_CHECKING:  # a seal is about a receipt, and not the other way round
     from mlops_gitops.promotion.seals import Seal
@@ -78,7 +79,7 @@ class Receipt:
         return layout.receipt(self.environment, self.model, self.id)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Filed:
     """A receipt as it lies in the repository: what it says, the digest of its file, and its envelope.
 

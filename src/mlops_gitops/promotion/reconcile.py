@@ -17,7 +17,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from mlops_gitops.errors import Failure, WorldFailed
@@ -30,6 +30,7 @@ from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Tree
 from mlops_gitops.promotion.survey import Reader
 from mlops_gitops.promotion.view import Place
+from mlops_gitops.records import record
 
 ROUNDS = 100
 """More than any chain of environments has steps: who needs more is racing with others without end."""
@@ -39,7 +40,7 @@ DOWN = frozenset({"github-unreachable", "github-rate-limit", "github-token", "gi
 """What is about the forge as a whole.  Any other failure is of one pull request, and stops no other."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reconciled:
     """What was done, in order; what is left, by the last round; and what failed, with its slot where it has one."""
 

@@ -7,7 +7,7 @@ merged, and is dated so.  What was looked at and is on record as it is, is not r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from mlops_gitops.evidence import envelope
@@ -19,9 +19,10 @@ from mlops_gitops.promotion.apply import refuse_unless_trusted
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.receipts import Receipt
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seen:
     """A pull request with its reviews, the receipt that it brings, and the time for which it was looked at."""
 
@@ -31,7 +32,7 @@ class Seen:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Look:
     """A look that is to be recorded: what it is about, and the file of the evidence."""
 

@@ -10,7 +10,6 @@ anybody who may write to the environment repository can do it, or where only tim
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from mlops_gitops import times
@@ -20,11 +19,12 @@ from mlops_gitops.manifests.control import Control
 from mlops_gitops.manifests.environment import ExpressionGate, Gate
 from mlops_gitops.promotion import calendar, plan
 from mlops_gitops.promotion.plan import Decision
+from mlops_gitops.records import record
 
 _CONTROLS = ("hold", "veto", "freeze")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remedy:
     """What changes one reason.
 

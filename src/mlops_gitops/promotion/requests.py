@@ -18,10 +18,11 @@ from mlops_gitops.evidence.reviews import last_words
 from mlops_gitops.promotion import apply, layout, plan, proposals
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Decision, Outcome
-from mlops_gitops.promotion.proposals import Branch
 from mlops_gitops.promotion.pull_steps import Request, Step
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.promotion.store import Branch
 from mlops_gitops.promotion.survey import Memory, Reader
+from mlops_gitops.records import record
 
 TRIES = 6
 """How often one run writes to one pull request before it takes it that somebody always undoes it."""
@@ -29,7 +30,7 @@ TRIES = 6
 Verb = Literal["rolled-back", "promoted", "recorded", "sealed", "opened", "updated", "merged", "closed", "deleted"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Did:
     """One thing that was done: in which slot, why, and the pull request or the commit that holds it."""
 

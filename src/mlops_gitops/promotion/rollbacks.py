@@ -9,7 +9,7 @@ evidence, so that ``verify`` can ask again whether it demanded it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from mlops_gitops.errors import Refused
@@ -20,12 +20,13 @@ from mlops_gitops.promotion.plan import Action, Decision
 from mlops_gitops.promotion.receipts import Receipt
 from mlops_gitops.promotion.slots import Slot
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.records import record
 
 GATE = "automatic"
 """What the judgement is called that says which evidence demanded a rollback."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Due:
     """A rollback that evidence demands: of which release, to which, and the judgement that says why."""
 

@@ -13,7 +13,6 @@ Pure, and made from the receipts alone, so that any runner at any time goes on w
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 
@@ -27,11 +26,12 @@ from mlops_gitops.promotion.receipts import PROMOTE, PULL_REQUEST, Filed
 from mlops_gitops.promotion.slots import Slot
 from mlops_gitops.promotion.snapshot import Dossier
 from mlops_gitops.promotion.targets import Place
+from mlops_gitops.records import record
 
 GATE = "rollout"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """What moves now: these targets, and the environment's own pointer where ``whole``; with the reasons."""
 
@@ -94,7 +94,7 @@ def step(slot: Slot, dossier: Dossier, trust: Trust, *, now: datetime) -> Step:
     return Step(targets, whole, (*look.failures(), look.progress(left, targets)))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Look:
     """One slot with a rollout, one release, one moment."""
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence import codeowners
 from mlops_gitops.promotion import layout
+from mlops_gitops.records import record
 
 LISTED = 3000
 """How many files of a pull request GitHub lists; with as many, some may be missing."""
@@ -25,7 +25,7 @@ _FOLDERS = ("environments", "trust", "controls", ".github", *layout.APPEND_ONLY)
 _GUARDED_FILES = {"mlops-gitops.yaml", ".gitmodules", ".gitattributes", *(one.lower() for one in codeowners.PLACES)}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scope:
     """What is touched: slots of which a pointer is (environment and model), records, rules, and everything else.
 

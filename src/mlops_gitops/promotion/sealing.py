@@ -8,7 +8,7 @@ make a merge right, and a rejection that is given later does not make it wrong. 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from mlops_gitops import canonical
@@ -24,12 +24,13 @@ from mlops_gitops.promotion.seals import PullRequest, Seal
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Change, Tree
 from mlops_gitops.promotion.stored import may_promote
+from mlops_gitops.records import record
 
 WATCHED = (*layout.APPEND_ONLY, "environments", "trust", "controls")
 """What a promotion must not bring along: everything that decisions are made from."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Arrival:
     """How a receipt by pull request came into the branch: by which change, and of which pull request if any is known.
 
@@ -43,7 +44,7 @@ class Arrival:
     pull: Pull | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unsealed:
     """A receipt that cannot be sealed: why, and the decision made again where there is one."""
 
@@ -53,7 +54,7 @@ class Unsealed:
     pull: Pull | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spliced:
     """A commit of the past with the evidence about one release as another commit has it, and some that comes anew."""
 

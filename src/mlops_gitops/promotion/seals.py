@@ -9,7 +9,6 @@ lies in the tree, where no squash can lose it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,11 +19,12 @@ from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.gates import Judgement
 from mlops_gitops.evidence.statements import ATTESTATION, STATEMENT, text
 from mlops_gitops.promotion import layout, receipts
+from mlops_gitops.records import record
 
 PREDICATE_TYPE = f"{ATTESTATION}/seal/v1"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PullRequest:
     """The pull request that brought a promotion: ``head`` was merged by ``by`` at ``at``, by the forge's clock."""
 
@@ -35,7 +35,7 @@ class PullRequest:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seal:
     """The end of one promotion by pull request.
 
@@ -60,7 +60,7 @@ class Seal:
         return layout.seal(self.environment, self.model, self.promotion)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FiledSeal:
     """A seal as it lies in the repository: what it says, and its envelope."""
 

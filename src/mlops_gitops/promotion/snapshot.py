@@ -7,7 +7,6 @@ repaired here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from mlops_gitops.errors import Misused, NotYet
@@ -20,9 +19,10 @@ from mlops_gitops.promotion import layout, slots, stored
 from mlops_gitops.promotion.slots import Slot
 from mlops_gitops.promotion.store import Tree
 from mlops_gitops.promotion.stored import broken
+from mlops_gitops.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dossier:
     """A release, the evidence about it that was admitted, and the files that were turned away."""
 

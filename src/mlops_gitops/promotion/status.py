@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from mlops_gitops.manifests.control import Control
@@ -12,9 +11,10 @@ from mlops_gitops.promotion.recall import Recall
 from mlops_gitops.promotion.receipts import Receipt
 from mlops_gitops.promotion.rows import Row, Standing
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Running:
     """One model in one environment.
 
@@ -34,7 +34,7 @@ class Running:
     unsealed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """One model whose release differs between an environment and one that comes after it, or a target inside it."""
 

@@ -8,11 +8,11 @@ tree of plain bytes, for decisions that are tested by the thousand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from mlops_gitops.canonical import digest, sha256
+from mlops_gitops.records import record
 
 Files = Mapping[str, "bytes | None"]
 """Changes of a commit: path → new bytes, or ``None`` to remove the file."""
@@ -70,6 +70,9 @@ class Store(Protocol):
         ``WorldFailed``, and the branch is as it was.  Either way the tip that decided is ``known`` from now on.
         """
 
+    def landed(self, base: str, tip: str) -> int:
+        """How many commits the branch has moved from ``base`` to ``tip``, both of which were seen here."""
+
 
 class Branches(Protocol):
     """The branches beside the one that a ``Store`` moves: each holds what one pull request proposes."""
@@ -84,7 +87,20 @@ class Branches(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class Branch:
+    """A branch as the remote has it: its newest commit, the one before that, and every path in which they differ.
+
+    ``base`` is ``None`` where there is more than one commit on top of the base branch, or a merge.
+    """
+
+    name: str
+    tree: Tree
+    base: Tree | None
+    paths: tuple[str, ...]
+
+
+@record
 class Change:
     """One commit of the first-parent line: its first parent, and what it did to each path.
 
@@ -106,7 +122,7 @@ class History(Protocol):
         """Every commit on the first-parent line to ``tip`` that touched ``folders``, oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MemoryTree:
     """A tree of plain bytes."""
 

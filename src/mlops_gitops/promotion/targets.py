@@ -8,14 +8,14 @@ when the policy names it no longer, and a target that the policy names anew runs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from mlops_gitops import canonical
 from mlops_gitops.manifests.rollout import Rollout
 from mlops_gitops.promotion.receipts import Filed
+from mlops_gitops.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """One target.  ``wave`` is ``None`` where the policy no longer names it; ``filed`` wrote its pointer."""
 

@@ -10,7 +10,8 @@ The contract of every write:
 * Nothing is visible before the push, and the push is one commit.  So a kill at any instruction leaves the repository
   either as it was or moved, never between; running the command again ends in the same state.
 * Whoever loses once plans again at once.  Whoever loses again has met a crowd, and waits before reading anew: up to
-  twice as long as an attempt took, then four times, and so on.  So a crowd parts, however slow its machines are.
+  twice the time that the attempt took for each who got in meanwhile; where the store cannot tell, twice as long with
+  each loss.  So a crowd parts, however slow its machines are, and the last do not wait for those who are gone.
 * A push whose answer was lost is judged by reading the tip, which is the ``Store``'s promise.
 """
 
@@ -19,18 +20,18 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from mlops_gitops.errors import Failure, WorldFailed
 from mlops_gitops.promotion.store import Files, Store, Tree
+from mlops_gitops.records import record
 
 ATTEMPTS, LONGEST = 40, 20.0
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Proposal(Generic[T]):
     """The files of one commit with its message, and what the commit means to the caller.
 
@@ -42,7 +43,7 @@ class Proposal(Generic[T]):
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settled(Generic[T]):
     """How it ended: the result, the commit that holds it (``None``: nothing changed) and the tree it was made from."""
 
@@ -85,9 +86,10 @@ def settle(
         landed = store.push(commit, base=tree.commit)
         if landed is not None:
             return Settled(proposal.result, landed, tree)
-        tree, asked = _after(tree, store), True
+        lost, tree, asked = tree, _after(tree, store), True
         if attempt:
-            sleep(random.uniform(0, min(LONGEST, (clock() - began) * 2**attempt)))  # noqa: S311 - hides nothing
+            others = store.landed(lost.commit, tree.commit) if tree is not None else 2 ** (attempt - 1)
+            sleep(random.uniform(0, min(LONGEST, 2 * (clock() - began) * max(1, others))))  # noqa: S311 - hides nothing
             tree = None
     raise WorldFailed(
         f"the environment repository moved {ATTEMPTS} times while this was being planned",

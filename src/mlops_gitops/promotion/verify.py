@@ -15,7 +15,7 @@ past unreadable.  Problems are collected, never raised; one broken file does not
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 
 from mlops_gitops import canonical
@@ -29,11 +29,12 @@ from mlops_gitops.promotion.sealing import WATCHED
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Change, History, Tree
 from mlops_gitops.promotion.targets import last_words
+from mlops_gitops.records import record
 
 __all__ = ["Problem", "Verification", "verify"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verification:
     """All problems, and how much was looked at."""
 

@@ -13,9 +13,9 @@ from mlops_gitops.evidence.reviews import Review
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Decision
-from mlops_gitops.promotion.proposals import Branch
 from mlops_gitops.promotion.sealing import Arrival
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.promotion.store import Branch
 
 Place = tuple[str, str]
 """Environment and model."""

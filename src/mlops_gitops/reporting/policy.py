@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.policy_cases import Difference
 from mlops_gitops.findings import Location
+from mlops_gitops.records import record
 from mlops_gitops.reporting.inert import inert
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CaseResult:
     """One case: where it stands, and what came out otherwise, each with the place of its expectation."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mlops_gitops import times
 from mlops_gitops.canonical import JSON
@@ -11,13 +12,15 @@ from mlops_gitops.evidence.gates import Answer, Judgement
 from mlops_gitops.promotion.apply import Answered, replaced
 from mlops_gitops.promotion.plan import Decision, Outcome
 from mlops_gitops.promotion.receipts import Receipt
-from mlops_gitops.promotion.remedies import Remedy
-from mlops_gitops.promotion.rows import Standing
-from mlops_gitops.promotion.status import Difference, Running
-from mlops_gitops.promotion.verify import Verification
 from mlops_gitops.reporting import targets
 from mlops_gitops.reporting.failures import failure_document
 from mlops_gitops.reporting.inert import inert
+
+if TYPE_CHECKING:  # who promotes meets none of them
+    from mlops_gitops.promotion.remedies import Remedy
+    from mlops_gitops.promotion.rows import Standing
+    from mlops_gitops.promotion.status import Difference, Running
+    from mlops_gitops.promotion.verify import Verification
 
 _MARKS = {Answer.PASS: "✓", Answer.FAIL: "✗", Answer.PENDING: "…"}
 _WORDS = {

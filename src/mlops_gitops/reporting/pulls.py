@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.gates import Answer
 from mlops_gitops.evidence.quorum import Missing
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.pulls import Part
+from mlops_gitops.records import record
 from mlops_gitops.reporting import markdown
 from mlops_gitops.reporting.inert import inert
 
@@ -21,7 +21,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gated:
     """What ``gate`` found: the pull request, every part of the verdict, and what was recorded where."""
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mlops_gitops import times
 from mlops_gitops.canonical import JSON
-from mlops_gitops.promotion.rows import Standing
-from mlops_gitops.promotion.status import Running
+
+if TYPE_CHECKING:  # who promotes meets none of them
+    from mlops_gitops.promotion.rows import Standing
+    from mlops_gitops.promotion.status import Running
 
 
 def progress(one: Running) -> str:

@@ -10,11 +10,11 @@ import ast
 import math
 import re
 import struct
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from mlops_gitops.packaging.scan.problems import Problem, Subject
 from mlops_gitops.packaging.scan.values import Global, Items, Made, Value
+from mlops_gitops.records import record
 
 MAGIC = b"\x93NUMPY"
 _TYPE = re.compile(r"[<>=|]?([?biufcmMSUVO])(\d{0,9})(?:\[\d{0,6}(?:[YMWDhms]|ms|us|ns|ps|fs|as)\])?")
@@ -25,7 +25,7 @@ _WRAPPER_KEYS = {"subclass", "shape", "order", "dtype", "allow_mmap", "numpy_arr
 _SUBCLASSES = {("numpy", "ndarray"), ("numpy", "matrix"), ("numpy", "memmap")}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layout:
     """``size`` raw bytes after the wrapper, or a nested pickle; ``padded`` if a padding length comes first."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -12,6 +11,7 @@ from typing import BinaryIO, cast
 from mlops_gitops.packaging import digests
 from mlops_gitops.packaging.scan import archives, arrays, compressed, mlmodel, pickles, tensors, texts
 from mlops_gitops.packaging.scan.problems import Limits, Problem, Subject
+from mlops_gitops.records import record
 
 _IN_MEMORY = 256 << 20
 _PICKLES = {".pkl", ".pickle", ".joblib", ".jl", ".sav", ".p", ".pck", ".dill", ".cloudpickle"}
@@ -24,7 +24,7 @@ _CODE_MAGIC = (b"\x7fELF", b"MZ", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"\xca\x
 _LAST_PROTOCOL = 5
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judged:
     """What a file is (``pickle``, ``skops``, ``text``, …) and what is wrong with it."""
 

@@ -7,7 +7,6 @@ class or code of its own is arbitrary code by design, and fails.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -16,6 +15,7 @@ import yaml
 from mlops_gitops.packaging.scan.allowed import CLASSIC, names
 from mlops_gitops.packaging.scan.problems import Problem, shown
 from mlops_gitops.packaging.scan.texts import check_yaml
+from mlops_gitops.records import record
 
 NAME = "MLmodel"
 _MOST_BYTES = 4 << 20
@@ -31,7 +31,7 @@ _PREDICT = {"predict", "predict_proba", "predict_log_proba", "decision_function"
 _SERIALIZED = {"pickle": "pickle", "cloudpickle": "pickle", "skops": "skops"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """Which file the loaders of an MLflow model open, and the kind that each must be of."""
 

@@ -6,11 +6,12 @@ the file.  Parsers raise ``ValueError`` inside this package only; ``files.py`` t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
+from mlops_gitops.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Problem:
     """One reason not to load a file.
 
@@ -24,7 +25,7 @@ class Problem:
     certain: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """How much work one file may cause.  Sizes are in bytes."""
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from mlops_gitops.records import record
+
 Value = Any
 """A literal (``str``, ``int``, …), a ``tuple`` of values, or one of the classes below."""
 
 WRAPPER: Final = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Global:
     """An importable thing, by its exact name."""
 
@@ -44,7 +46,7 @@ class Made:
     states: list[Value] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Opaque:
     """A value that is known to be harmless in itself, and unknown otherwise."""
 

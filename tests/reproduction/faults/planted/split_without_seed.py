@@ -2,8 +2,8 @@
 
 import joblib
 import pandas as pd
-from sklearn.tree import DecisionTreeClassifier
 from sklearn.model_selection import train_test_split
+from sklearn.tree import DecisionTreeClassifier
 
 frame = pd.read_csv("data/train.csv")
 inputs, target = frame.drop(columns="benign"), frame["benign"]
