@@ -33,7 +33,7 @@ _PROGRAMS = (
 _OF_PATTERN = {
     "rest": ("serving/flavor.py", "serving/rest.py", "serving/runtime.py"),
     "batch": ("serving/batch.py", "serving/rows.py"),
-    "stream": ("serving/nats.py", "serving/rows.py", "serving/stream.py"),
+    "stream": ("serving/nats.py", "serving/records.py", "serving/rows.py", "serving/stream.py"),
 }
 _PATHS = f"import site\n\nsite.addsitedir({packages.PLACE!r})\n"
 """Folders on PYTHONPATH have their ``.pth`` files left alone; some packages need theirs."""
