@@ -1,4 +1,4 @@
-"""``test``: run the tests that the manifests declare, of data and of models."""
+"""``test``: run the tests that the manifests declare, of data, of models and of their images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.cli import session
+from mlops_gitops.cli import infra, session
 from mlops_gitops.cli.candidate import MANIFEST, artifact_path, exit_code, model_names
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from mlops_gitops.manifests.documents import Document
     from mlops_gitops.manifests.model import Model
 
-KINDS = ("data", "model")
+KINDS = ("data", "model", "infra")
 EXAMPLE = """
 mlops-gitops test
 mlops-gitops test data flight-delays
+mlops-gitops test infra flight-delays --image registry.example.com/models/flight-delays@sha256:…
 """
 
 
@@ -31,16 +32,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="*",
-        metavar="data|model|MODEL",
+        metavar="data|model|infra|MODEL",
         help="what to test, then which models below models/ (default: everything of all of them)",
     )
+    infra.add_options(parser)
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Test, print every report, and answer 0 when all passed, 1 when one failed, 4 when one is inconclusive."""
     kinds = arguments.words[:1] if arguments.words[:1] and arguments.words[0] in KINDS else list(KINDS)
     names = arguments.words[1:] if len(kinds) == 1 else arguments.words
-    reports = [(folder.name, report) for folder in _folders(names, world) for report in _reports(folder, kinds, world)]
+    reports = [
+        (folder.name, report)
+        for folder in _folders(names, world)
+        for report in _reports(folder, kinds, arguments, world)
+    ]
     verdict = combined(one.verdict for _, one in reports)
     if arguments.format == "json":
         documents = [report_document(one, model=model) for model, one in reports]
@@ -63,7 +69,7 @@ def _folders(names: Sequence[str], world: World) -> list[Path]:
     return found
 
 
-def _reports(folder: Path, kinds: Sequence[str], world: World) -> Iterator[Report]:
+def _reports(folder: Path, kinds: Sequence[str], arguments: argparse.Namespace, world: World) -> Iterator[Report]:
     from mlops_gitops.manifests import reading
 
     shown = f"models/{folder.name}/{MANIFEST}"
@@ -77,6 +83,11 @@ def _reports(folder: Path, kinds: Sequence[str], world: World) -> Iterator[Repor
         yield suite.run_data_tests(model, folder=folder, locate=document.location, root=_root(folder))
     if "model" in kinds:
         yield from _model_reports(folder, model, document, world)
+    asked = kinds == ["infra"]
+    if "infra" in kinds and (asked or model.tests.infra is not None):
+        found = infra.report(folder.name, arguments, world, asked=asked)
+        if found is not None:
+            yield found
 
 
 def _model_reports(folder: Path, model: Model, document: Document, world: World) -> Iterator[Report]:

@@ -47,7 +47,7 @@ def run_data_tests(model: Model, *, folder: Path, locate: Locate, root: Path | N
     """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
     files = data_files(model, folder=folder, root=root or folder)
     found = list(_data_checks(model, files, locate))
-    return _report("data-tests", model, found, _materials(files))
+    return report("data-tests", model, found, _materials(files))
 
 
 def run_model_tests(
@@ -67,7 +67,7 @@ def run_model_tests(
         if evaluation is not None:
             evaluations[file.dataset.name] = evaluation
     found.extend(model_tests.checks(model, evaluations, locate=locate))
-    return _report("model-tests", model, found, _materials(files, artifact=artifact, answers=(usable, answers)))
+    return report("model-tests", model, found, _materials(files, artifact=artifact, answers=(usable, answers)))
 
 
 def job_on(model: Model, dataset: str, artifact: Artifact, *, folder: Path, root: Path) -> Job | str:
@@ -135,7 +135,7 @@ def compare(
         found.append(Check("comparison.metric", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix))
     materials = _materials(files, artifact=artifact, answers=(usable, answers[len(usable) :]))
     materials += (("champion", champion.artifact.digest),)
-    return _report("comparison", model, found, materials, champion=champion.release)
+    return report("comparison", model, found, materials, champion=champion.release)
 
 
 def _data_checks(model: Model, files: Sequence[DataFile], locate: Locate) -> Iterator[Check]:
@@ -235,7 +235,7 @@ def _materials(
     return tuple(found)
 
 
-def _report(
+def report(
     kind: str,
     model: Model,
     checks: Sequence[Check],
@@ -243,6 +243,7 @@ def _report(
     *,
     champion: str | None = None,
 ) -> Report:
+    """A report with the summary that people read."""
     counts = {verdict: sum(check.verdict is verdict for check in checks) for verdict in Verdict}
     words = [f"{counts[Verdict.PASS]} of {wording.number(len(checks))} checks passed"]
     words += [f"{counts[verdict]} {word}" for verdict, word in _WORDS.items() if counts[verdict]]

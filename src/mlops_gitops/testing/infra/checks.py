@@ -100,7 +100,7 @@ def signature(model: Model, wrong: Sequence[str] | None, locate: Locate) -> Chec
 
 def types(protocol: str, wrong: Sequence[str], locate: Locate) -> Check:
     """Whether answers are of the declared types."""
-    message = "; ".join(wrong[:4]) if wrong else "every answer has the declared outputs, of their types"
+    message = "; ".join(wrong[:4]) if wrong else f"{protocol}: every answer has the declared outputs, of their types"
     place = locate(("spec", "interface", "outputs"))
     fix = "declare what the model answers, or answer what is declared"
     return _check("infra.types", protocol, message, bad=bool(wrong), observed=len(wrong), limit=0, place=place, fix=fix)
@@ -109,16 +109,18 @@ def types(protocol: str, wrong: Sequence[str], locate: Locate) -> Check:
 def parity(id_: str, subject: str, found: Compared, problem: str, place: Location) -> Check:
     """Served against offline predictions; ``problem`` says why rows are missing from ``found``."""
     if problem:
-        message = f"served predictions cannot be compared: {problem}"
+        message = f"{subject}: served predictions cannot be compared: {problem}"
         fix = "ask the image by hand; every held-out row must get an answer"
         return _check(id_, subject, message, bad=True, rows=found.rows, place=place, fix=fix)
     if not found.differing:
-        message = f"served and offline predictions are the same in {wording.rows(found.rows)}"
+        message = f"{subject}: served and offline predictions are the same in {wording.rows(found.rows)}"
         message += f" (largest difference {found.worst:.2g})" if found.worst else ""
         return _check(id_, subject, message, observed=found.worst, rows=found.rows, place=place)
-    message = f"served predictions differ in {wording.share(found.differing, found.rows)}: {found.example}"
+    message = f"{subject}: served predictions differ in {wording.share(found.differing, found.rows)}: {found.example}"
     fix = "compare libraries and preprocessing in the image with those that the model was tested with"
-    return _check(id_, subject, message, bad=True, observed=found.differing, limit=0, rows=found.rows, place=place, fix=fix)
+    return _check(
+        id_, subject, message, bad=True, observed=found.differing, limit=0, rows=found.rows, place=place, fix=fix
+    )
 
 
 def probe(id_: str, subject: str, message: str, place: Location, *, bad: bool) -> Check:
@@ -199,7 +201,9 @@ def stateless(facts: Facts, locate: Locate) -> Check:
     place, listed = locate(("spec", "serving")), ", ".join(facts.volumes[:4])
     message = f"the image declares the volumes {listed}" if listed else "it ran with a read-only root and no volume"
     fix = "remove VOLUME from the Dockerfile; a server of predictions keeps nothing"
-    return _check("infra.state", facts.name, message, bad=bool(listed), observed=len(facts.volumes), place=place, fix=fix)
+    return _check(
+        "infra.state", facts.name, message, bad=bool(listed), observed=len(facts.volumes), place=place, fix=fix
+    )
 
 
 def alive(facts: Facts, state: State, answer: Answer, after: str, locate: Locate) -> Check:

@@ -73,9 +73,7 @@ def made(model: Model, held_out: Source, sample: Sequence[Row], folder: Path) ->
         yield _probe("infra.unknown-category", one.name, held_out, unknown, folder, strict=True)
 
 
-def _probe(
-    id_: str, name: str, held_out: Source, expressions: dict[str, str], folder: Path, *, strict: bool
-) -> Probe:
+def _probe(id_: str, name: str, held_out: Source, expressions: dict[str, str], folder: Path, *, strict: bool) -> Probe:
     path = folder / f"probe-{len(list(folder.iterdir()))}.parquet"
     engine.derive(held_out, path, expressions, rows=ROWS)
     return Probe(id_, name, Source(path, "parquet"), sha256(path.read_bytes()), strict)
@@ -86,10 +84,7 @@ def _values(raw: Any, type_: str) -> list[Any]:
     absent, data = np.ma.getmaskarray(raw), np.ma.getdata(raw)
     if data.dtype.kind == "M":  # finer than microseconds, numpy has no times but numbers
         data = data.astype("datetime64[us]")
-    return [
-        None if gone else _value(value, type_)
-        for value, gone in zip(data.tolist(), absent.tolist(), strict=True)
-    ]
+    return [None if gone else _value(value, type_) for value, gone in zip(data.tolist(), absent.tolist(), strict=True)]
 
 
 def _value(value: Any, type_: str) -> Any:
