@@ -23,6 +23,7 @@ from typing import Any
 from mlops_gitops.adapters import broker_program, container_owners
 from mlops_gitops.adapters.image_engine import failing
 from mlops_gitops.adapters.predictions import printable
+from mlops_gitops.adapters.serving_containers import removed, undisturbed
 from mlops_gitops.errors import Refused, WorldFailed
 
 CAREFUL: dict[str, Any] = {
@@ -67,6 +68,13 @@ class Broker:
         return f"container:{self.container.id}"
 
     @property
+    def process(self) -> tuple[int, str]:
+        """Its process on this machine (0 where that is unknown), and the container's id."""
+        with failing("look after the broker"):
+            self.container.reload()
+        return int(self.container.attrs.get("State", {}).get("Pid") or 0), str(self.container.id)
+
+    @property
     def environment(self) -> dict[str, str]:
         """The settings of a server that reads from it."""
         return {
@@ -99,35 +107,26 @@ class Broker:
 def running(client: Any, broker: str, image: str, *, python: str, window: float = 120.0) -> Iterator[Broker]:
     """The broker of the image ``broker`` until the block ends, fed by ``python`` of ``image``, which has ``nats``.
 
-    ``window`` is how many seconds the broker remembers an id.  Raises ``WorldFailed`` where the engine or the broker
-    fails, ``Refused`` where the image under test cannot be spoken through.
+    Both images are in the engine.  ``window`` is how many seconds the broker remembers an id.  Raises ``WorldFailed``
+    where the engine or the broker fails, ``Refused`` where the image under test cannot be spoken through.
     """
-    container_owners.remove_stale(client)
     labels = container_owners.labels()
     with contextlib.ExitStack() as stack:
         # created and started one after the other: one that does not start is there, too
         settings: dict[str, Any] = {"network_mode": "none", "user": _NOBODY, "mem_limit": _MEMORY, "labels": labels}
-        with failing("start the broker"):
+        with failing("start the broker"), undisturbed():
             server = client.containers.create(broker, _SERVER, **settings, **CAREFUL)
-            stack.callback(removed, server)
+            stack.callback(removed, server, force=True, v=True)
             server.start()
         settings |= {"network_mode": f"container:{server.id}", "entrypoint": [python], "stdin_open": True}
-        with failing("start what feeds the broker"):
+        with failing("start what feeds the broker"), undisturbed():
             words = ["-c", _PROGRAM.read_text(encoding="utf-8")]
             program = client.containers.create(image, words, **settings, **CAREFUL)
-        stack.callback(removed, program)
+            stack.callback(removed, program, force=True, v=True)
         feed = stack.enter_context(_attached(program))
         feed.said(_SPARE * 2)
         feed.ask({"do": "open", "window": window})
         yield Broker(server, feed)
-
-
-def removed(container: Any) -> None:
-    """Remove a container, whatever it does, with its volumes."""
-    from docker.errors import NotFound
-
-    with contextlib.suppress(NotFound), failing("remove a container"):
-        container.remove(force=True, v=True)
 
 
 class _Feed:

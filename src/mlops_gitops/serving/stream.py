@@ -25,11 +25,11 @@ from mlops_gitops.serving import description as descriptions
 from mlops_gitops.serving import predictor
 from mlops_gitops.serving.description import Description
 from mlops_gitops.serving.records import Gone, Record, Source
-from mlops_gitops.serving.rows import answered
+from mlops_gitops.serving.rows import WHOLE, answered
 
 BATCH = 256
 _RANGES = {"integer": 1 << 31, "long": 1 << 63}
-_DTYPES = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64", "boolean": "bool"}
+_DTYPES = {**WHOLE, "float": "float32", "double": "float64", "boolean": "bool"}
 _FAILED = 5
 
 
