@@ -110,16 +110,17 @@ def recipe(base: str, *, mode: str = "", user: str = "65532:65532", extra: str =
 
 @dataclass
 class Images:
-    """Images of the server in an engine, each built once."""
+    """Images of the server in an engine, each built once; ``base`` has Python and declares nothing."""
 
     engine: Engine
+    base: str
 
     def __post_init__(self) -> None:
         self.built: dict[str, str] = {}
 
     def of(self, mode: str = "", *, user: str = "65532:65532", extra: str = "") -> str:
         """The engine's id of one."""
-        words = recipe(self.engine.image, mode=mode, user=user, extra=extra)
+        words = recipe(self.base, mode=mode, user=user, extra=extra)
         if words not in self.built:
             stream = io.BytesIO()
             with tarfile.open(fileobj=stream, mode="w") as archive:

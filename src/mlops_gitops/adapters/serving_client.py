@@ -25,10 +25,13 @@ def ask(
     begun = time.monotonic()
     connection = http.client.HTTPConnection(host, port, timeout=seconds)
     cut = threading.Event()
-    timer = threading.Timer(seconds, _cut, (connection, cut))
-    timer.daemon = True
-    timer.start()
+    timer: threading.Timer | None = None
     try:
+        connection.connect()
+        # the socket itself: the connection lets go of it as soon as it has the head of an answer
+        timer = threading.Timer(max(0.0, seconds - (time.monotonic() - begun)), _cut, (connection.sock, cut))
+        timer.daemon = True
+        timer.start()
         headers = {"Content-Type": content_type, "Connection": "close"} if body is not None else {"Connection": "close"}
         connection.request("GET" if body is None else "POST", path, body=body, headers=headers)
         response = connection.getresponse()
@@ -43,21 +46,22 @@ def ask(
         status, data = 0, b""
         problem = f"no whole answer within {seconds:g} s" if cut.is_set() else _said(error)
     finally:
-        timer.cancel()
+        if timer is not None:
+            timer.cancel()
         connection.close()
     return Answer(status, data, problem, time.monotonic() - begun)
 
 
-def _cut(connection: http.client.HTTPConnection, cut: threading.Event) -> None:
+def _cut(opened: socket.socket, cut: threading.Event) -> None:
     """End a connection from outside: whoever reads from it wakes up."""
     cut.set()
-    opened = connection.sock
-    if opened is not None:
-        with contextlib.suppress(OSError):
-            opened.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError):
+        opened.shutdown(socket.SHUT_RDWR)
 
 
 def _said(error: Exception) -> str:
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "the connection was closed before an answer came"
     if isinstance(error, OSError):
         return f"no answer: {(error.strerror or type(error).__name__).lower()}"
     if isinstance(error, http.client.IncompleteRead):

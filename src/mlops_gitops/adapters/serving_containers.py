@@ -17,20 +17,29 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlops_gitops.adapters import container_owners, image_engine, load_client, registry_credentials, serving_client
+from mlops_gitops.adapters import (
+    bad_request_client,
+    container_owners,
+    image_engine,
+    load_client,
+    registry_credentials,
+    serving_client,
+)
 from mlops_gitops.adapters import serving_kernel as kernel
 from mlops_gitops.adapters.image_engine import failing
 from mlops_gitops.adapters.predictions import printable
 from mlops_gitops.errors import Misused, Refused, WorldFailed
 from mlops_gitops.manifests.quantities import NANO
 from mlops_gitops.packaging.image import references
+from mlops_gitops.testing.infra.bad_requests import BadRequest
 from mlops_gitops.testing.infra.protocols import READY
 from mlops_gitops.testing.infra.server import JSON_TYPE, Answer, Attempts, Facts, Ready, State, Stopped
 from mlops_gitops.testing.load import Load, Samples
 
 _SECONDS = 60
 """How long the engine may take for one thing that it is asked; pulling is told apart by its progress."""
-_POLL, _LOOK, _FIRST = 0.1, 0.5, 2.0
+_POLL, _LOOK, _FIRST, _BAD = 0.1, 0.5, 2.0, 10.0
+"""Seconds between two questions and two looks at the container, and for an answer while it starts and to nonsense."""
 _NOWHERE = "192.0.2.53"
 """An address that is nobody's (RFC 5737): where names are looked up, in vain and without leaving the container."""
 _HTTP, _PROCESSES, _GONE = 8080, 4096, 404
@@ -212,6 +221,10 @@ class Container:
         """One request."""
         return serving_client.ask(self.address, self.facts.port, path, body, content_type=content_type, seconds=most)
 
+    def wrong(self, request: BadRequest) -> Answer:
+        """A request that no client should send."""
+        return bad_request_client.send(self.url, request, most=_BAD)
+
     def load(self, path: str, body: bytes, load: Load) -> Samples:
         """The request under load."""
         return load_client.measure(f"{self.url}{path}", body, JSON_TYPE, load)
@@ -231,6 +244,13 @@ class Container:
                 out_of_memory=bool(told.get("OOMKilled")),
                 said=self._said(),
             )
+
+    def settled(self) -> State:
+        """Looked at until it has ended, but not for longer than a second."""
+        end = time.monotonic() + 1
+        while (state := self.state()).running and time.monotonic() < end:
+            time.sleep(_POLL)
+        return state
 
     def memory(self) -> int | None:
         """The engine's own maximum where it has one (cgroup v1), else the kernel's (v2)."""

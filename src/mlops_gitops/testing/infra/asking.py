@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mlops_gitops.evidence.verdicts import Check
+from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.model import Column, Model
 from mlops_gitops.testing.data import Locate
-from mlops_gitops.testing.infra import checks, parity, protocols
+from mlops_gitops.testing.infra import bad_requests, checks, parity, protocols
 from mlops_gitops.testing.infra.parity import NOTHING, Tolerance
 from mlops_gitops.testing.infra.probes import Probe
 from mlops_gitops.testing.infra.protocols import Columns, Row, Unreadable
@@ -20,6 +20,12 @@ _BATCH = 500
 _BUDGET = 600.0
 """Seconds after which no further rows are asked for."""
 _SHOWN = 200
+_MOST_BAD = 10
+"""So many bad requests may be answered badly before no further ones are sent."""
+
+
+class Silent(Exception):
+    """The server gave no answer at all, so that nothing further is asked; the text says to what, and how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +63,18 @@ class Interview:
         return Tolerance(1e-6, 1e-9) if infra is None else Tolerance(infra.relative, infra.absolute)
 
     def spoken(self, sample: Row) -> tuple[Protocol, ...]:
-        """The protocols that the server knows at all."""
-        inputs = self.model.interface.inputs
+        """The protocols that the server knows at all.  Raises ``Silent``."""
         return tuple(
-            one
-            for one in both(self.model)
-            if self.server.ask(one.path, one.write(inputs, [sample])).status not in {404, 405}
+            one for one in both(self.model) if self._answer(one, [sample], "the first row").status not in {404, 405}
         )
 
     def held_out(
         self, protocol: Protocol, rows: Sequence[Row], offline: Predictions, places: Sequence[int]
     ) -> Iterator[Check]:
-        """Every row, and the types of what comes back."""
+        """Every row of ``places``, and the types of what comes back.  Raises ``Silent``."""
         inputs, outputs = self.model.interface.inputs, self.model.interface.outputs
-        found, wrong, problem = NOTHING, [], ""
+        found, problem = NOTHING, ""
+        wrong: list[str] = []
         said = [place for place in places if protocol.says(inputs, rows[place])]
         end = self.now() + _BUDGET
         for start in range(0, len(said), _BATCH):
@@ -78,7 +82,7 @@ class Interview:
             if self.now() > end:
                 problem = f"{start:,} of {len(said):,} rows were answered in {_BUDGET:g} s"
                 break
-            answer = self._asked(protocol, [rows[place] for place in part])
+            answer = self._asked(protocol, [rows[place] for place in part], f"rows {part[0] + 1:,} to {part[-1] + 1:,}")
             if isinstance(answer, str):
                 problem = f"asked for rows {part[0] + 1:,} to {part[-1] + 1:,}, {answer}"
                 break
@@ -100,7 +104,7 @@ class Interview:
         found, problem = NOTHING, ""
         inputs = self.model.interface.inputs
         for place in [one for one in places if protocol.says(inputs, rows[one])]:
-            answer = self._asked(protocol, [rows[place]])
+            answer = self._asked(protocol, [rows[place]], f"row {place + 1:,} alone")
             if isinstance(answer, str):
                 problem = f"asked for row {place + 1:,} alone, {answer}"
                 break
@@ -112,7 +116,7 @@ class Interview:
 
     def empty(self, protocol: Protocol) -> Check:
         """No row at all: no predictions, or a refusal; never a server that breaks."""
-        answer = self.server.ask(protocol.path, protocol.write(self.model.interface.inputs, []))
+        answer = self._answer(protocol, [], "a batch without rows")
         rows = -1
         if answer.good:
             try:
@@ -148,9 +152,35 @@ class Interview:
             message = f"{count} column{'' if count == 1 else 's'} {what}: the same as offline, or refused"
             yield checks.probe(id_, protocol.name, message, place, bad=False)
 
+    def bad(self, row: Row) -> Iterator[Check]:
+        """Requests that no client should send, each followed by a good one.  Raises ``Silent``."""
+        place = self.locate(("spec", "interface"))
+        good = both(self.model)[0]
+        body = good.write(self.model.interface.inputs, [row])
+        before = self.server.ask(good.path, body)
+        refused, failed = 0, 0
+        for one in bad_requests.requests(self.model, row):
+            answer = self.server.wrong(one)
+            after = self.server.ask(good.path, body)
+            if not after.status:
+                raise Silent(f"after a request where {one.what}, {after.problem}")
+            check = bad_requests.judged(one, answer, after, before, location=place)
+            if check.verdict is Verdict.PASS:
+                refused += 1
+                continue
+            failed += 1
+            yield check
+            if failed == _MOST_BAD:
+                break
+        message = (
+            f"{refused} bad requests were refused, or allowed by a specification, and a good one answered after each"
+        )
+        if refused:
+            yield checks.probe("infra.bad-request", "all others" if failed else "all", message, place, bad=False)
+
     def _differs(self, protocol: Protocol, probe: Probe, rows: Sequence[Row], offline: Predictions | Failed) -> str:
         outputs = self.model.interface.outputs
-        answer = self.server.ask(protocol.path, protocol.write(self.model.interface.inputs, rows))
+        answer = self._answer(protocol, rows, f"rows with an unusual {probe.subject}")
         if answer.refused:
             may = not probe.strict or isinstance(offline, Failed)
             return "" if may else f"it is refused, and offline it has an answer: {_excerpt(answer)}"
@@ -165,9 +195,16 @@ class Interview:
         found = parity.compared(self.model, offline, served, self.tolerance, places=range(len(rows)))
         return found.example if found.differing else ""
 
-    def _asked(self, protocol: Protocol, rows: Sequence[Row]) -> Columns | str:
-        """The answer as columns, or what is wrong with it."""
+    def _answer(self, protocol: Protocol, rows: Sequence[Row], what: str) -> Answer:
+        """The answer to some rows, which ``what`` names.  Raises ``Silent`` where there is none."""
         answer = self.server.ask(protocol.path, protocol.write(self.model.interface.inputs, rows))
+        if not answer.status:
+            raise Silent(f"asked for {what} ({protocol.name}), {answer.problem}")
+        return answer
+
+    def _asked(self, protocol: Protocol, rows: Sequence[Row], what: str) -> Columns | str:
+        """The answer as columns, or what is wrong with it."""
+        answer = self._answer(protocol, rows, what)
         if not answer.good:
             return f"the answer is {answer.words}{_told(answer)}"
         try:

@@ -183,7 +183,7 @@ def stopped(facts: Facts, found: Stopped, limit: float, locate: Locate) -> Check
     return _check("infra.stop", facts.name, message, bad=bad, observed=seconds, limit=limit, place=place, fix=fix)
 
 
-def restarted(facts: Facts, ready: Ready, same: bool | None, locate: Locate) -> Check:
+def restarted(facts: Facts, ready: Ready, same: bool | None, locate: Locate) -> Check:  # noqa: FBT001 - a fact
     """After the stop: it starts again and answers the same."""
     place = locate(("spec", "serving"))
     if ready.seconds is None:
@@ -206,14 +206,14 @@ def stateless(facts: Facts, locate: Locate) -> Check:
     )
 
 
-def alive(facts: Facts, state: State, answer: Answer, after: str, locate: Locate) -> Check:
-    """Whether it still runs and answers."""
-    good = state.running and answer.good
-    message = f"after {after} it runs and answers"
+def alive(facts: Facts, state: State, answers: bool, words: str, locate: Locate) -> Check:  # noqa: FBT001 - a fact
+    """Whether it still runs and answers after all that it was asked; ``words`` say how it does not."""
+    good = state.running and answers
+    message = "after all of this it runs and answers"
     if not good:
-        message = f"after {after} it does not answer any more: {answer.words if state.running else state.words}"
+        message = f"it answers no more: {words}" + ("" if state.running else f"; {state.words}")
     place = locate(("spec", "serving"))
-    fix = "look at the log of the container; a bad request must cost its sender an answer and nobody else"
+    fix = "look at the log of the container; a request must cost its sender an answer and nobody else"
     return _check("infra.alive", facts.name, message, bad=not good, place=place, fix=fix)
 
 

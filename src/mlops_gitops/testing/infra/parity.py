@@ -1,4 +1,4 @@
-"""Training–serving skew: what the image answers, row by row against what the model answered offline.
+"""Training-serving skew: what the image answers, row by row against what the model answered offline.
 
 Where the manifest declares real numbers, numbers are compared; where it declares a class, the class that the offline
 numbers speak for.  A row whose offline numbers lie on the edge of the decision may be either.  Pure.
@@ -6,6 +6,7 @@ numbers speak for.  A row whose offline numbers lie on the edge of the decision 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ _REAL = frozenset({"float", "double"})
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """``absolute`` + ``relative`` × the offline value is the largest difference that passes."""
+    """``absolute`` + ``relative`` times the offline value is the largest difference that passes."""
 
     relative: float
     absolute: float
@@ -112,7 +113,7 @@ def _of_positive(model: Model, names: Sequence[str]) -> str:
     """The output with the chance of the positive class: the one that is named so, else the last."""
     target = model.interface.target
     positive = None if target is None or target.positive is None else watched_text(target.positive)
-    return positive if positive in names else names[-1]
+    return positive if positive is not None and positive in names else names[-1]
 
 
 def _classes(
@@ -164,10 +165,16 @@ def _shown(value: Any) -> str:
 
 def _floats(values: Sequence[Any]) -> Floats:
     """Numbers; whatever is none is not a number."""
-    return np.array(
-        [float(one) if isinstance(one, int | float) and not isinstance(one, bool) else np.nan for one in values],
-        dtype=np.float64,
-    )
+    return np.array([_float(one) for one in values], dtype=np.float64)
+
+
+def _float(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:  # JSON's whole numbers have no end
+        return math.inf
 
 
 def _class(value: Any) -> str:

@@ -76,7 +76,7 @@ def tensors(columns: Sequence[Column], rows: Sequence[Row]) -> bytes:
     """The body of a request of v2."""
     inputs = []
     for place, one in enumerate(columns):
-        tensor = {
+        tensor: dict[str, Any] = {
             "name": one.name,
             "shape": [len(rows), 1],
             "datatype": _TENSORS[one.type],
@@ -126,7 +126,7 @@ def outputs_of(body: bytes, outputs: Sequence[Column]) -> Columns:
         try:
             name, data, kind, shape = one["name"], one["data"], one["datatype"], one["shape"]
             rows, across = int(shape[0]), math.prod(map(int, shape[1:]))
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise Unreadable("one of its outputs lacks name, shape, datatype or data") from error
         if not isinstance(data, list):
             raise Unreadable("one of its outputs has no list of data")

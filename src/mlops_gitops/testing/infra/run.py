@@ -6,7 +6,7 @@ Every container of a ``Host`` is gone when this returns or raises.  What a conta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from mlops_gitops.testing import objectives, suite
 from mlops_gitops.testing.data import Locate
 from mlops_gitops.testing.files import DataFile, data_files, identity, unreadable
 from mlops_gitops.testing.infra import checks, probes, protocols
-from mlops_gitops.testing.infra.asking import Interview, Protocol
+from mlops_gitops.testing.infra.asking import Interview, Protocol, Silent
 from mlops_gitops.testing.infra.probes import Probe
 from mlops_gitops.testing.infra.protocols import Row
 from mlops_gitops.testing.infra.server import Answer, Facts, Host, Server
@@ -52,6 +52,11 @@ class Subject:
     artifact: Artifact
     image: str
 
+    @property
+    def infra(self) -> InfraTests:
+        """What is demanded; the defaults where nothing is."""
+        return self.model.tests.infra or InfraTests()
+
 
 @dataclass(frozen=True, slots=True)
 class Means:
@@ -75,12 +80,11 @@ class Offline:
 
 
 def run_infra_tests(subject: Subject, means: Means, formers: Sequence[Former], *, why_none: str) -> Report:
-    """Test the image of ``subject``; ``why_none`` says why there are no ``formers`` to go back to, where there are none."""
+    """Test the image of ``subject``; ``why_none`` says why there are no ``formers`` to go back to."""
     model = subject.model
-    infra = model.tests.infra or InfraTests()
     facts = means.host.facts(subject.image)
     file = _held_out(subject)
-    found: list[Check] = [checks.size(facts, infra.image_size, subject.locate)]
+    found: list[Check] = [checks.size(facts, subject.infra.image_size, subject.locate)]
     answer: Predictions | Failed | None = None
     offline: Offline | None = None
     if file is None or file.source is None:
@@ -91,14 +95,14 @@ def run_infra_tests(subject: Subject, means: Means, formers: Sequence[Former], *
         means.progress(f"{model.name}: asking the model offline")
         found += identity(file, subject.locate)
         try:
-            answer, offline = _offline(subject, means, file.source, file.digest, infra.most_rows)
+            answer, offline = _offline(subject, means, file.source, file.digest)
         except Refused as refusal:
             found.append(unreadable(file, refusal, subject.locate))
         if isinstance(answer, Failed):
             found.append(_no_parity(subject, f"there are no offline predictions: {answer.reason}"))
-    found += _containers(subject, means, facts, infra, offline)
+    found += _containers(subject, means, facts, offline)
     means.progress(f"{model.name}: looking at the way back")
-    found += _rollback(subject, means, infra, formers, offline, file, why_none)
+    found += _rollback(subject, means, formers, None if offline is None else file, why_none)
     materials = [("image", facts.digest.removeprefix("sha256:")), ("artifact", subject.artifact.digest)]
     if file is not None and file.digest:
         materials.append((f"data/{file.dataset.name}", file.digest))
@@ -113,7 +117,7 @@ def _held_out(subject: Subject) -> DataFile | None:
 
 
 def _offline(
-    subject: Subject, means: Means, source: Source, digest: str, most: int
+    subject: Subject, means: Means, source: Source, digest: str
 ) -> tuple[Predictions | Failed, Offline | None]:
     model = subject.model
     rows = probes.rows(source, model.interface.inputs)
@@ -127,7 +131,7 @@ def _offline(
     probed = [
         (one, probes.rows(one.source, model.interface.inputs), said) for one, said in zip(found, others, strict=True)
     ]
-    return answer, Offline(rows, answer, probed, probes.spread(len(rows), most))
+    return answer, Offline(rows, answer, probed, probes.spread(len(rows), subject.infra.most_rows))
 
 
 def _job(subject: Subject, source: Source, digest: str) -> Job:
@@ -144,10 +148,8 @@ def _no_parity(subject: Subject, message: str) -> Check:
     return Check("infra.parity", subject.model.name, Verdict.FAIL, message, location=place, fix=fix)
 
 
-def _containers(
-    subject: Subject, means: Means, facts: Facts, infra: InfraTests, offline: Offline | None
-) -> Iterator[Check]:
-    locate = subject.locate
+def _containers(subject: Subject, means: Means, facts: Facts, offline: Offline | None) -> Iterator[Check]:
+    locate, infra = subject.locate, subject.infra
     with means.host.serve(subject.image) as server:
         means.progress(f"{subject.model.name}: starting {facts.name}")
         ready = server.start(within=infra.start_within)
@@ -156,107 +158,95 @@ def _containers(
         yield checks.stateless(facts, locate)
         if ready.seconds is None:
             if ready.state.out_of_memory:
-                yield checks.memory(subject.model, server.memory(), ready.state, locate)
+                yield checks.memory(subject.model, None, ready.state, locate)
             return
-        if offline is None:
-            yield from _resources(subject, server, facts)
-        else:
-            yield from _served(subject, means, server, facts, infra, offline)
-        if not server.state().running:
-            return
-        yield from _ended(subject, server, facts, infra, offline)
+        spoken: Sequence[Protocol] = ()
+        if offline is not None:
+            spoken = yield from _served(subject, means, server, facts, offline)
+        yield checks.memory(subject.model, server.memory(), server.state(), locate)
+        if server.state().running:
+            yield checks.network(facts, server.attempts(), locate)
+            yield from _ended(subject, server, facts, offline, spoken)
 
 
 def _served(
-    subject: Subject, means: Means, server: Server, facts: Facts, infra: InfraTests, offline: Offline
-) -> Iterator[Check]:
-    """Everything that is asked of a server that is ready; it ends where the server does."""
-    model, locate, progress = subject.model, subject.locate, means.progress
+    subject: Subject, means: Means, server: Server, facts: Facts, offline: Offline
+) -> Generator[Check, None, Sequence[Protocol]]:
+    """Everything that is asked of a server that is ready, and the protocols in which it still answers at the end."""
+    model, locate = subject.model, subject.locate
     interview = Interview(server, model, locate, means.now)
-    yield checks.loaded(model, server.ask(f"{protocols.V2}/models/{model.name}/ready"), locate)
-    described = server.ask(f"{protocols.V2}/models/{model.name}")
-    wrong = None
-    if described.good:
-        wrong = protocols.wrong_metadata(described.body, model.interface.inputs, model.interface.outputs)
-    yield checks.signature(model, wrong, locate)
-    progress(f"{model.name}: comparing served with offline predictions")
-    spoken = interview.spoken(offline.rows[0])
-    if not spoken:
-        yield _no_parity(subject, "the server speaks neither /invocations nor v2")
-    stages: list[tuple[str, Callable[[], Iterator[Check]]]] = [
-        ("the held-out rows", lambda: _compared(interview, spoken, offline)),
-        ("unusual rows", lambda: _unusual(interview, spoken, offline)),
-        ("the load", lambda: _load(subject, means, server, infra, offline, spoken)),
-    ]
-    for name, stage in stages:
-        yield from stage()
-        state, answer = server.state(), _one(server, model, offline.rows[0], spoken)
-        if not state.running or not answer.good:
-            yield checks.alive(facts, state, answer, name, locate)
-        if not state.running:
-            yield checks.memory(model, None, state, locate)
-            return
-    yield checks.alive(facts, server.state(), _one(server, model, offline.rows[0], spoken), "all of this", locate)
-    yield from _resources(subject, server, facts)
+    try:
+        yield checks.loaded(model, server.ask(f"{protocols.V2}/models/{model.name}/ready"), locate)
+        described = server.ask(f"{protocols.V2}/models/{model.name}")
+        wrong = None
+        if described.good:
+            wrong = protocols.wrong_metadata(described.body, model.interface.inputs, model.interface.outputs)
+        yield checks.signature(model, wrong, locate)
+        spoken = interview.spoken(offline.rows[0])
+        if not spoken:
+            yield _no_parity(subject, "the server speaks neither /invocations nor v2")
+            return ()
+        means.progress(f"{model.name}: comparing served with offline predictions")
+        for protocol in spoken:
+            yield from _compared(interview, protocol, offline)
+        whole = next((row for row in offline.rows if None not in row), None)
+        if whole is not None:
+            means.progress(f"{model.name}: sending bad requests")
+            yield from interview.bad(whole)
+        yield from _load(subject, means, server, offline, spoken[0])
+        answer = _one(server, model, offline.rows[0], spoken)
+        yield checks.alive(facts, server.settled(), answer.good, answer.words, locate)
+    except Silent as silent:
+        yield checks.alive(facts, server.settled(), False, str(silent), locate)
+        return ()
+    return spoken if answer.good else ()
 
 
-def _compared(interview: Interview, spoken: Sequence[Protocol], offline: Offline) -> Iterator[Check]:
+def _compared(interview: Interview, protocol: Protocol, offline: Offline) -> Iterator[Check]:
+    """All that one protocol is asked; what is unusual says nothing where the usual differs already."""
     alone = probes.spread(len(offline.rows), probes.ROWS)
-    for protocol in spoken:
-        yield from interview.held_out(protocol, offline.rows, offline.predictions, offline.sample)
-        yield from interview.one_by_one(protocol, offline.rows, offline.predictions, alone)
-
-
-def _unusual(interview: Interview, spoken: Sequence[Protocol], offline: Offline) -> Iterator[Check]:
-    for protocol in spoken:
-        yield interview.empty(protocol)
-        yield from interview.unusual(protocol, offline.probed)
-
-
-def _load(
-    subject: Subject, means: Means, server: Server, infra: InfraTests, offline: Offline, spoken: Sequence[Protocol]
-) -> Iterator[Check]:
-    if not spoken:
+    found = []
+    for check in interview.held_out(protocol, offline.rows, offline.predictions, offline.sample):
+        found.append(check)
+        yield check
+    if any(one.id == "infra.parity" and one.verdict is not Verdict.PASS for one in found):
         return
+    yield from interview.one_by_one(protocol, offline.rows, offline.predictions, alone)
+    yield interview.empty(protocol)
+    yield from interview.unusual(protocol, offline.probed)
+
+
+def _load(subject: Subject, means: Means, server: Server, offline: Offline, protocol: Protocol) -> Iterator[Check]:
+    infra = subject.infra
     load = Load(infra.concurrency, infra.seconds, infra.warm_up, infra.rate, _LONGEST)
     means.progress(f"{subject.model.name}: {load.words}")
-    protocol = spoken[0]
     rows = [offline.rows[place % len(offline.rows)] for place in range(infra.rows)]
     body = protocol.write(subject.model.interface.inputs, rows)
     samples = server.load(protocol.path, body, load)
-    yield from objectives.checks(samples, _objectives(subject, infra), location=subject.locate((*_AT, "load")))
+    yield from objectives.checks(samples, _objectives(subject), location=subject.locate((*_AT, "load")))
 
 
-def _objectives(subject: Subject, infra: InfraTests) -> list[Objective]:
+def _objectives(subject: Subject) -> list[Objective]:
     """The limits, each with the line that demands it."""
     stated = subject.model.value["spec"].get("tests", {}).get("infra", {})
     found = []
-    for share, limit in infra.latency.items():
+    for share, limit in subject.infra.latency.items():
         name = f"p{100 * share:g}"
         own = name in stated.get("latency", {})
         place = (*_AT, "latency", name) if own else ("spec", "serving", "objective", "latencyP95")
         found.append(Objective(limit, share, subject.locate(place)))
-    if infra.throughput is not None:
+    if subject.infra.throughput is not None:
         place = (*_AT, "throughput") if "throughput" in stated else ("spec", "serving", "objective", "throughput")
-        found.append(Objective(infra.throughput, None, subject.locate(place)))
+        found.append(Objective(subject.infra.throughput, None, subject.locate(place)))
     return found
 
 
-def _resources(subject: Subject, server: Server, facts: Facts) -> Iterator[Check]:
-    yield checks.memory(subject.model, server.memory(), server.state(), subject.locate)
-    yield checks.network(facts, server.attempts(), subject.locate)
-
-
 def _ended(
-    subject: Subject, server: Server, facts: Facts, infra: InfraTests, offline: Offline | None
+    subject: Subject, server: Server, facts: Facts, offline: Offline | None, spoken: Sequence[Protocol]
 ) -> Iterator[Check]:
     """SIGTERM, and the second start."""
-    model, locate = subject.model, subject.locate
-    spoken: Sequence[Protocol] = ()
-    before: Answer | None = None
-    if offline is not None:
-        spoken = Interview(server, model, locate, lambda: 0.0).spoken(offline.rows[0])
-        before = _one(server, model, offline.rows[0], spoken)
+    model, locate, infra = subject.model, subject.locate, subject.infra
+    before = _one(server, model, offline.rows[0], spoken) if offline is not None and spoken else None
     yield checks.stopped(facts, server.stop(within=infra.stop_within), infra.stop_within, locate)
     again = server.start(within=infra.start_within)
     same: bool | None = None
@@ -284,13 +274,7 @@ def _one(server: Server, model: Model, row: Row, spoken: Sequence[Protocol]) -> 
 
 
 def _rollback(
-    subject: Subject,
-    means: Means,
-    infra: InfraTests,
-    formers: Sequence[Former],
-    offline: Offline | None,
-    file: DataFile | None,
-    why_none: str,
+    subject: Subject, means: Means, formers: Sequence[Former], file: DataFile | None, why_none: str
 ) -> Iterator[Check]:
     place = subject.locate(("spec", "serving"))
     if not formers:
@@ -300,17 +284,15 @@ def _rollback(
             why = f"{one.version}, which runs in {one.where}, was released without an image"
             yield checks.skipped("infra.rollback", one.version, why, place)
             continue
-        problem, seconds = _back(one, means, infra, subject, file if offline is not None else None)
+        problem, seconds = _back(one, means, subject, file)
         yield checks.rollback(one.version, one.where, problem, seconds, place)
 
 
-def _back(
-    former: Former, means: Means, infra: InfraTests, subject: Subject, file: DataFile | None
-) -> tuple[str, float | None]:
+def _back(former: Former, means: Means, subject: Subject, file: DataFile | None) -> tuple[str, float | None]:
     """What is wrong with the image of a former release, and how long it took to start."""
     try:
         with means.host.serve(str(former.image)) as server:
-            ready = server.start(within=infra.start_within)
+            ready = server.start(within=subject.infra.start_within)
             if ready.seconds is None:
                 return (ready.answer.words if ready.state.running else ready.state.words), None
             row = _row(former, file)

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mlops_gitops.testing.load import Load, Samples
+
+if TYPE_CHECKING:
+    from mlops_gitops.testing.infra.bad_requests import BadRequest
 
 JSON_TYPE = "application/json"
 
@@ -115,11 +118,17 @@ class Server(Protocol):
     def ask(self, path: str, body: bytes | None = None, *, content_type: str = JSON_TYPE, most: float = 30.0) -> Answer:
         """One request, ended after ``most`` seconds whatever comes."""
 
+    def wrong(self, request: BadRequest) -> Answer:
+        """A request that no client should send."""
+
     def load(self, path: str, body: bytes, load: Load) -> Samples:
         """The request under load."""
 
     def state(self) -> State:
         """How it is now."""
+
+    def settled(self) -> State:
+        """How it is once the engine has noticed an end that is not a second old."""
 
     def memory(self) -> int | None:
         """The most memory that it has used since it was started, in bytes."""
