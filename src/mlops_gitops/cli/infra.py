@@ -88,7 +88,15 @@ def of_release(candidate: Candidate, snapshot: Snapshot, world: World) -> tuple[
     local = {candidate.image.reference: known.id} if known is not None and _is(known, candidate.image) else {}
     formers = running(snapshot, name, None)
     return (
-        tested(candidate, candidate.image, world, formers=formers, why_none=_nothing_runs(name, None), local=local),
+        tested(
+            candidate,
+            candidate.image,
+            world,
+            formers=formers,
+            why_none=_nothing_runs(name, None),
+            local=local,
+            broker=None,
+        ),
     )
 
 
@@ -100,7 +108,7 @@ def tested(
     formers: Sequence[Former],
     why_none: str,
     local: dict[str, str],
-    broker: str | None = None,
+    broker: str | None,
 ) -> Report:
     """Run the tests, in containers that are gone afterwards, whatever ends this process but SIGKILL."""
     with session.needing("data"):
