@@ -54,7 +54,7 @@ class Served:
 
 @contextmanager
 def made(engine: Engine, room: Path) -> Iterator[Served]:
-    """A gradient boosting on numbers, one of which may be missing, and on a category; its packages come from the index."""
+    """A gradient boosting on numbers, one of which may be missing, and a category; packages come from the index."""
     base = base_images.put(engine.registry, "serving-base", base_images.working())
     broker = base_images.put(engine.registry, "nats", base_images.nats(), entrypoint=("/nats-server",))
     model = image_models.made(room / "repo", base=base, cache=room / "cache", wheels=room / "wheels", pattern="batch")

@@ -80,15 +80,19 @@ def test_both_protocols_are_read_as_columns() -> None:
         assert found.values == {"probability": [0.5, 0.25]}
         assert protocols.wrong_types(found, REAL) == []
     whole = (Column("probability", "long"),)
-    assert protocols.wrong_types(protocols.predictions(plain, whole), whole) == ["probability is '0.5' and declared long"]
+    assert protocols.wrong_types(protocols.predictions(plain, whole), whole) == [
+        "probability is '0.5' and declared long"
+    ]
 
 
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["predictions", "outputs", "name", "data", "shape", "datatype", "x"]), inner, max_size=4
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["predictions", "outputs", "name", "data", "shape", "datatype", "x"]), inner, max_size=4
+            )
         ),
         max_leaves=12,
     )
