@@ -63,6 +63,7 @@ def report(name: str, arguments: argparse.Namespace, world: World, *, asked: boo
     candidate = open_candidate(name, world, allow_dirty=True)
     if not asked and not declared(candidate):
         return None
+    _refuse_without_broker(candidate.model.serving.pattern, arguments.broker or world.environ.get("MG_TEST_BROKER"))
     snapshot = _snapshot(arguments, world)
     image, local = _image(candidate, arguments.image, snapshot, world)
     if image is None:
@@ -149,6 +150,7 @@ def tested(
 
 def _records(pattern: str, host: Engine, scratch: Path, broker: str | None) -> Records | None:
     """How images of a batch or a stream are tested.  Raises ``Misused`` for a stream without a broker by digest."""
+    _refuse_without_broker(pattern, broker)
     from mlops_gitops.adapters import serving_batches, serving_streams
     from mlops_gitops.testing.infra import batches, streams
 
@@ -162,13 +164,16 @@ def _records(pattern: str, host: Engine, scratch: Path, broker: str | None) -> R
         with serving_streams.served(host, subject.image, str(broker)) as served:
             yield from streams.run(subject, served, facts, subject.infra, offline=offline, now=time.monotonic)
 
+    return {"batch": batch, "stream": stream}.get(pattern)
+
+
+def _refuse_without_broker(pattern: str, broker: str | None) -> None:
     if pattern == "stream" and "@sha256:" not in (broker or ""):
         raise Misused(
             "the image of a stream is tested beside a real broker, and none is named by its digest",
             hint="name the image of a NATS server: --broker docker.io/library/nats@sha256:…, or MG_TEST_BROKER",
             code="infra-broker",
         )
-    return {"batch": batch, "stream": stream}.get(pattern)
 
 
 def running(snapshot: Snapshot, model: str, environment: str | None) -> list[Former]:
