@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from servers import docker_engine
+from servers import docker_daemon, docker_engine
 
 OS_RELEASE = 'ID=debian\nVERSION_ID="12"\n'
 _LIBRARIES = (
@@ -51,6 +51,19 @@ def working() -> bytes:
     return stream.getvalue()
 
 
+def nats() -> bytes:
+    """A layer with this machine's own NATS server at ``/nats-server``, as the official image has it."""
+    program = docker_daemon.program("nats-server")
+    if program is None:
+        docker_engine.given_up("nats-server is not installed: `apt-get install nats-server`")
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.add(Path(program).resolve(), arcname="nats-server")
+        for path in docker_engine._libraries(Path(program)):
+            archive.add(path.resolve(), arcname=str(path))
+    return stream.getvalue()
+
+
 def tar(files: dict[str, bytes]) -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
@@ -67,6 +80,7 @@ def put(
     layer: bytes,
     *,
     environment: tuple[str, ...] = (),
+    entrypoint: tuple[str, ...] = ("/never-run",),
     auth: Any = None,
     docker: bool = False,
 ) -> str:
@@ -77,7 +91,7 @@ def put(
         "os": "linux",
         "config": {
             "Env": ["PATH=/usr/local/bin:/usr/bin:/bin", *environment],
-            "Entrypoint": ["/never-run"],
+            "Entrypoint": [*entrypoint],
             "User": "0:0",
         },
         "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},

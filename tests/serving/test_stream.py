@@ -21,6 +21,9 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from mlops_gitops.serving import stream
+from mlops_gitops.serving.description import Description
+
 SERVER = shutil.which("nats-server")
 ROWS = 3000
 NAMES = ["height", "weight"]
@@ -163,5 +166,62 @@ def test_killed_in_the_middle_it_loses_nothing_and_gives_nothing_twice(server: s
 
 
 def test_without_a_stream_for_the_answers_it_ends_at_once(server: str, model: Path) -> None:
-    with pytest.raises(AssertionError, match=r"NotFound"):
+    with pytest.raises(AssertionError, match=r"stream: people.out at .*NotFound") as told:
         started(server, model)
+    assert "Traceback" not in str(told.value)
+
+
+def test_nothing_to_read_for_a_while_is_no_end(server: str, model: Path) -> None:
+    """What a fetch without records raises depends on the version of the client."""
+    asyncio.run(prepared(server, []))
+    process = started(server, model)
+    time.sleep(3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, json.loads(out)) == (0, {"predicted": 0, "rejected": 0}), err
+
+
+KINDS = {
+    "i": ("integer", "int32", 3),
+    "l": ("long", "int64", 4),
+    "f": ("float", "float32", 1),
+    "d": ("double", "float64", 2),
+    "b": ("boolean", "bool", True),
+    "s": ("string", "object", "a"),
+    "t": ("datetime", "datetime64[ns]", "2026-01-02T03:04:05"),
+}
+
+
+def kinds(*, required: bool) -> Description:
+    columns = tuple({"name": name, "type": kind, "required": required} for name, (kind, _, _) in KINDS.items())
+    return Description("m", "1", "test", "regression", None, columns, (), "")
+
+
+def test_a_record_is_asked_about_with_the_types_that_are_declared() -> None:
+    described = kinds(required=False)
+    row = stream._row(json.dumps({name: value for name, (_, _, value) in KINDS.items()}).encode(), described)
+    frame = stream.typed(pd.DataFrame([row], dtype=object), described)
+    seen = {name: str(frame[name].dtype).replace("[us]", "[ns]") for name in KINDS}
+    assert seen == {name: dtype for name, (_, dtype, _) in KINDS.items()}
+    empty = stream.typed(pd.DataFrame([dict.fromkeys(KINDS)], dtype=object), described)
+    assert empty.isna().all(axis=None)
+    assert [str(empty[name].dtype) for name in "ilfd"] == ["float64", "float64", "float32", "float64"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("i", "2147483648", "i is no integer"),
+        ("l", "1.5", "l is no long"),
+        ("d", "true", "d is no number"),
+        ("d", "NaN", "it is no JSON: NaN is no value"),
+        ("d", "1e999", "d is no finite number"),
+        ("b", "1", "b is neither true nor false"),
+        ("s", "1", "s is no text"),
+        ("t", '"yesterday"', "t is no time as ISO 8601 has it"),
+    ],
+)
+def test_a_value_of_another_type_is_set_aside_with_words(name: str, text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        stream._row(f'{{"{name}": {text}}}'.encode(), kinds(required=False))

@@ -72,7 +72,7 @@ class Engine:
 
     def facts(self, image: str) -> Facts:
         """Of an image that is here, or that is pulled."""
-        found = self._image(image)
+        found = self.image(image)
         config = found.attrs.get("Config") or {}
         ports = sorted(int(one.split("/")[0]) for one in config.get("ExposedPorts") or {} if one.endswith("/tcp"))
         port = _HTTP if _HTTP in ports or not ports else ports[0]
@@ -83,21 +83,22 @@ class Engine:
     @contextlib.contextmanager
     def serve(self, image: str) -> Iterator[Container]:
         """A container of it, and a network for it alone."""
-        facts, identity = self.facts(image), self._image(image).id
+        facts, identity = self.facts(image), self.image(image).id
         with contextlib.ExitStack() as stack:
-            with failing(f"make a network for {facts.name}"), _undisturbed():
+            with failing(f"make a network for {facts.name}"), undisturbed():
                 network = self.client.networks.create(
                     f"mlops-gitops-{identity.removeprefix('sha256:')[:12]}-{time.time_ns():x}",
                     internal=True,
                     labels=container_owners.labels(),
                 )
-                stack.callback(_removed, network)
-            with failing(f"make a container of {facts.name}"), _undisturbed():
-                made = self.client.containers.create(identity, network=network.name, **_settings(self.limits))
-                stack.callback(_removed, made, force=True, v=True)
+                stack.callback(removed, network)
+            with failing(f"make a container of {facts.name}"), undisturbed():
+                made = self.client.containers.create(identity, network=network.name, **settings(self.limits))
+                stack.callback(removed, made, force=True, v=True)
             yield Container(self.client, made, network.name, facts)
 
-    def _image(self, image: str) -> Any:
+    def image(self, image: str) -> Any:
+        """The image in the engine, pulled if it is not there.  Raises ``Refused``, ``WorldFailed``."""
         from docker.errors import APIError, ImageNotFound, NotFound
 
         with failing(f"look for {image}"):
@@ -106,7 +107,7 @@ class Engine:
                     return self.client.images.get(name)
             self.progress(f"pulling {image}")
             try:
-                with _undisturbed():
+                with undisturbed():
                     self.pulled.append(image)
                 self.client.images.pull(image, auth_config=self._auth(image))
                 return self.client.images.get(image)
@@ -290,7 +291,8 @@ class Container:
         return int(self.made.attrs.get("State", {}).get("Pid") or 0)
 
 
-def _settings(limits: Limits) -> dict[str, Any]:
+def settings(limits: Limits) -> dict[str, Any]:
+    """How a container of an image under test is run, whatever its network."""
     from docker.types import LogConfig
 
     return {
@@ -346,16 +348,16 @@ def _forgotten(engine: Engine) -> None:
     from docker.errors import DockerException
 
     for name in engine.pulled:
-        with contextlib.suppress(DockerException, OSError), _undisturbed():
+        with contextlib.suppress(DockerException, OSError), undisturbed():
             engine.client.images.remove(name)
 
 
-def _removed(thing: Any, **how: bool) -> None:
+def removed(thing: Any, **how: bool) -> None:
     """Remove a container or a network, which may be gone; nothing interrupts this."""
     import requests
     from docker.errors import APIError
 
-    with _undisturbed():
+    with undisturbed():
         try:
             thing.remove(**how)
         except APIError as error:
@@ -374,7 +376,7 @@ def _removed(thing: Any, **how: bool) -> None:
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Signals that end us wait: a thing that is made is known, and one that is removed is gone."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:

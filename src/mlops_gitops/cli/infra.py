@@ -17,14 +17,17 @@ from mlops_gitops.cli import built_images, session
 from mlops_gitops.cli.candidate import Candidate, artifact_path, open_candidate
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused
-from mlops_gitops.evidence.verdicts import Report
+from mlops_gitops.evidence.verdicts import Check, Report
 from mlops_gitops.manifests.quantities import nano_processors, quantity_bytes
 from mlops_gitops.manifests.release import Image
 from mlops_gitops.packaging.image import references
 from mlops_gitops.promotion.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from mlops_gitops.testing.infra.run import Former
+    from mlops_gitops.adapters.serving_containers import Engine
+    from mlops_gitops.testing.infra.run import Former, Offline, Records, Subject
+    from mlops_gitops.testing.infra.server import Facts
+    from mlops_gitops.testing.scans import Source
 
 NO_REPOSITORY = "no environment repository is named, so there is no release to go back to"
 
@@ -39,28 +42,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", metavar="ENV", help="infra: the environment whose release must still start (default: all of them)"
     )
+    parser.add_argument(
+        "--broker",
+        metavar="IMAGE",
+        help="infra, streams: the image of a NATS server by digest (default: MG_TEST_BROKER)",
+    )
     session.add_repository_options(parser)
 
 
 def declared(candidate: Candidate) -> bool:
-    """Whether a model asks for these tests, and is of the kind that they are for."""
-    return candidate.model.tests.infra is not None and candidate.model.serving.pattern == "rest"
+    """Whether a model asks for these tests."""
+    return candidate.model.tests.infra is not None
 
 
 def report(name: str, arguments: argparse.Namespace, world: World, *, asked: bool) -> Report | None:
     """The report on the image of a model.  ``asked`` says that a person wants it; otherwise there may be none.
 
-    Raises ``Misused`` where no image of the model is known, or its pattern has no such tests.
+    Raises ``Misused`` where no image of the model is known, or no broker for a stream.
     """
     candidate = open_candidate(name, world, allow_dirty=True)
     if not asked and not declared(candidate):
         return None
-    if candidate.model.serving.pattern != "rest":
-        raise Misused(
-            f"{name} is served by {candidate.model.serving.pattern}, and `test infra` tests images of the pattern rest",
-            hint="name the models that answer requests",
-            code="infra-pattern",
-        )
+    _refuse_without_broker(candidate.model.serving.pattern, arguments.broker or world.environ.get("MG_TEST_BROKER"))
     snapshot = _snapshot(arguments, world)
     image, local = _image(candidate, arguments.image, snapshot, world)
     if image is None:
@@ -74,7 +77,7 @@ def report(name: str, arguments: argparse.Namespace, world: World, *, asked: boo
         )
     formers = [] if snapshot is None else running(snapshot, name, arguments.to)
     why = NO_REPOSITORY if snapshot is None else _nothing_runs(name, arguments.to)
-    return tested(candidate, image, world, formers=formers, why_none=why, local=local)
+    return tested(candidate, image, world, formers=formers, why_none=why, local=local, broker=arguments.broker)
 
 
 def of_release(candidate: Candidate, snapshot: Snapshot, world: World) -> tuple[Report, ...]:
@@ -86,7 +89,15 @@ def of_release(candidate: Candidate, snapshot: Snapshot, world: World) -> tuple[
     local = {candidate.image.reference: known.id} if known is not None and _is(known, candidate.image) else {}
     formers = running(snapshot, name, None)
     return (
-        tested(candidate, candidate.image, world, formers=formers, why_none=_nothing_runs(name, None), local=local),
+        tested(
+            candidate,
+            candidate.image,
+            world,
+            formers=formers,
+            why_none=_nothing_runs(name, None),
+            local=local,
+            broker=None,
+        ),
     )
 
 
@@ -98,6 +109,7 @@ def tested(
     formers: Sequence[Former],
     why_none: str,
     local: dict[str, str],
+    broker: str | None,
 ) -> Report:
     """Run the tests, in containers that are gone afterwards, whatever ends this process but SIGKILL."""
     with session.needing("data"):
@@ -129,8 +141,39 @@ def tested(
             )
         )
         predict = predictions.predictor(environ=world.environ, cache=session.cache(world) / "predictions")
-        means = run.Means(predict, host, scratch, time.monotonic, world.progress)
+        own = _records(model.serving.pattern, host, scratch, broker or world.environ.get("MG_TEST_BROKER"))
+        probes = scratch / "probes"
+        probes.mkdir()
+        means = run.Means(predict, host, probes, time.monotonic, world.progress, own)
         return run.run_infra_tests(subject, means, formers, why_none=why_none)
+
+
+def _records(pattern: str, host: Engine, scratch: Path, broker: str | None) -> Records | None:
+    """How images of a batch or a stream are tested.  Raises ``Misused`` for a stream without a broker by digest."""
+    _refuse_without_broker(pattern, broker)
+    from mlops_gitops.adapters import serving_batches, serving_streams
+    from mlops_gitops.testing.infra import batches, streams
+
+    def batch(subject: Subject, facts: Facts, held_out: Source, offline: Offline) -> Iterator[Check]:
+        with serving_batches.served(host, subject.image) as served:
+            yield from batches.run(
+                subject, served, facts, subject.infra, held_out=held_out, offline=offline, scratch=scratch
+            )
+
+    def stream(subject: Subject, facts: Facts, _: Source, offline: Offline) -> Iterator[Check]:
+        with serving_streams.served(host, subject.image, str(broker)) as served:
+            yield from streams.run(subject, served, facts, subject.infra, offline=offline, now=time.monotonic)
+
+    return {"batch": batch, "stream": stream}.get(pattern)
+
+
+def _refuse_without_broker(pattern: str, broker: str | None) -> None:
+    if pattern == "stream" and "@sha256:" not in (broker or ""):
+        raise Misused(
+            "the image of a stream is tested beside a real broker, and none is named by its digest",
+            hint="name the image of a NATS server: --broker docker.io/library/nats@sha256:…, or MG_TEST_BROKER",
+            code="infra-broker",
+        )
 
 
 def running(snapshot: Snapshot, model: str, environment: str | None) -> list[Former]:

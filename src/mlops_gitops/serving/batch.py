@@ -3,17 +3,20 @@
 ``python -m mlops_gitops.serving.batch INPUT OUTPUT`` reads ``INPUT`` a few thousand rows at a time and writes every row
 that could be answered with its predictions to ``OUTPUT``, every other one with the reason to ``OUTPUT.rejected``.  Both
 appear under their names only when they are whole, the predictions last; where they are there already, made by this
-image of this input, nothing is done.  The last line of standard output is a JSON object with the counts.
+image of this input, nothing is done.  The last line of standard output is a JSON object with the counts; how far it is
+goes to standard error.  Two runs for one output do not meet: the second ends at once.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
+import signal
 import sys
-import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,11 +33,17 @@ ROW, REASON = "row", "reason"
 _MARK = b"mlops-gitops.made-of"
 _COUNTS = b"mlops-gitops.counts"
 _CHUNK = 1 << 20
-_DONE, _NO, _FAILED = 0, 1, 5
+_DONE, _NO, _FAILED, _TERMINATED = 0, 1, 5, 143
+_TOLD = 10.0
+"""Seconds between two words of how far it is."""
 
 
 class Unusable(Exception):
     """The input is no table that the model could be asked about."""
+
+
+class Busy(Exception):
+    """Another run makes the same output."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -52,7 +61,7 @@ def main(words: Sequence[str]) -> int:
     except (Unusable, Hopeless) as error:
         print(f"batch: {error}", file=sys.stderr)
         return _NO
-    except OSError as error:
+    except (Busy, OSError) as error:
         print(f"batch: {error}", file=sys.stderr)
         return _FAILED
     print(json.dumps(counts))
@@ -75,8 +84,9 @@ def run(described: Description, model: Path, source: Path, output: Path, *, rows
     _refuse_unless_fitting(table.schema_arrow, described)
     predict = predictor.opened(described, model)
     counts = {"rows": 0, "predicted": 0, "rejected": 0}
-    with _replacing(output) as good, _replacing(output.with_name(output.name + REJECTED)) as bad:
-        writers = _Writers(good, bad, table.schema_arrow, mark)
+    with _room(output) as room:
+        good, bad = room / "good", room / "bad"
+        writers, told = _Writers(good, bad, table.schema_arrow, mark), time.monotonic() - _TOLD
         for batch in table.iter_batches(batch_size=rows):
             frame = batch.select(described.names).to_pandas()
             found = answered(frame, described, predict)
@@ -84,7 +94,12 @@ def run(described: Description, model: Path, source: Path, output: Path, *, rows
             counts["rows"] += len(frame)
             counts["predicted"] += len(found.good)
             counts["rejected"] += len(found.bad)
+            if time.monotonic() - told >= _TOLD:
+                told = time.monotonic()
+                print(f"batch: {counts['rows']} of {table.metadata.num_rows} rows", file=sys.stderr, flush=True)
         writers.close(counts, described)
+        _put(bad, output.with_name(output.name + REJECTED))
+        _put(good, output)
     return {**counts, "unchanged": False}
 
 
@@ -184,15 +199,40 @@ def _refuse_unless_fitting(schema: Any, described: Description) -> None:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A file beside ``path`` that takes its place when the block ends well, and is gone when it does not."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".batch-") as room:
-        made = Path(room) / path.name
-        yield made
-        with made.open("rb") as file:
-            os.fsync(file.fileno())
-        made.replace(path)
+def _room(output: Path) -> Iterator[Path]:
+    """A folder beside ``output`` for this run alone: without what a killed one left, and gone when the block ends."""
+    place = output.with_name(f".{output.name}.making")
+    place.mkdir(exist_ok=True)
+    handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Busy(f"another run makes {output}") from error
+        for one in place.iterdir():
+            one.unlink()
+        try:
+            yield place
+        finally:
+            for one in place.iterdir():
+                one.unlink()
+            place.rmdir()
+    finally:
+        os.close(handle)
+
+
+def _put(made: Path, path: Path) -> None:
+    """Under its name, when its bytes are on the disk."""
+    with made.open("rb") as file:
+        os.fsync(file.fileno())
+    made.replace(path)
+
+
+def _ended(_number: int, _frame: object) -> None:
+    """SIGTERM ends a container's first process only where it is handled; what was begun is cleared away."""
+    sys.exit(_TERMINATED)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _ended)
     sys.exit(main(sys.argv[1:]))

@@ -9,6 +9,7 @@ from typing import Any
 from mlops_gitops.serving.description import Description
 from mlops_gitops.serving.predictor import Predictor
 
+WHOLE = {"integer": "int32", "long": "int64"}
 _MOST_CALLS = 4096
 _LONGEST = 300
 
@@ -42,7 +43,7 @@ def answered(frame: Any, description: Description, predict: Predictor) -> Answer
         if calls > _MOST_CALLS:
             raise Hopeless(f"{len(bad)} of {len(frame)} rows could not be answered, and there are more")
         try:
-            parts.append((rows, predict(frame.iloc[rows].reset_index(drop=True))))
+            parts.append((rows, predict(_whole(frame.iloc[rows].reset_index(drop=True), description))))
         except Exception as error:  # noqa: BLE001 - a model may raise anything; the row that makes it is looked for
             if len(rows) == 1:
                 bad[rows[0]] = _said(error)
@@ -57,6 +58,15 @@ def answered(frame: Any, description: Description, predict: Predictor) -> Answer
         kept.append(answer.iloc[sound])
     answers = pd.concat(kept, ignore_index=True) if kept else None
     return Answered(good, answers, bad)
+
+
+def _whole(frame: Any, description: Description) -> Any:
+    """Whole numbers as such, where a value that is missing elsewhere made them real ones: some models refuse those."""
+    for one in description.inputs:
+        name = one["name"]
+        if one["type"] in WHOLE and frame[name].dtype.kind == "f" and frame[name].notna().all():
+            frame[name] = frame[name].astype(WHOLE[one["type"]])
+    return frame
 
 
 def _lacking(frame: Any, description: Description) -> Any:

@@ -39,7 +39,7 @@ _OF_PATTERN = {
         "serving/values.py",
     ),
     "batch": ("serving/batch.py", "serving/rows.py"),
-    "stream": ("serving/nats.py", "serving/rows.py", "serving/stream.py"),
+    "stream": ("serving/nats.py", "serving/records.py", "serving/rows.py", "serving/stream.py"),
 }
 _PATHS = f"import site\n\nsite.addsitedir({packages.PLACE!r})\n"
 """Folders on PYTHONPATH have their ``.pth`` files left alone; some packages need theirs."""

@@ -188,6 +188,23 @@ def derive(one: Source, target: Path, expressions: Mapping[str, str], *, rows: i
         )
 
 
+def joined(parts: Sequence[tuple[Source, Mapping[str, str]]], target: Path) -> None:
+    """Write a Parquet file of all rows of all ``parts``, in order; each has expressions for the same columns.
+
+    ``{row}`` in an expression is the number of the row in its part, from 0.
+    """
+    chosen, values = [], []
+    for one, expressions in parts:
+        wanted = ", ".join(
+            f"{text.replace('{row}', '(row_number() OVER () - 1)')} AS {quoted(name)}"
+            for name, text in expressions.items()
+        )
+        chosen.append(f"SELECT {wanted} FROM {_READERS[one.format]}")  # noqa: S608 - as in ``arrays``
+        values.append(str(one.path))
+    with opened(*(one for one, _ in parts), written=target) as connection:
+        connection.execute(f"COPY ({' UNION ALL '.join(chosen)}) TO {_text(str(target))} (FORMAT parquet)", values)
+
+
 def columns(one: Source) -> dict[str, str]:
     """The columns of the file with their types in the manifest's words."""
     with opened(one) as connection:

@@ -67,6 +67,7 @@ class Means:
     scratch: Path
     now: Callable[[], float]
     progress: Callable[[str], None]
+    records: Records | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,10 @@ class Offline:
     predictions: Predictions
     probed: Sequence[tuple[Probe, Sequence[Row], Predictions | Failed]]
     sample: Sequence[int]
+
+
+Records = Callable[[Subject, Facts, Source, Offline], Iterator[Check]]
+"""How an image that reads records or a file is tested: its own order of events (``streams``, ``batches``)."""
 
 
 def run_infra_tests(subject: Subject, means: Means, formers: Sequence[Former], *, why_none: str) -> Report:
@@ -100,9 +105,12 @@ def run_infra_tests(subject: Subject, means: Means, formers: Sequence[Former], *
             found.append(unreadable(file, refusal, subject.locate))
         if isinstance(answer, Failed):
             found.append(_no_parity(subject, f"there are no offline predictions: {answer.reason}"))
-    found += _containers(subject, means, facts, offline)
-    means.progress(f"{model.name}: looking at the way back")
-    found += _rollback(subject, means, formers, None if offline is None else file, why_none)
+    if means.records is None:
+        found += _containers(subject, means, facts, offline)
+        means.progress(f"{model.name}: looking at the way back")
+        found += _rollback(subject, means, formers, None if offline is None else file, why_none)
+    elif offline is not None and file is not None and file.source is not None:
+        found += means.records(subject, facts, file.source, offline)
     materials = [("image", facts.digest.removeprefix("sha256:")), ("artifact", subject.artifact.digest)]
     if file is not None and file.digest:
         materials.append((f"data/{file.dataset.name}", file.digest))

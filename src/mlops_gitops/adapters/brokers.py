@@ -1,0 +1,211 @@
+"""A broker for one test: real, alone with the server under test, and gone afterwards.
+
+The broker's container has no network at all, and the server's joins it: what both have is one loopback interface.  So
+the server reaches the broker and nothing else, no network is made that could be left behind, and the address is the
+same everywhere.  We reach the broker through a third container of the image under test, over the engine's own
+connection (``broker_program``).
+
+Promises: every wait has an end; every container is labelled with its process and removed when the block ends, and where
+this process was killed, by the next one.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlops_gitops.adapters import broker_program, container_owners
+from mlops_gitops.adapters.image_engine import failing
+from mlops_gitops.adapters.predictions import printable
+from mlops_gitops.adapters.serving_containers import removed, undisturbed
+from mlops_gitops.errors import Refused, WorldFailed
+
+CAREFUL: dict[str, Any] = {
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "tmpfs": {"/tmp": "mode=1777"},  # noqa: S108 - the container's
+}
+"""How every container of a test is run: nothing writable but ``/tmp``, no privilege."""
+
+_SERVER = ["-js", "-sd", "/tmp/store", "-a", "127.0.0.1", "-p", "4222"]  # noqa: S108 - the container's
+_NOBODY = "65532:65532"
+_MEMORY = "512m"
+_TOGETHER = 500
+_PROGRAM = Path(broker_program.__file__)
+_SPARE = 30.0
+"""Seconds that an answer may take beyond what it was told to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the broker holds: the message id, the bytes, and whether the record was set aside."""
+
+    id: str | None
+    data: bytes
+    aside: bool
+
+
+@dataclass
+class Broker:
+    """A running broker; ``network`` is what a server's container is run with to reach it at ``url``."""
+
+    container: Any
+    feed: _Feed
+    url: str = broker_program.URL
+    sent: int = 0
+    read: list[Stored] = field(default_factory=list)
+
+    @property
+    def network(self) -> str:
+        """The engine's network mode."""
+        return f"container:{self.container.id}"
+
+    @property
+    def process(self) -> tuple[int, str]:
+        """Its process on this machine (0 where that is unknown), and the container's id."""
+        with failing("look after the broker"):
+            self.container.reload()
+        return int(self.container.attrs.get("State", {}).get("Pid") or 0), str(self.container.id)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of a server that reads from it."""
+        return {
+            "MG_NATS_URL": self.url,
+            "MG_STREAM_INPUT": broker_program.READ,
+            "MG_STREAM_OUTPUT": broker_program.ANSWERS,
+            "MG_STREAM_REJECTED": broker_program.REJECTED,
+        }
+
+    def put(self, records: Sequence[bytes]) -> None:
+        """Store records."""
+        for start in range(0, len(records), _TOGETHER):
+            part = [base64.b64encode(one).decode() for one in records[start : start + _TOGETHER]]
+            self.feed.ask({"do": "put", "records": part})
+        self.sent += len(records)
+
+    def wait(self, answers: int, *, seconds: float, settled: bool = False) -> int:
+        """How many answers are stored, as soon as there are so many (``settled``: and nothing waits) or time is up."""
+        order = {"do": "wait", "answers": answers, "seconds": seconds, "settled": settled}
+        return int(self.feed.ask(order, seconds=seconds)["stored"])
+
+    def stored(self) -> list[Stored]:
+        """Every answer, in the order in which they were stored."""
+        while part := self.feed.ask({"do": "get", "first": len(self.read) + 1})["answers"]:
+            self.read += [Stored(key, base64.b64decode(data), bool(aside)) for aside, key, data in part]
+        return self.read
+
+
+@contextlib.contextmanager
+def running(client: Any, broker: str, image: str, *, python: str, window: float = 120.0) -> Iterator[Broker]:
+    """The broker of the image ``broker`` until the block ends, fed by ``python`` of ``image``, which has ``nats``.
+
+    Both images are in the engine.  ``window`` is how many seconds the broker remembers an id.  Raises ``WorldFailed``
+    where the engine or the broker fails, ``Refused`` where the image under test cannot be spoken through.
+    """
+    labels = container_owners.labels()
+    with contextlib.ExitStack() as stack:
+        # created and started one after the other: one that does not start is there, too
+        settings: dict[str, Any] = {"network_mode": "none", "user": _NOBODY, "mem_limit": _MEMORY, "labels": labels}
+        with failing("start the broker"), undisturbed():
+            server = client.containers.create(broker, _SERVER, **settings, **CAREFUL)
+            stack.callback(removed, server, force=True, v=True)
+            server.start()
+        settings |= {"network_mode": f"container:{server.id}", "entrypoint": [python], "stdin_open": True}
+        with failing("start what feeds the broker"), undisturbed():
+            words = ["-c", _PROGRAM.read_text(encoding="utf-8")]
+            program = client.containers.create(image, words, **settings, **CAREFUL)
+            stack.callback(removed, program, force=True, v=True)
+        feed = stack.enter_context(_attached(program))
+        feed.said(_SPARE * 2)
+        feed.ask({"do": "open", "window": window})
+        yield Broker(server, feed)
+
+
+class _Feed:
+    """The two ends of the program's conversation."""
+
+    def __init__(self, container: Any, wire: Any) -> None:
+        self.container, self.wire = container, wire
+        self.kept = b""
+        self.errors = b""
+
+    def ask(self, order: dict[str, Any], *, seconds: float = 0.0) -> dict[str, Any]:
+        """The answer to one order."""
+        with failing("speak to the broker"):
+            self.wire.settimeout(_SPARE)
+            try:
+                self.wire.sendall(json.dumps(order).encode() + b"\n")
+            except OSError as error:
+                raise self._ended() from error
+        return self.said(seconds + _SPARE)
+
+    def said(self, seconds: float) -> dict[str, Any]:
+        """The next line that it says, within so many seconds."""
+        end = time.monotonic() + seconds
+        while b"\n" not in self.kept:
+            kind, data = self._frame(end)
+            if kind == 1:
+                self.kept += data
+            else:
+                self.errors = (self.errors + data)[-4096:]
+        line, _, self.kept = self.kept.partition(b"\n")
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError as error:
+            raise self._ended() from error
+        return answer
+
+    def _frame(self, end: float) -> tuple[int, bytes]:
+        """One frame of the engine's stream: which of the two outputs, and the bytes."""
+        head = self._exactly(8, end)
+        return head[0], self._exactly(int.from_bytes(head[4:], "big"), end)
+
+    def _exactly(self, size: int, end: float) -> bytes:
+        found = b""
+        while len(found) < size:
+            self.wire.settimeout(max(0.1, end - time.monotonic()))
+            try:
+                part = self.wire.recv(size - len(found))
+            except TimeoutError as error:
+                raise WorldFailed(
+                    "the broker of the test gave no answer in time",
+                    hint="look whether the machine is busy; then run the same command again",
+                    code="broker",
+                ) from error
+            except OSError as error:
+                raise self._ended() from error
+            if not part:
+                raise self._ended()
+            found += part
+        return found
+
+    def _ended(self) -> Refused:
+        words = printable(self.errors.decode("utf-8", "replace")[-300:]) or "it said nothing"
+        return Refused(
+            f"the image under test cannot be spoken through: {words}",
+            hint="the image of a stream holds Python and nats-py; look whether its lock names both",
+            code="broker-feed",
+        )
+
+
+@contextlib.contextmanager
+def _attached(container: Any) -> Iterator[_Feed]:
+    """Start the program and hold its standard streams."""
+    with failing("speak to the broker"):
+        words = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        held = container.attach_socket(params=words)
+        wire = getattr(held, "_sock", held)  # the client wraps a socket in something that can only be read
+        container.start()
+    try:
+        yield _Feed(container, wire)
+    finally:
+        with contextlib.suppress(OSError):
+            held.close()
