@@ -25,9 +25,21 @@ sys.path.insert(0, str(RUNTIME))
 import provision  # noqa: E402 - it lies beside this file
 
 
-def extras(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """What the Action needs beyond the base: MLflow where the workflow asks for it, and nothing else."""
-    return ("mlflow",) if environ.get("MG_MLFLOW") == "true" else ()
+EXTRAS = {
+    "test": ("data",),
+    "reproduce": ("data",),
+    "build": ("build",),
+    "release": ("data",),
+    "reconcile": ("data",),
+    "rollback": ("data",),
+}
+"""What an Action needs beyond the base, by its name: an extra of ``pyproject.toml`` each.  Others need nothing."""
+
+
+def extras(action: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The extras to install: the Action's own, and what its inputs ask for."""
+    asked = {"mlflow": environ.get("MG_MLFLOW") == "true", "build": action == "release" and environ.get("MG_IMAGE")}
+    return tuple(sorted({*EXTRAS.get(action, ()), *(name for name, wanted in asked.items() if wanted)}))
 
 
 def key(lock: bytes, wanted: tuple[str, ...]) -> str:
@@ -61,9 +73,9 @@ def install(home: Path, wanted: tuple[str, ...], *, tools: Path, environ: Mappin
         sys.stdout.flush()
 
 
-def prepared(environ: Mapping[str, str]) -> Path:
+def prepared(action: str, environ: Mapping[str, str]) -> Path:
     """The Python that has the packages.  Two jobs that start together on one machine install them once."""
-    wanted = extras(environ)
+    wanted = extras(action, environ)
     folder = cache(environ)
     home = folder / key((ROOT / "uv.lock").read_bytes(), wanted)
     python, done = home / "bin" / "python", home / ".complete"
@@ -99,7 +111,7 @@ def main(words: list[str], environ: Mapping[str, str]) -> int:
     if words[:1] == ["--ready"]:
         return start(words[1:])
     try:
-        python = prepared(environ)
+        python = prepared(words[0] if words else "", environ)
     except provision.Unable as problem:
         return unable(problem, environ)
     sys.stdout.flush()

@@ -18,6 +18,11 @@ def annotation(level: str, message: str, *, title: str) -> str:
     return f"::{level} title={escape_property(title)}::{escape_message(message)}"
 
 
+def debug(message: str) -> str:
+    """A line that only a run with debug logging shows."""
+    return f"::debug::{escape_message(message)}"
+
+
 def masks(secret: str) -> Iterator[str]:
     """The commands that hide ``secret`` in the log: one for each line, because a runner compares line by line."""
     for line in {secret.strip(), *map(str.strip, secret.splitlines())}:

@@ -1,8 +1,9 @@
-"""The event that started a workflow: which kind, and whether it came from a fork."""
+"""The event that started a workflow: which kind, whether it came from a fork, and between which commits it stands."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 from mlops_gitops.actions.inputs import Settings
@@ -10,6 +11,7 @@ from mlops_gitops.errors import Misused
 
 EXPECTED = {
     "pull_request": "pull_request.head.sha",
+    "pull_request_review": "pull_request.head.sha",
     "push": "after",
     "merge_group": "merge_group.head_sha",
     "workflow_dispatch": "",
@@ -17,12 +19,20 @@ EXPECTED = {
 }
 """The events that the Actions are made for, and the field without which the payload is not one of that kind."""
 
+BASES = {
+    "pull_request": "pull_request.base.sha",
+    "pull_request_review": "pull_request.base.sha",
+    "push": "before",
+    "merge_group": "merge_group.base_sha",
+}
+"""Where the payload has the commit that the change is measured from."""
+
 PAYLOAD_BYTES = 25 * 1024 * 1024
 """GitHub sends no payload larger than this."""
 
 
 class Event(NamedTuple):
-    """What an Action may know of the event."""
+    """What an Action may know of the event.  Commits are hexadecimal and never anything else; empty where unknown."""
 
     name: str
     fork: bool = False
@@ -30,6 +40,15 @@ class Event(NamedTuple):
 
     GitHub treats what Dependabot starts as if it came from a fork.
     """
+    base: str = ""
+    head: str = ""
+    pull_request: int = 0
+    """The number of the pull request; of the last one of a merge group; 0 where there is none."""
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether it is about one pull request, which GitHub checks out as its merge with the base."""
+        return self.name in {"pull_request", "pull_request_review"}
 
 
 def read(settings: Settings) -> Event:
@@ -50,8 +69,11 @@ def read(settings: Settings) -> Event:
             f"the payload of {name} in GITHUB_EVENT_PATH has no {EXPECTED[name]}",
             hint=f"the file must be the {name} payload as GitHub sends it",
         )
-    fork = name == "pull_request" and (settings.actor == "dependabot[bot]" or _is_fork(payload))
-    return Event(name=name, fork=fork)
+    event = Event(name, base=_commit(payload, BASES.get(name, "")), head=_commit(payload, EXPECTED[name]))
+    if event.reviewed:
+        fork = settings.actor == "dependabot[bot]" or _is_fork(payload)
+        return event._replace(fork=fork, pull_request=_number(_at(payload, "pull_request.number")))
+    return event._replace(pull_request=_queued(payload)) if name == "merge_group" else event
 
 
 def _payload(settings: Settings) -> dict[str, Any]:
@@ -75,6 +97,24 @@ def _is_fork(payload: dict[str, Any]) -> bool:
     """A head without a repository is a fork that was deleted."""
     head, base = (_at(payload, f"pull_request.{side}.repo.full_name") for side in ("head", "base"))
     return head is None or head != base
+
+
+def _commit(payload: dict[str, Any], path: str) -> str:
+    """A commit of the payload; zeros, with which GitHub says that there is none, are none."""
+    found = _at(payload, path)
+    text = found if isinstance(found, str) and re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", found) else ""
+    return text if text.strip("0") else ""
+
+
+def _queued(payload: dict[str, Any]) -> int:
+    """The pull request that a merge group was made for: its branch is named ``…/pr-7-`` and the commit it stands on."""
+    branch = _at(payload, "merge_group.head_ref")
+    found = re.search(r"/pr-([1-9][0-9]{0,8})-[0-9a-f]{40,64}\Z", branch) if isinstance(branch, str) else None
+    return int(found[1]) if found else 0
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _at(value: Any, path: str) -> Any:

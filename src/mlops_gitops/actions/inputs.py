@@ -6,7 +6,8 @@ GitHub gives a composite Action no ``INPUT_…`` variables, does not enforce ``r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,9 @@ class Settings(NamedTuple):
     output: Path | None
     summary: Path | None
     actor: str
+    server: str = ""
+    repository: str = ""
+    debug: bool = False
 
     @classmethod
     def of(cls, environ: Mapping[str, str], cwd: Path) -> Settings:
@@ -40,7 +44,15 @@ class Settings(NamedTuple):
             output=path("GITHUB_OUTPUT"),
             summary=path("GITHUB_STEP_SUMMARY"),
             actor=environ.get("GITHUB_ACTOR", ""),
+            server=environ.get("GITHUB_SERVER_URL", ""),
+            repository=environ.get("GITHUB_REPOSITORY", ""),
+            debug=environ.get("RUNNER_DEBUG") == "1",
         )
+
+    @property
+    def home(self) -> str:
+        """The https URL of the repository that the workflow runs in; empty where the runner does not say."""
+        return f"{self.server.rstrip('/')}/{self.repository}" if self.server and self.repository else ""
 
 
 class Kind(Enum):
@@ -48,17 +60,23 @@ class Kind(Enum):
 
     TEXT = "text"
     FLAG = "true or false"
-    LINES = "one path a line"
-    CHOICE = "one of a few words"
+    LINES = "one a line"
+    NUMBER = "a whole number"
 
 
 class Input(NamedTuple):
-    """One input of an Action, as its contract knows it."""
+    """One input of an Action, as its contract knows it.
+
+    ``argument`` is where it stands in the command line: an option, ``""`` for a word of its own, ``None`` for what the
+    Action reads itself.  What ``changes`` something is left out of a dry run, and of what a fork's pull request starts.
+    """
 
     name: str
+    argument: str | None = None
     kind: Kind = Kind.TEXT
     choices: tuple[str, ...] = ()
     secret: bool = False
+    changes: bool = False
 
     @property
     def variable(self) -> str:
@@ -72,6 +90,10 @@ class Inputs(NamedTuple):
     texts: Mapping[str, str]
     flags: Mapping[str, bool]
     lines: Mapping[str, tuple[str, ...]]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether an input was given and says something."""
+        return bool(self.texts.get(str(name)) or self.flags.get(str(name)) or self.lines.get(str(name)))
 
 
 def read(contract: tuple[Input, ...], environ: Mapping[str, str]) -> Inputs:
@@ -87,9 +109,32 @@ def read(contract: tuple[Input, ...], environ: Mapping[str, str]) -> Inputs:
             lines[entry.name] = tuple(_argument(entry, line.strip()) for line in value.splitlines() if line.strip())
         elif entry.secret:
             texts[entry.name] = value
+        elif entry.kind is Kind.NUMBER:
+            texts[entry.name] = _number(entry, value)
         else:
             texts[entry.name] = _choice(entry, value) if entry.choices else _argument(entry, value)
     return Inputs(texts=texts, flags=flags, lines=lines)
+
+
+def words(contract: tuple[Input, ...], inputs: Inputs, *, dry: bool) -> list[str]:
+    """The words of a command line that these inputs stand for: first those without an option.
+
+    ``dry`` leaves out what would change something.
+    """
+    used = [one for one in contract if one.argument is not None and not (dry and one.changes)]
+    first = [word for one in used if one.argument == "" for word in _words(one, inputs)]
+    return first + [word for one in used if one.argument for word in _words(one, inputs)]
+
+
+def _words(entry: Input, inputs: Inputs) -> Iterator[str]:
+    option = [entry.argument] if entry.argument else []
+    if entry.kind is Kind.FLAG:
+        yield from option if inputs.flags[entry.name] else []
+    elif entry.kind is Kind.LINES:
+        for line in inputs.lines[entry.name]:
+            yield from [*option, line]
+    elif inputs.texts[entry.name]:
+        yield from [*option, inputs.texts[entry.name]]
 
 
 def _flag(entry: Input, value: str) -> bool:
@@ -102,6 +147,12 @@ def _choice(entry: Input, value: str) -> str:
     if value and value not in entry.choices:
         raise _wrong(entry, value, "one of " + ", ".join(entry.choices))
     return value or entry.choices[0]
+
+
+def _number(entry: Input, value: str) -> str:
+    if value and not re.fullmatch("[1-9][0-9]{0,8}", value):
+        raise _wrong(entry, value, "a whole number such as 7")
+    return value
 
 
 def _argument(entry: Input, value: str) -> str:
@@ -119,3 +170,8 @@ def _wrong(entry: Input, value: str, wanted: str) -> Misused:
         hint=f"under `with:`, give `{entry.name}` {wanted}",
         code="input",
     )
+
+
+def contradiction(message: str, hint: str) -> Misused:
+    """Inputs that are each right and do not go together."""
+    return Misused(message, hint=f"under `with:`, {hint}", code="input")

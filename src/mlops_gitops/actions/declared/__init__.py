@@ -1,0 +1,1 @@
+"""The Actions, each declared in the module of its name as ``ACTION``."""

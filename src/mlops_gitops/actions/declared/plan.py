@@ -1,0 +1,64 @@
+"""The Action ``plan``: which models a change touches, as a matrix for the jobs that come after."""
+
+from __future__ import annotations
+
+from mlops_gitops.actions import outputs
+from mlops_gitops.actions.declaration import REPORT, RESULT, WORKING_DIRECTORY, Action, Call, Document, Output, Take
+from mlops_gitops.actions.declared import moves
+from mlops_gitops.actions.inputs import Input, Kind, contradiction
+
+SHOWN = 100
+"""So many models are shown in the summary; the report has all."""
+_MERGE = "HEAD^1"
+"""What a pull request is compared with where its merge with the base is checked out, as GitHub does by itself."""
+
+
+def _prepare(call: Call) -> list[str]:
+    """The range of commits that the event is about, where no input names one."""
+    texts, event = call.inputs.texts, call.event
+    if call.inputs.flags["all"]:
+        if texts["base"] or texts["head"]:
+            raise contradiction("the inputs `all` and `base` contradict each other", "leave out one of the two")
+        return []
+    if texts["base"]:
+        return []
+    if texts["head"]:
+        raise contradiction("the input `head` is given without `base`", "give `base` too, or leave both to the event")
+    if event.reviewed:
+        return ["--base", event.base, "--merge", event.head] if event.base else ["--base", _MERGE]
+    return ["--base", event.base, "--head", event.head] if event.base and event.head else ["--all"]
+
+
+def _summary(document: Document, _result: str) -> str:
+    listed = moves.entries(document.get("models"))
+    lines = [f"{len(listed)} of {document.get('known')} models are touched."]
+    if listed:
+        lines += ["", "| model | why | file |", "|---|---|---|"]
+    for one in listed[:SHOWN]:
+        first = (moves.entries(one.get("reasons")) or [{}])[0]
+        cells = (str(one.get("model")), str(first.get("why") or "—"), str(first.get("path") or "—"))
+        lines.append("| " + " | ".join(map(outputs.code, cells)) + " |")
+    if len(listed) > SHOWN:
+        lines += ["", f"and {len(listed) - SHOWN} more in `report-path`"]
+    return "\n".join(lines)
+
+
+ACTION = Action(
+    "plan",
+    inputs=(
+        Input("base", "--base"),
+        Input("head", "--head"),
+        Input("all", "--all", Kind.FLAG),
+        Input("jobs", "--jobs", Kind.NUMBER),
+        WORKING_DIRECTORY,
+    ),
+    outputs=(
+        RESULT,
+        Output("count", "models", Take.COUNT),
+        Output("models", "names", Take.JSON),
+        Output("matrix", "matrix", Take.JSON),
+        Output("jobs", "jobs"),
+        REPORT,
+    ),
+    summary=_summary,
+)

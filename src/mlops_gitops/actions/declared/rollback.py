@@ -1,0 +1,66 @@
+"""The Action ``rollback``: back to the last good release, with a hold; or whatever evidence demands."""
+
+from __future__ import annotations
+
+from mlops_gitops.actions.declaration import ALLOW_PENDING, DRY_RUN, ENVIRONMENTS, KEYS, MLFLOW, REPORT, RESULT
+from mlops_gitops.actions.declaration import WORKING_DIRECTORY, Action, Call, Document, Output, Take
+from mlops_gitops.actions.declared import moves
+from mlops_gitops.actions.inputs import Input, Kind, contradiction
+
+
+def _prepare(call: Call) -> list[str]:
+    texts = call.inputs.texts
+    named = [texts["model"], texts["in"], texts["reason"]]
+    if any([*named, texts["to"]]) if call.inputs.flags["due"] else not all(named):
+        raise contradiction(
+            "the Action must know what to move back",
+            "give `model`, `in` and `reason`, or `due: true` for whatever evidence demands",
+        )
+    return []
+
+
+def _values(document: Document, call: Call) -> dict[str, str]:
+    listed = moves.entries(document.get("rollbacks"))
+    named = {name: moves.single(listed, name) for name in ("environment", "release", "promotion")}
+    return {**named, "environment": named["environment"] or call.inputs.texts["in"]}
+
+
+def _reasons(document: Document) -> list[str]:
+    return [reason for entry in moves.entries(document.get("rollbacks")) for reason in moves.reasons(entry)]
+
+
+def _summary(document: Document, _result: str) -> str:
+    return moves.table(moves.entries(document.get("rollbacks")), done="rolled back")
+
+
+ACTION = Action(
+    "rollback",
+    inputs=(
+        Input("model", ""),
+        Input("in", "--in"),
+        Input("reason", "--reason"),
+        Input("to", "--to"),
+        Input("due", "--due", Kind.FLAG),
+        *ENVIRONMENTS,
+        *KEYS,
+        DRY_RUN,
+        ALLOW_PENDING,
+        MLFLOW,
+        WORKING_DIRECTORY,
+    ),
+    outputs=(
+        RESULT,
+        Output("environment"),
+        Output("release"),
+        Output("promotion"),
+        Output("commit", "commit"),
+        Output("rollbacks", "rollbacks", Take.JSON),
+        REPORT,
+    ),
+    needs_secrets=True,
+    at_home=True,
+    prepare=_prepare,
+    values=_values,
+    reasons=_reasons,
+    summary=_summary,
+)
