@@ -18,7 +18,7 @@ from graphql import GraphQLError, build_schema, graphql_sync
 from fakehub import documents, objects, pulls, references
 from fakehub.hub import Hub
 from fakehub.objects import ZERO, Moved
-from fakehub.records import Pull, Repository, Token
+from fakehub.records import Comment, Pull, Repository, Token
 from fakehub.refusals import Refused
 
 SCHEMA = build_schema(Path(__file__).with_name("schema.graphql").read_text(encoding="utf-8"))
@@ -92,7 +92,17 @@ class Root:
         return {"login": self.token.login}
 
     def repository(self, _: Any, *, owner: str, name: str) -> RepositoryNode:
-        return RepositoryNode(self.hub, self.hub.seen(self.token, f"{owner}/{name}"))
+        return RepositoryNode(self.hub, self.hub.seen(self.token, f"{owner}/{name}"), self.token)
+
+    def node(self, _: Any, *, id: str) -> CommentNode:  # noqa: A002 - GitHub's name
+        for repository in self.hub.repositories.values():
+            for pull in repository.pulls.values():
+                for one in pull.comments:
+                    if f"IC_{one.id}" == id:
+                        return CommentNode(self.hub, self.hub.seen(self.token, repository.name), pull, one, self.token)
+        raise Refused(
+            404, "Not Found", kind="NOT_FOUND", told=f"Could not resolve to a node with the global id of '{id}'"
+        )
 
     def createPullRequest(self, _: Any, *, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002, N802
         repository = self._named(input["repositoryId"])
@@ -153,8 +163,8 @@ class Root:
 
 
 class RepositoryNode:
-    def __init__(self, hub: Hub, repository: Repository) -> None:
-        self._hub, self._repository = hub, repository
+    def __init__(self, hub: Hub, repository: Repository, token: Token | None = None) -> None:
+        self._hub, self._repository, self._token = hub, repository, token
         self.id, self.nameWithOwner = repository.id, repository.name
         self.mergeCommitAllowed = "merge" in repository.methods
         self.squashMergeAllowed = "squash" in repository.methods
@@ -181,7 +191,13 @@ class RepositoryNode:
         if found is None:
             told = f"Could not resolve to a PullRequest with the number of {number}."
             raise Refused(404, "Not Found", kind="NOT_FOUND", told=told)
-        return PullNode(self._hub, self._repository, found)
+        return PullNode(self._hub, self._repository, found, self._token)
+
+    def pullRequests(  # noqa: N802
+        self, _: Any, *, states: list[str] | None = None, first: int | None = None, after: str | None = None
+    ) -> dict[str, Any]:
+        nodes = [PullNode(self._hub, self._repository, one) for one in self._repository.pulls.values()]
+        return connection([one for one in nodes if states is None or one.state in states], first, after)
 
 
 class RefNode:
@@ -234,9 +250,30 @@ class CommitNode:
         return connection([PullNode(self._hub, self._repository, one) for one in found], first, after)
 
 
+class CommentNode:
+    """A comment, as one token sees it."""
+
+    __typename = "IssueComment"
+
+    def __init__(self, hub: Hub, repository: Repository, pull: Pull, comment: Comment, token: Token | None) -> None:
+        self._hub, self._comment = hub, comment
+        self.id, self.fullDatabaseId = f"IC_{comment.id}", str(comment.id)
+        self.body, self.url = comment.body, f"{hub.url}/{repository.name}/pull/{pull.number}#issuecomment-{comment.id}"
+        self.viewerDidAuthor = token is not None and token.login == comment.login
+        self.author, self.editor = actor(hub, comment.login), actor(hub, comment.editor)
+
+    def userContentEdits(self, _: Any, *, first: int | None = None, after: str | None = None) -> dict[str, Any]:  # noqa: N802
+        """The newest first; GitHub tells none as long as nobody has edited."""
+        found = [
+            {"diff": body, "editor": actor(self._hub, login), "editedAt": self._hub.date(), "deletedAt": None}
+            for login, body in reversed(self._comment.revisions)
+        ]
+        return connection(found if len(found) > 1 else [], first, after)
+
+
 class PullNode:
-    def __init__(self, hub: Hub, repository: Repository, pull: Pull) -> None:
-        self._hub, self._repository, self._pull = hub, repository, pull
+    def __init__(self, hub: Hub, repository: Repository, pull: Pull, token: Token | None = None) -> None:
+        self._hub, self._repository, self._pull, self._token = hub, repository, pull, token
         self.number, self.title, self.body, self.isDraft = pull.number, pull.title, pull.body, pull.draft
         self.url = f"{hub.url}/{repository.name}/pull/{pull.number}"
         self.state = "MERGED" if pull.merged else pull.state.upper()
@@ -278,6 +315,12 @@ class PullNode:
             }
             for one in self._pull.reviews
         ]  # fmt: skip
+        return connection(found, first, after)
+
+    def comments(self, _: Any, *, first: int | None = None, after: str | None = None) -> dict[str, Any]:
+        found = [
+            CommentNode(self._hub, self._repository, self._pull, one, self._token) for one in self._pull.comments
+        ]
         return connection(found, first, after)
 
     def timelineItems(self, _: Any, *, last: int | None = None, itemTypes: list[str] | None = None) -> dict[str, Any]:  # noqa: N802, N803

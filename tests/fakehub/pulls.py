@@ -54,9 +54,15 @@ def submit_review(
 
 
 def comment(hub: Hub, pull: Pull, login: str, body: str) -> Comment:
-    made = Comment(hub.number(), login, body)
+    made = Comment(hub.number(), login, body, revisions=[(login, body)])
     pull.comments.append(made)
     return made
+
+
+def edit_comment(found: Comment, login: str, body: str) -> None:
+    """Other words in a comment; whoever may write may edit everybody's."""
+    found.revisions.append((login, body))
+    found.editor, found.body = login, body
 
 
 def conflicts(repository: Repository, pull: Pull) -> bool:

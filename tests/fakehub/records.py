@@ -102,11 +102,13 @@ class Review:
 
 @dataclass
 class Comment:
-    """One comment in the conversation of a pull request."""
+    """One comment in the conversation of a pull request; ``revisions`` is who wrote what, the newest last."""
 
     id: int
     login: str
     body: str
+    editor: str | None = None
+    revisions: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass

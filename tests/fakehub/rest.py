@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fakehub import documents, objects, pulls, references
 from fakehub.hub import Hub
 from fakehub.objects import ZERO, Moved
-from fakehub.records import Pull, Repository, Token
+from fakehub.records import Comment, Pull, Repository, Token
 from fakehub.refusals import Refused, invalid, not_found
 
 
@@ -35,6 +35,8 @@ class Answer(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
+LONGEST_COMMENT = 65_536
+"""What GitHub documents; it was seen to take more, and nobody should count on that."""
 Route = Callable[..., Answer]
 ROUTES: list[tuple[str, re.Pattern[str], Route]] = []
 
@@ -212,22 +214,43 @@ def list_comments(asked: Asked, repository: Repository, number: str) -> Answer:
     return paged(asked, [documents.comment_document(asked.hub, repository, one) for one in found])
 
 
+def _comment_body(asked: Asked) -> str:
+    body = asked.text("body")
+    if len(body) > LONGEST_COMMENT:
+        words = f"Body is too long (maximum is {LONGEST_COMMENT} characters)"
+        raise invalid(words, resource="IssueComment", code="unprocessable")
+    return body
+
+
 @route("POST", "/repos/{owner}/{name}/issues/{number}/comments")
 def create_comment(asked: Asked, repository: Repository, number: str) -> Answer:
     asked.hub.allowed(asked.token, "pull_requests")
-    made = pulls.comment(asked.hub, _pull(repository, number), asked.token.login, asked.text("body"))
+    made = pulls.comment(asked.hub, _pull(repository, number), asked.token.login, _comment_body(asked))
     return Answer(201, documents.comment_document(asked.hub, repository, made))
+
+
+def _comment(repository: Repository, comment: str) -> tuple[Pull, Comment]:
+    for pull in repository.pulls.values():
+        for one in pull.comments:
+            if str(one.id) == comment:
+                return pull, one
+    raise not_found()
 
 
 @route("PATCH", "/repos/{owner}/{name}/issues/comments/{comment}")
 def edit_comment(asked: Asked, repository: Repository, comment: str) -> Answer:
     asked.hub.allowed(asked.token, "pull_requests")
-    for pull in repository.pulls.values():
-        for one in pull.comments:
-            if str(one.id) == comment:
-                one.body = asked.text("body")
-                return Answer(200, documents.comment_document(asked.hub, repository, one))
-    raise not_found()
+    _, found = _comment(repository, comment)
+    pulls.edit_comment(found, asked.token.login, _comment_body(asked))
+    return Answer(200, documents.comment_document(asked.hub, repository, found))
+
+
+@route("DELETE", "/repos/{owner}/{name}/issues/comments/{comment}")
+def delete_comment(asked: Asked, repository: Repository, comment: str) -> Answer:
+    asked.hub.allowed(asked.token, "pull_requests")
+    pull, found = _comment(repository, comment)
+    pull.comments.remove(found)
+    return Answer(204, None)
 
 
 @route("GET", "/repos/{owner}/{name}/commits/{commit}/pulls")

@@ -27,6 +27,7 @@ VERBS = {
     "build": "make the serving image of a model, by digest, with its bill of materials",
     "release": "assemble, sign and publish a release and its evidence",
     "approve": "sign an approval of a release for an environment, or withdraw one",
+    "report": "show what a run found about a pull request: one comment, a summary, annotations, JSON",
     "gate": "judge the reviews of a pull request by the policy of its base branch",
     "promote": "move a release into an environment, if the evidence allows it",
     "reconcile": "do everything that the policies allow now, and propose what people have to approve",
