@@ -24,7 +24,6 @@ sys.path.insert(0, str(RUNTIME))
 
 import provision  # noqa: E402 - it lies beside this file
 
-
 EXTRAS = {
     "test": ("data",),
     "reproduce": ("data",),

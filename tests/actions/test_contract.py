@@ -14,8 +14,11 @@ from launcher import load
 
 from mlops_gitops.actions.inputs import Kind
 from mlops_gitops.actions.run import ACTIONS, action
+from mlops_gitops.cli.main import parser_of
+from mlops_gitops.manifests import schema
 
 ROOT = Path(__file__).resolve().parents[2]
+READ_BY_THE_ACTION = {"token", "signing-key", "key", "allow-pending", "mlflow", "working-directory", "dry-run"}
 
 
 def declared(name: str) -> dict[str, Any]:
@@ -37,24 +40,68 @@ def test_one_step_that_calls_the_one_shell(name: str) -> None:
 
 @pytest.mark.parametrize("name", ACTIONS)
 def test_inputs_agree(name: str) -> None:
-    said, known = declared(name), action(name).INPUTS
+    said, known = declared(name), action(name).inputs
     assert list(said["inputs"]) == [entry.name for entry in known]
-    assert said["runs"]["steps"][0]["env"] == {entry.variable: f"${{{{ inputs.{entry.name} }}}}" for entry in known}
+    handed = {entry.variable: f"${{{{ inputs.{entry.name} }}}}" for entry in known}
+    token = {"GITHUB_TOKEN": "${{ github.token }}"} if action(name).shows_token else {}
+    assert said["runs"]["steps"][0]["env"] == {**handed, **token}
     for entry in known:
         assert re.fullmatch("[a-z]+(-[a-z]+)*", entry.name)
         default = said["inputs"][entry.name]["default"]
         assert isinstance(default, str), "GitHub hands every input over as text"
-        assert default in ({"true", "false"} if entry.kind is Kind.FLAG else {"", ".", *entry.choices[:1]})
+        assert default in ({"true", "false"} if entry.kind is Kind.FLAG else {"", ".", "256", *entry.choices[:1]})
         assert said["inputs"][entry.name]["description"].endswith(".")
+        assert said["inputs"][entry.name]["required"] is False, "GitHub does not hold it; the Action says what it needs"
 
 
 @pytest.mark.parametrize("name", ACTIONS)
 def test_outputs_agree(name: str) -> None:
     said = declared(name)["outputs"]
-    assert tuple(said) == action(name).OUTPUTS
+    assert list(said) == [one.name for one in action(name).outputs]
     for output, entry in said.items():
         assert entry["value"] == f"${{{{ steps.{name}.outputs.{output} }}}}"
         assert entry["description"].endswith(".")
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_every_input_is_an_option_of_the_verb_or_read_by_the_action(name: str) -> None:
+    """What is handed to the command line is something that it takes, as a flag where it is a flag."""
+    options = {word: one for one in parser_of(name)._actions for word in one.option_strings}
+    positional = [one for one in parser_of(name)._actions if not one.option_strings]
+    for entry in action(name).inputs:
+        if entry.argument:
+            assert (options[entry.argument].nargs == 0) is (entry.kind is Kind.FLAG), entry.name
+        elif entry.argument == "":
+            (only,) = positional
+            assert (only.nargs == "*") is (entry.kind is Kind.LINES), entry.name
+    read = {one.name for one in action(name).inputs if one.argument is None}
+    assert read <= READ_BY_THE_ACTION | {"kind", "models", "fail-on"}
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_every_output_is_there_in_the_answer_of_the_verb(name: str) -> None:
+    """A path into the answer is one that the published schema has."""
+    properties = schema.document(f"output/{name}")["properties"]
+    assert action(name).answers in properties or action(name).judge is not None
+    for one in action(name).outputs:
+        assert not one.path or one.path in properties, one
+    said = properties.get(action(name).answers, {}).get("enum", [])
+    described = declared(name)["outputs"]["result"]["description"]
+    for word in set(said) - {"failed"} if action(name).judge is None else set():
+        assert f"`{action(name).results.get(word, word)}`" in described
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_what_every_action_has(name: str) -> None:
+    outputs, inputs = [one.name for one in action(name).outputs], {one.name: one for one in action(name).inputs}
+    assert (outputs[0], outputs[-1]) == ("result", "report-path")
+    assert "working-directory" in inputs
+    writes = action(name).needs_secrets or any(one.changes for one in inputs.values())
+    assert writes is ("dry-run" in inputs), "whatever changes something can be tried without"
+    assert ("token" in inputs) is ("environments" in inputs)
+    secret = {one.name for one in inputs.values() if one.secret}
+    assert secret == {one for one in ("token", "signing-key") if one in inputs}
+    assert (action(name).findings is not None) is ("sarif-path" in outputs) or name == "build"
 
 
 def test_the_tables_of_every_readme_are_current() -> None:

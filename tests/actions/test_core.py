@@ -33,7 +33,7 @@ def event(folder: Path, name: str, payload: bytes | None) -> Settings:
 
 
 def test_a_flag_is_true_or_false_and_nothing_else() -> None:
-    contract = (Input("dry-run", Kind.FLAG),)
+    contract = (Input("dry-run", kind=Kind.FLAG),)
     assert read_inputs(contract, {"MG_DRY_RUN": "true"}).flags == {"dry-run": True}
     assert read_inputs(contract, {"MG_DRY_RUN": "false"}).flags == {"dry-run": False}
     assert read_inputs(contract, {}).flags == {"dry-run": False}
@@ -58,7 +58,7 @@ def test_no_input_can_be_taken_for_an_option_or_more_than_a_word(value: str) -> 
 
 
 def test_lines_are_words_of_their_own() -> None:
-    contract = (Input("paths", Kind.LINES),)
+    contract = (Input("paths", kind=Kind.LINES),)
     assert read_inputs(contract, {"MG_PATHS": " a b \n\n c\n"}).lines == {"paths": ("a b", "c")}
     with pytest.raises(Misused, match="the input `paths`"):
         read_inputs(contract, {"MG_PATHS": "a\n--format=json"})

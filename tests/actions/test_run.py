@@ -87,7 +87,7 @@ def test_the_inputs_become_one_command_line(tmp_path: Path, monkeypatch: pytest.
     assert " ".join(verb.words) == (
         "promote --format json flight-delays --to dev --release 1.0.0"
         " --environments https://git.example.com/airline/environments.git --branch main"
-        " --key env:MG_SIGNING_KEY --dry-run"
+        " --dry-run --key env:MG_SIGNING_KEY"
     )
     assert values["result"] == "promoted"
     assert (values["release"], values["promotion"], values["commit"]) == ("a" * 64, "b" * 64, "c" * 40)

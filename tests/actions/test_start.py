@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from launcher import load
 from workflows import ROOT
+
+from mlops_gitops.actions.run import ACTIONS
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +20,26 @@ def start() -> ModuleType:
 
 
 def test_mlflow_is_installed_only_where_it_is_asked_for(start: ModuleType) -> None:
-    assert start.extras({}) == ()
-    assert start.extras({"MG_MLFLOW": "false"}) == ()
-    assert start.extras({"MG_MLFLOW": "true"}) == ("mlflow",)
+    assert start.extras("promote", {}) == ()
+    assert start.extras("promote", {"MG_MLFLOW": "false"}) == ()
+    assert start.extras("promote", {"MG_MLFLOW": "true"}) == ("mlflow",)
+    assert start.extras("test", {"MG_MLFLOW": "true"}) == ("data", "mlflow")
+
+
+@pytest.mark.parametrize("name", ["validate", "plan", "gate", "verify", "promote"])
+def test_what_reads_no_data_installs_nothing_for_it(start: ModuleType, name: str) -> None:
+    assert start.extras(name, {}) == ()
+
+
+def test_an_image_is_looked_up_only_where_a_release_names_one(start: ModuleType) -> None:
+    assert start.extras("release", {"MG_IMAGE": ""}) == ("data",)
+    assert start.extras("release", {"MG_IMAGE": "registry.example.com/x@sha256:0"}) == ("build", "data")
+
+
+def test_only_actions_and_extras_that_exist_are_named(start: ModuleType) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert set(start.EXTRAS) <= set(ACTIONS)
+    assert {extra for listed in start.EXTRAS.values() for extra in listed} <= set(extras)
 
 
 def test_another_lock_or_other_extras_are_another_folder(start: ModuleType) -> None:

@@ -56,8 +56,8 @@ def outcome(action: Action, answer: Answer, call: Call) -> Outcome:
         outputs={**values, "result": result, REPORT.name: report},
         summary=_page(action, answer, call, result, reasons) + "".join(f"\n{one}\n" for one in late),
         annotations=(
-            *_lines(found, call),
-            *(_annotations(action, result, reasons, late) if answer.exit_code or late else ()),
+            *_lines(found),
+            *(_annotations(action, result, reasons, late) if (answer.exit_code and not found) or late else ()),
         ),
     )
 
@@ -166,10 +166,17 @@ def _sarif(action: Action, found: tuple[Finding, ...], call: Call) -> str:
     return kept(f"{action.name}.sarif", sarif.render(Result(found, 0)), call)
 
 
-def _lines(found: tuple[Finding, ...], call: Call) -> tuple[str, ...]:
+def _lines(found: tuple[Finding, ...]) -> tuple[str, ...]:
+    """The findings on their lines, the worst first, as many as GitHub shows of a step."""
+    if not found:
+        return ()
     from mlops_gitops.reporting import github
 
-    return tuple(github.render(Result(found, 0)).splitlines()[:-1]) if found and call else ()
+    lines = github.render(Result(found, 0)).splitlines()[:-1]
+    shown = [line for line in lines if not line.startswith("::notice")]
+    hidden = len(found) - len(shown)
+    more = commands.annotation("notice", f"and {hidden} more in the summary", title="mlops-gitops")
+    return (*shown, *([more] if hidden else []))
 
 
 def _page(action: Action, answer: Answer, call: Call, result: str, reasons: list[str]) -> str:

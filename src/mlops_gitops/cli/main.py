@@ -22,6 +22,7 @@ VERBS = {
     "demo": "walk the whole path on real data, on this machine",
     "init": "write the first files of a model, an environment repository or a key",
     "validate": "check manifests, environments and policies: every problem with its line and its fix",
+    "plan": "which models a change touches, and why: the jobs of a pull request",
     "test": "run the declared tests of data and models",
     "reproduce": "train again, say how far it agrees, and find what makes it differ",
     "build": "make the serving image of a model, by digest, with its bill of materials",

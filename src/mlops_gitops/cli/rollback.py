@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--due", action="store_true", help="move back whatever evidence demands, where the policy says `automatic`"
     )
-    parser.add_argument("--dry-run", action="store_true", help="with --due: print the plan and change nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
     session.add_repository_options(parser)
     session.add_key_option(parser)
 
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         raise Misused(
             "--due takes no MODEL, --in, --to, --by or --reason", hint="mlops-gitops rollback --due", code="usage"
         )
-    if not arguments.due and (None in named or arguments.dry_run):
+    if not arguments.due and None in named:
         raise Misused(
             "name a MODEL, --in ENV and --reason, or --due",
             hint='mlops-gitops rollback MODEL --in ENV --reason "…"',
@@ -58,13 +58,14 @@ def _one(arguments: argparse.Namespace, world: World) -> int:
     settled = apply.rollback(
         repository,
         Wish(arguments.model, arguments.environment, release),
-        signer=session.signer(arguments, world, lambda: snapshot.trust),
+        signer=None if arguments.dry_run else session.signer(arguments, world, lambda: snapshot.trust),
         by=session.actor(arguments, world),
         reason=session.because(arguments),
         now=world.now,
         preflight=preflight.loads(world),
     )
-    repaired = derived.repair(Snapshot(repository.tree(settled.commit or settled.base.commit)), world)
+    tip = settled.commit or settled.base.commit
+    repaired = derived.Repair() if arguments.dry_run else derived.repair(Snapshot(repository.tree(tip)), world)
     return _told([settled.result], settled.commit, repaired, arguments, world)
 
 

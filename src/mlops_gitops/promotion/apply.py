@@ -92,13 +92,16 @@ def rollback(
     store: Store,
     wish: Wish,
     *,
-    signer: envelope.Signer,
+    signer: envelope.Signer | None,
     by: str,
     reason: str,
     now: Callable[[], datetime],
     preflight: Preflight,
 ) -> Settled[Answered]:
-    """Move one environment back to a release that ran there, with a hold on the one that it leaves, in one commit."""
+    """Move one environment back to a release that ran there, with a hold on the one that it leaves, in one commit.
+
+    Without a ``signer`` nothing is written: the result is the plan, and that the old release loads.
+    """
 
     def propose(tree: Tree) -> Proposal[Answered]:
         moment = now().replace(microsecond=0)  # a receipt is dated to the second, and verify decides by its date
@@ -109,8 +112,11 @@ def rollback(
         decision = plan.decide_rollback(case, now=moment)
         if decision.outcome is not Outcome.MOVE:
             return Proposal(Answered(wish, decision, None), {})
-        refuse_unless_trusted(snapshot.trust, signer.keyid, "promotion", wish.environment)
+        if signer is not None:
+            refuse_unless_trusted(snapshot.trust, signer.keyid, "promotion", wish.environment)
         preflight(decision)
+        if signer is None:
+            return Proposal(Answered(wish, decision, None), {})
         receipt = move(decision, tree=tree, now=moment, reason=reason)
         changed = _back(receipt, slot, snapshot, signer, by=by)
         return Proposal(Answered(wish, decision, receipt), changed, message([receipt], snapshot))

@@ -5,8 +5,18 @@ from __future__ import annotations
 import json
 
 from mlops_gitops.actions import outputs
-from mlops_gitops.actions.declaration import MODELS, REPORT, RESULT, WORKING_DIRECTORY, Action, Answer, Call, Document
-from mlops_gitops.actions.declaration import Output, Take
+from mlops_gitops.actions.declaration import (
+    MODELS,
+    REPORT,
+    RESULT,
+    WORKING_DIRECTORY,
+    Action,
+    Answer,
+    Call,
+    Document,
+    Output,
+    Take,
+)
 from mlops_gitops.actions.declared import checks, moves
 from mlops_gitops.actions.inputs import Input, Kind
 from mlops_gitops.findings import Finding, Severity

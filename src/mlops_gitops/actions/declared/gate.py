@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from mlops_gitops.actions.declaration import ALLOW_PENDING, ENVIRONMENTS, KEYS, REPORT, RESULT, WORKING_DIRECTORY
-from mlops_gitops.actions.declaration import Action, Call, Document, Output, Take
+from mlops_gitops.actions.declaration import (
+    ALLOW_PENDING,
+    ENVIRONMENTS,
+    KEYS,
+    REPORT,
+    RESULT,
+    WORKING_DIRECTORY,
+    Action,
+    Call,
+    Document,
+    Output,
+    Take,
+)
 from mlops_gitops.actions.declared import moves
 from mlops_gitops.actions.inputs import Input, Kind, contradiction
 

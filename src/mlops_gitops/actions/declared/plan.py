@@ -9,8 +9,6 @@ from mlops_gitops.actions.inputs import Input, Kind, contradiction
 
 SHOWN = 100
 """So many models are shown in the summary; the report has all."""
-_MERGE = "HEAD^1"
-"""What a pull request is compared with where its merge with the base is checked out, as GitHub does by itself."""
 
 
 def _prepare(call: Call) -> list[str]:
@@ -24,9 +22,11 @@ def _prepare(call: Call) -> list[str]:
         return []
     if texts["head"]:
         raise contradiction("the input `head` is given without `base`", "give `base` too, or leave both to the event")
-    if event.reviewed:
-        return ["--base", event.base, "--merge", event.head] if event.base else ["--base", _MERGE]
-    return ["--base", event.base, "--head", event.head] if event.base and event.head else ["--all"]
+    if not event.base or not event.head:
+        return ["--all"]
+    if event.name == "push":
+        return ["--since", event.base]
+    return ["--base", event.base, *(["--tip", event.head] if event.reviewed else [])]
 
 
 def _summary(document: Document, _result: str) -> str:
@@ -57,7 +57,7 @@ ACTION = Action(
         Output("count", "models", Take.COUNT),
         Output("models", "names", Take.JSON),
         Output("matrix", "matrix", Take.JSON),
-        Output("jobs", "jobs"),
+        Output("jobs", "jobs", Take.COUNT),
         REPORT,
     ),
     summary=_summary,

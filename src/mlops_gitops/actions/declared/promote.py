@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from mlops_gitops.actions.declaration import ALLOW_PENDING, DRY_RUN, ENVIRONMENTS, KEYS, MLFLOW, REPORT, RESULT
-from mlops_gitops.actions.declaration import WORKING_DIRECTORY, Action, Call, Document, Output, Take
+from mlops_gitops.actions.declaration import (
+    ALLOW_PENDING,
+    DRY_RUN,
+    ENVIRONMENTS,
+    KEYS,
+    MLFLOW,
+    REPORT,
+    RESULT,
+    WORKING_DIRECTORY,
+    Action,
+    Call,
+    Document,
+    Output,
+    Take,
+)
 from mlops_gitops.actions.declared import moves
 from mlops_gitops.actions.inputs import Input, Kind, contradiction
 

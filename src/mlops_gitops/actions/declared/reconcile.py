@@ -5,8 +5,20 @@ from __future__ import annotations
 import json
 
 from mlops_gitops.actions import outputs
-from mlops_gitops.actions.declaration import DRY_RUN, ENVIRONMENTS, KEYS, MLFLOW, REPORT, RESULT, WORKING_DIRECTORY
-from mlops_gitops.actions.declaration import Action, Call, Document, Output, Take
+from mlops_gitops.actions.declaration import (
+    DRY_RUN,
+    ENVIRONMENTS,
+    KEYS,
+    MLFLOW,
+    REPORT,
+    RESULT,
+    WORKING_DIRECTORY,
+    Action,
+    Call,
+    Document,
+    Output,
+    Take,
+)
 from mlops_gitops.actions.declared import moves
 from mlops_gitops.reporting.inert import inert
 
@@ -20,11 +32,14 @@ def _values(document: Document, _call: Call) -> dict[str, str]:
 
 def _reasons(document: Document) -> list[str]:
     """What somebody has to look at: failures, merges that were not allowed, branches that are not ours."""
-    found = []
-    for one in moves.entries(document.get("failures")):
-        found.append(f"{_where(one)}{one['error'].get('message')}; what to do: {one['error'].get('hint')}")
-    found += [f"{_where(one)}merged and not sealed: {one.get('reason')}; what to do: {one.get('remedy')}"
-              for one in moves.entries(document.get("unsealed"))]  # fmt: skip
+    found = [
+        f"{_where(one)}{one['error'].get('message')}; what to do: {one['error'].get('hint')}"
+        for one in moves.entries(document.get("failures"))
+    ]
+    found += [
+        f"{_where(one)}merged and not sealed: {one.get('reason')}; what to do: {one.get('remedy')}"
+        for one in moves.entries(document.get("unsealed"))
+    ]
     left = [one for one in moves.entries(document.get("pullRequests")) if one.get("step") == "leave"]
     return [*map(inert, found), *(inert(f"{_where(one)}left alone: {one.get('reason')}") for one in left)]
 

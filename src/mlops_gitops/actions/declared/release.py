@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from mlops_gitops.actions.declaration import ALLOW_PENDING, DRY_RUN, ENVIRONMENTS, KEYS, MLFLOW, REPORT, RESULT, SARIF
-from mlops_gitops.actions.declaration import WORKING_DIRECTORY, Action, Call, Document, Output
+from mlops_gitops.actions.declaration import (
+    ALLOW_PENDING,
+    DRY_RUN,
+    ENVIRONMENTS,
+    KEYS,
+    MLFLOW,
+    REPORT,
+    RESULT,
+    SARIF,
+    WORKING_DIRECTORY,
+    Action,
+    Call,
+    Document,
+    Output,
+)
 from mlops_gitops.actions.declared import checks, moves
 from mlops_gitops.actions.inputs import Input, Kind, contradiction
 

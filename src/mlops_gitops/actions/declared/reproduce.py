@@ -6,8 +6,20 @@ import json
 import tempfile
 
 from mlops_gitops.actions import outputs
-from mlops_gitops.actions.declaration import ALLOW_PENDING, ENVIRONMENTS, KEYS, MODELS, REPORT, RESULT
-from mlops_gitops.actions.declaration import WORKING_DIRECTORY, Action, Call, Document, Output, Take
+from mlops_gitops.actions.declaration import (
+    ALLOW_PENDING,
+    ENVIRONMENTS,
+    KEYS,
+    MODELS,
+    REPORT,
+    RESULT,
+    WORKING_DIRECTORY,
+    Action,
+    Call,
+    Document,
+    Output,
+    Take,
+)
 from mlops_gitops.actions.declared import checks, moves
 from mlops_gitops.actions.inputs import Input, Kind
 from mlops_gitops.errors import WorldFailed

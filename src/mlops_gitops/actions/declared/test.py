@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import json
 
-from mlops_gitops.actions.declaration import ALLOW_PENDING, MLFLOW, MODELS, REPORT, RESULT, SARIF, WORKING_DIRECTORY
-from mlops_gitops.actions.declaration import Action, Call, Document, Output, Take
+from mlops_gitops.actions.declaration import (
+    ALLOW_PENDING,
+    MLFLOW,
+    MODELS,
+    REPORT,
+    RESULT,
+    SARIF,
+    WORKING_DIRECTORY,
+    Action,
+    Call,
+    Document,
+    Output,
+    Take,
+)
 from mlops_gitops.actions.declared import checks, moves
 from mlops_gitops.actions.inputs import Input
 

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlops_gitops.actions.declaration import REPORT, RESULT, SARIF, WORKING_DIRECTORY, Action, Answer, Call, Document
-from mlops_gitops.actions.declaration import Output, Take
+from mlops_gitops.actions.declaration import (
+    REPORT,
+    RESULT,
+    SARIF,
+    WORKING_DIRECTORY,
+    Action,
+    Answer,
+    Call,
+    Document,
+    Output,
+    Take,
+)
 from mlops_gitops.actions.inputs import Input, Kind
 from mlops_gitops.errors import EXIT_DONE, Refused
 from mlops_gitops.findings import Finding, Location, Severity

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from mlops_gitops.actions.declaration import ENVIRONMENTS, REPORT, RESULT, WORKING_DIRECTORY, Action, Document, Output
-from mlops_gitops.actions.declaration import Take
+from mlops_gitops.actions.declaration import (
+    ENVIRONMENTS,
+    REPORT,
+    RESULT,
+    WORKING_DIRECTORY,
+    Action,
+    Document,
+    Output,
+    Take,
+)
 from mlops_gitops.actions.declared import moves
 from mlops_gitops.actions.inputs import Input
 
