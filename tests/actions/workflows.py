@@ -31,7 +31,7 @@ COLLECT = """
         run: |
           printf '%s' "$STEPS" >"$COLLECTED/steps.json"
           cp "$GITHUB_STEP_SUMMARY" "$COLLECTED/summary.md" || true
-          cp "$RUNNER_TEMP"/mlops-gitops-* "$COLLECTED" || true
+          cp -r "$RUNNER_TEMP"/mlops-gitops-* "$COLLECTED" || true
           pwd >"$COLLECTED/workspace.txt"
           find . "$RUNNER_TEMP" -name pwned >"$COLLECTED/pwned.txt"
 """
@@ -58,7 +58,7 @@ class Ran:
         assert name, f"the step {step} left no {output}"
         found = json.loads((self.collected / name).read_text(encoding="utf-8"))
         if output == "report-path":
-            outputs.check("error" if set(found) == {"error"} else step, found)
+            outputs.check("error" if set(found) == {"error"} else step.partition("_")[0], found)
         return found
 
 
@@ -90,21 +90,29 @@ def run(
     files: Mapping[str, str | bytes] | None = None,
     environ: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
+    clone: Path | None = None,
 ) -> Ran:
-    """Run one job of ``steps`` in a repository that holds ``files``, as ``event`` would start it."""
-    repository, home, collected = folder / "repository", folder / "home", folder / "collected"
+    """Run one job of ``steps`` in a repository that holds ``files``, or in ``clone``, as ``event`` would start it.
+
+    A step is named by its Action, or by it, ``_`` and a word where there are several.
+    """
+    repository, home, collected = clone or folder / "repository", folder / "home", folder / "collected"
     for path in (repository, home, collected):
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=path == clone)
     steps = "- uses: actions/checkout@v5\n" + steps.strip("\n")  # act copies the repository in its place
     indented = "".join(f"      {line}\n" if line else "\n" for line in steps.splitlines())
     workflow = (
         f"on: [{event}]\npermissions: {{}}\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n{indented}{COLLECT}"
     )
-    for name, content in {**(files or {}), ".github/workflows/run.yml": workflow}.items():
-        target = repository / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content.encode() if isinstance(content, str) else content)
-    _commit(repository, home)
+    (folder / "run.yml").write_text(workflow)
+    (home / ".config" / "act").mkdir(parents=True)
+    (home / ".config" / "act" / "actrc").write_text("--platform ubuntu-latest=-self-hosted\n")
+    if clone is None:
+        for name, content in {"README.md": "# Models\n", **(files or {})}.items():
+            target = repository / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.encode() if isinstance(content, str) else content)
+        _commit(repository, home)
     (folder / "event.json").write_text(json.dumps({"number": 1, **payload}))
     (folder / "secrets").write_text("".join(f"{name}={json.dumps(value)}\n" for name, value in (secrets or {}).items()))
     variables = {
@@ -116,6 +124,7 @@ def run(
     done = subprocess.run(
         [
             str(ACT), event, "--platform", "ubuntu-latest=-self-hosted", "--no-cache-server", "--action-offline-mode",
+            "--workflows", str(folder / "run.yml"),
             "--local-repository", f"mlops-gitops/mlops-gitops@v1={product}",
             "--eventpath", str(folder / "event.json"), "--secret-file", str(folder / "secrets"),
             *(word for name, value in variables.items() if value for word in ("--env", f"{name}={value}")),
@@ -149,9 +158,18 @@ def pull_request(*, title: str = "A change", branch: str = "change", fork: bool 
     }
 
 
+def step(name: str, *, ident: str = "", tolerant: bool = False, **given: str) -> str:
+    """One step that uses an Action, its inputs with ``_`` for ``-``; what fails does not end a ``tolerant`` one."""
+    entry = {
+        "id": ident or name,
+        "uses": f"mlops-gitops/mlops-gitops/actions/{name}@v1",
+        **({"continue-on-error": True} if tolerant else {}),
+        "with": {key.rstrip("_").replace("_", "-"): value for key, value in given.items()},
+    }
+    return f"- {json.dumps(entry)}\n"
+
+
 def _commit(repository: Path, home: Path) -> None:
-    (home / ".config" / "act").mkdir(parents=True)
-    (home / ".config" / "act" / "actrc").write_text("--platform ubuntu-latest=-self-hosted\n")
     who = ["-c", "user.name=Ada Example", "-c", "user.email=ada@example.com"]
     for words in (
         ["init", "--quiet", "--initial-branch=main"],
