@@ -27,6 +27,8 @@ TOGETHER = 64 * 1024**2
 MOST = 2000
 """Files and folders that are looked at."""
 _DEEPEST = 8
+_DIGITS = 18
+"""Of a whole number: all of them fit into 64 bits."""
 
 
 def read(folder: Path) -> tuple[tuple[Told, ...], tuple[LeftOut, ...]]:
@@ -101,7 +103,11 @@ def _parsed(data: bytes) -> dict[str, Any]:
     """Strict JSON: each name once, only finite numbers, and an object on top."""
     try:
         found = json.loads(
-            data.decode("utf-8"), parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_once
+            data.decode("utf-8"),
+            parse_constant=_no_number,
+            parse_float=_finite,
+            parse_int=_whole,
+            object_pairs_hook=_once,
         )
     except UnicodeDecodeError:
         raise ValueError("it is no UTF-8") from None
@@ -121,6 +127,12 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError("it holds a number beyond all bounds")
     return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError("it holds a number beyond all bounds")
+    return int(text)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -150,4 +162,4 @@ def _why(error: BaseException) -> str:
         return "it is nested too deeply"
     if isinstance(error, MemoryError):
         return "it does not fit into memory"
-    return str(error) if "integer string conversion" not in str(error) else "it holds a number beyond all bounds"
+    return str(error)

@@ -76,13 +76,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Read, put together, write and show; the answer is the exit code, unless the comment failed."""
     from mlops_gitops.adapters import report_files
-    from mlops_gitops.cli import report_comment, report_forms
+    from mlops_gitops.cli import leaderboards, report_comment, report_forms
     from mlops_gitops.reporting.scorecard import assembly
 
     about = _about(arguments, world)
     told, left_out = report_files.read(world.cwd / arguments.folder)
     found = assembly.scorecard(told, run=about, left_out=left_out, expected=arguments.expect or ())
-    forms = report_forms.made(found)
+    boards = leaderboards.made(found, arguments, world) if arguments.leaderboard else []
+    forms = report_forms.made(found, boards=boards)
     written = _written(forms.files, arguments, world)
     placed = report_comment.placed(forms.comment, about, arguments, world) if arguments.comment else None
     if arguments.format == "json":
@@ -115,6 +116,12 @@ def _about(arguments: argparse.Namespace, world: World) -> Run:
             f"{given!r} names no run", hint="give --run ID.ATTEMPT in digits, as GitHub numbers them", code="usage"
         )
     identity, attempt = int(number[1]), int(number[2] or 1)
+    if arguments.leaderboard and not repository:
+        raise Misused(
+            "a leaderboard needs to know the repository of the pull requests",
+            hint="give --repository OWNER/NAME",
+            code="usage",
+        )
     if arguments.comment and not (repository and arguments.pull_request and identity):
         raise Misused(
             "a comment needs to know the pull request and the run",

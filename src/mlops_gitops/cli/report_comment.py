@@ -39,7 +39,7 @@ def placed(body: str, about: Run, arguments: argparse.Namespace, world: World) -
     from mlops_gitops.adapters.github_comments import GithubComments
 
     number = arguments.pull_request
-    place = address(_url(about, world.environ), token_of(about.repository, world.environ), forge="github")
+    place = address(url_of(about, world.environ), token_of(about.repository, world.environ), forge="github")
     assert place is not None  # noqa: S101 - it was asked for, and raises where it cannot be had
     forge = GithubComments(Client(place, now=world.now, note=world.note))
     try:
@@ -70,6 +70,7 @@ def token_of(repository: str | None, environ: Mapping[str, str]) -> Mapping[str,
     return environ
 
 
-def _url(about: Run, environ: Mapping[str, str]) -> str:
+def url_of(about: Run, environ: Mapping[str, str]) -> str:
+    """The address of the repository of the pull request."""
     server = (environ.get("GITHUB_SERVER_URL") or "https://github.com").rstrip("/")
     return f"{server}/{about.repository}"

@@ -95,4 +95,4 @@ def made(found: Scorecard, *, boards: Sequence[tuple[str, JSON]] = ()) -> Forms:
         picture = charts.forest(card.scores, title=f"{words.named(card, words.plain)} against the champion")
         if picture:
             pictures[f"metrics-{index}.svg"] = picture
-    return Forms(found, tuple(text for text, _ in boards), tuple(table for _, table in boards), pictures)
+    return Forms(found, tuple(text for text, _ in boards), tuple(table for _, table in boards if table), pictures)

@@ -15,6 +15,8 @@ from mlops_gitops.reporting.page.style import COLOURS, PICTURES
 from mlops_gitops.reporting.scorecard import words
 from mlops_gitops.reporting.scorecard.records import Reading, Score
 
+_PALETTE = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#3b82f6, #f97316"}}}}%%'
+"""Blue bars and an orange line: both can be seen on white and on black, also by who sees no red or green."""
 _HALF = 9
 _BARS = 12
 _LABEL = 18
@@ -91,14 +93,20 @@ def _chart(title: str, labels: Sequence[str], values: Sequence[float], line: Seq
     names = ", ".join(f'"{name}"' for name in _distinct([_word(one) for one in labels]))
     lines = [
         "```mermaid",
+        _PALETTE,
         "xychart-beta",
         f'    title "{title}"',
         f"    x-axis [{names}]",
-        f"    y-axis {_figure(bottom)} --> {_figure(top + 0.05 * (top - bottom))}",
+        f"    y-axis {_figure(bottom)} --> {_figure(_above(top, bottom))}",
         f"    bar [{', '.join(map(_figure, values))}]",
     ]
     lines += [f"    line [{', '.join(map(_figure, line))}]"] if line else []
     return "\n".join([*lines, "```"])
+
+
+def _above(top: float, bottom: float) -> float:
+    """A little more than the highest bar, in a figure that can be read."""
+    return float(f"{top + 0.05 * (top - bottom):.2g}") if top - bottom else top
 
 
 def _word(text: str) -> str:

@@ -19,19 +19,10 @@ from mlops_gitops.reporting.scorecard.words import code
 
 ANSWERS = {Answer.PASS: "✅", Answer.FAIL: "❌", Answer.PENDING: "❔"}
 VERDICTS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "❔"}
-_KINDS = {
-    "scan": "Model file",
-    "data-tests": "Data",
-    "feature-tests": "Features",
-    "model-tests": "Model",
-    "infra-tests": "Serving",
-    "comparison": "Against the champion",
-    "reproduction": "Reproducibility",
-}
 _OUTCOMES = {
-    "better": "🟢 better",
-    "worse": "🔴 worse",
-    "unclear": "⚪ within noise",
+    "better": "🟢&nbsp;better",
+    "worse": "🔴&nbsp;worse",
+    "unclear": "⚪&nbsp;within&nbsp;noise",
     "unknown": "",
 }
 _MOVES = {
@@ -74,22 +65,25 @@ def _card(card: Card, *, weight: int, rows: int, single: bool) -> Iterator[Block
     head = "" if single else f"#### {ANSWERS[card.answer]} {words.named(card, code)}\n\n"
     name = words.plain(card.model, 40) if re.fullmatch(r"[a-z0-9-]{1,40}", card.model) else "a model"
     yield Block(head + _overview(card, rows), 50 + weight, name)
+    yield Block(_metrics(card, rows), 48 + weight, "metrics")
     yield Block(_remarks(card.remarks, "What to do", rows), 45 + weight, "remarks")
-    whole = [one for one in card.scores if one.slice is None]
-    yield Block(_scores(whole, f"Candidate against champion {_champion(card)}".strip(), rows), 48 + weight, "metrics")
     yield Block(_slices(card.scores, rows), 20 + weight, "slices")
     yield Block(_readings(card.drift, "Data drift", charts.drift(card.drift), rows), 22 + weight, "drift")
     yield Block(_readings(card.serving, "Serving", "", rows), 18 + weight, "serving")
     yield Block(_moves(card.moves), 47 + weight, "what happens on merge")
 
 
-def _champion(card: Card) -> str:
-    return f"(release {code(words.release(card.champion))})" if card.champion else ""
+def _metrics(card: Card, rows: int) -> str:
+    whole = [one for one in card.scores if one.slice is None]
+    if not any(one.change is not None for one in card.scores):
+        return _scores(whole, "Metrics", rows)
+    champion = f" (release {code(words.release(card.champion))})" if card.champion else ""
+    return f"{_scores(whole, f'Candidate against champion{champion}', rows)}\n\n{_NOTE}".strip()
 
 
 def _overview(card: Card, rows: int) -> str:
     lines = [
-        (VERDICTS[one.verdict], _KINDS.get(one.kind) or code(one.kind, 40), code(one.summary))
+        (VERDICTS[one.verdict], words.KINDS.get(one.kind) or code(one.kind, 40), code(one.summary))
         for one in card.parts
         if not (one.kind == "reproduction" and card.level)
     ]
@@ -105,7 +99,7 @@ def _overview(card: Card, rows: int) -> str:
         lines.append(("📦", "Image", said))
     slowest = [one for one in card.serving if "latency" in f"{one.id} {one.subject}"][:3]
     lines += [(VERDICTS[one.verdict], "Latency", f"{code(one.subject, 60)} {_against(one)}") for one in slowest]
-    return table(("", "", ""), lines, most=rows) if lines else "Nothing was looked at."
+    return table(("", "Looked at", "Found"), lines, most=rows) if lines else "Nothing was looked at."
 
 
 def _against(one: Reading) -> str:
@@ -128,39 +122,43 @@ def _remarks(remarks: Sequence[Remark], title: str, rows: int) -> str:
 
 def _remark(one: Remark) -> str:
     place = f" {code(f'{one.file}:{one.line}' if one.line else one.file, 120)}" if one.file else ""
-    known = re.fullmatch(r"MG[0-9]{3}", one.id)
+    known = words.RULE.fullmatch(one.id)
     rule = f"[{one.id}]({DOCUMENTATION}/{one.id}.md)" if known else code(one.id, 60)
     fix = f"<br>→ {code(one.fix)}" if one.fix else ""
     return f"- {'❌' if one.error else '❔'} {rule}{place}: {code(one.message)}{fix}"
 
 
+_NOTE = (
+    "<sub>Change: 95 % interval, paired on the same rows. Candidate: 90 % interval. "
+    "│ is the champion, ┆ the largest loss allowed.</sub>"
+)
+
+
 def _scores(scores: Sequence[Score], title: str, rows: int) -> str:
+    """What changed stands first: on a phone, the rest is off the screen."""
     if not scores:
         return ""
     spans = {one.metric: charts.reach([other for other in scores if other.metric == one.metric]) for one in scores}
+    head = ("", "Metric" if scores[0].slice is None else "Slice", "Change", "worse ◂ ▸ better", "Candidate", "Champion")
     lines = [_score(one, spans[one.metric]) for one in scores]
-    compared = any(one.change is not None for one in scores)
-    head = ("", "Metric", "Champion", "Candidate", "Change", "worse ◂ champion ▸ better")
-    if not compared:
-        head, lines = head[:4], [line[:4] for line in lines]
-    note = "\n\n<sub>Candidate: 90 % interval. Change: 95 % interval, paired on the same rows; ┆ is the loss allowed.</sub>"
-    return f"**{title}**\n\n" + table(head, lines, most=rows, right=(2,)) + (note if compared else "")
+    if all(one.change is None for one in scores):
+        head, lines = (*head[:2], head[4]), [(*line[:2], line[4]) for line in lines]
+    return f"**{title}**\n\n" + table(head, lines, most=rows)
 
 
 def _score(one: Score, span: float) -> tuple[str, ...]:
-    way = {"higher": " ↑", "lower": " ↓"}.get(one.better or "", "")
-    name = code(one.slice if one.slice is not None else one.metric, 60) + ("" if one.slice is not None else way)
-    own = f"<b>{words.value(one.candidate)}</b>" + (f" ({words.between(one.interval)})" if one.interval else "")
+    way = {"higher": "&nbsp;↑", "lower": "&nbsp;↓"}.get(one.better or "", "")
+    name = code(one.metric, 60) + way if one.slice is None else code(one.slice, 60)
+    own = f"<b>{words.value(one.candidate)}</b>" + (f"<br>({words.between(one.interval)})" if one.interval else "")
     changed = ""
     if one.change is not None:
         arrow = "▲" if one.change > 0 else "▼" if one.change < 0 else "="
-        between = f" ({words.between(one.change_interval, words.signed)})" if one.change_interval else ""
-        changed = f"{arrow} {words.signed(one.change)}{between}"
-        if _OUTCOMES[one.outcome]:
-            changed += f"<br>{_OUTCOMES[one.outcome]}"
+        changed = f"<b>{arrow}&nbsp;{words.signed(one.change)}</b>&nbsp;{_OUTCOMES[one.outcome]}"
+        if one.change_interval:
+            changed += f"<br>({words.between(one.change_interval, words.signed)})"
     drawn = charts.whisker(one, span)
     picture = f"<code>{drawn}</code>" if drawn else ""
-    return VERDICTS[one.verdict], name, words.value(one.champion), own, changed, picture
+    return VERDICTS[one.verdict], name, changed, picture, own, words.value(one.champion)
 
 
 def _slices(scores: Sequence[Score], rows: int) -> str:

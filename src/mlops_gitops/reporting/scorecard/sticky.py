@@ -22,7 +22,7 @@ from typing import Protocol
 
 _MARKER = re.compile(
     r"<!-- mlops-gitops: report key=([0-9a-f]{12}) run=([0-9]{1,18})\.([0-9]{1,6}) head=([0-9a-f]{0,64}) "
-    r"sha256=([0-9a-f]{64}) -->\n"
+    r"sha256=([0-9a-f]{64}) -->(?:\n|$)"
 )
 ROUNDS = 8
 """How often a run looks again; more would mean that as many others write at the same moment."""
@@ -85,7 +85,7 @@ def key(name: str) -> str:
 def marked(body: str, *, key: str, stamp: Stamp, head: str | None) -> str:
     """A comment with its marker."""
     about = f"key={key} run={stamp.run}.{stamp.attempt} head={head or ''}"
-    return f"<!-- mlops-gitops: report {about} sha256={_digest(about, body)} -->\n{body}"
+    return _level(f"<!-- mlops-gitops: report {about} sha256={_digest(about, body)} -->\n{body}")
 
 
 def stamp_of(said: Said, *, key: str) -> Stamp | None:
@@ -93,8 +93,7 @@ def stamp_of(said: Said, *, key: str) -> Stamp | None:
 
     What somebody edited is still our comment, and as old as can be.
     """
-    # a forge may give line ends back as carriage return and line feed
-    body = said.body.replace("\r\n", "\n")
+    body = _level(said.body)
     match = _MARKER.match(body)
     if not said.ours or match is None or match[1] != key:
         return None
@@ -127,15 +126,20 @@ def step(seen: Sequence[Said], mine: str, *, key: str, stamp: Stamp) -> Step:
     keep = min(one.id for one, _ in ours)
     newest, best = max(((found, one) for one, found in ours), key=lambda pair: (pair[0], -pair[1].id))
     newer = newest > stamp
-    body = best.body.replace("\r\n", "\n") if newer else mine
+    body = _level(best.body if newer else mine)
     standing = next(one for one, _ in ours if one.id == keep)
     return Step(
         keep=keep,
         body=body,
-        rewrite=standing.edited or standing.body.replace("\r\n", "\n") != body,
+        rewrite=standing.edited or _level(standing.body) != body,
         remove=tuple(sorted({one.id for one, _ in ours} - {keep})),
         newer=newer,
     )
+
+
+def _level(body: str) -> str:
+    """A body as it is compared: a forge may end lines in its own way, and drop empty ones at the end."""
+    return body.replace("\r\n", "\n").rstrip()
 
 
 def _digest(about: str, body: str) -> str:

@@ -8,16 +8,29 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from mlops_gitops.evidence.gates import Answer
+from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.reporting import markdown
 from mlops_gitops.reporting.inert import inert as escaped
 from mlops_gitops.reporting.scorecard.records import Card, Interval, Scorecard
 from mlops_gitops.testing import wording
 
+KINDS = {
+    "scan": "Model file",
+    "data-tests": "Data",
+    "feature-tests": "Features",
+    "model-tests": "Model",
+    "infra-tests": "Serving",
+    "comparison": "Comparison",
+    "reproduction": "Reproducibility",
+}
+"""Kinds of evidence, as people say them."""
+RULE = re.compile(r"MG[0-9]{3}")
 LONGEST = 240
 """Characters of somebody else's text, unless another length is asked for."""
 _PILED = 2
 """Marks that may stand on one letter: a tower of hundreds covers the lines above."""
 _READABLE = 1e6
+_BOUND = "\N{NO-BREAK SPACE}"
 
 Show = Callable[[str], str]
 
@@ -39,11 +52,12 @@ def _cut(text: str, longest: int) -> str:
 
 
 def _unpiled(text: str) -> str:
-    """At most two combining marks in a row."""
+    """At most two combining marks in a row, and nothing that is no character at all."""
     if text.isascii():
         return text
     kept = []
-    for piled, group in groupby(text, key=lambda char: unicodedata.category(char) in {"Mn", "Me"}):
+    known = (char if unicodedata.category(char) != "Cn" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    for piled, group in groupby(known, key=lambda char: unicodedata.category(char) in {"Mn", "Me"}):
         chars = "".join(group)
         kept.append(chars[:_PILED] if piled else chars)
     return "".join(kept)
@@ -66,7 +80,7 @@ def signed(number: float) -> str:
 
 def between(interval: Interval | None, show: Callable[[float], str] = value) -> str:
     """An interval."""
-    return f"{show(interval[0])} … {show(interval[1])}" if interval else ""
+    return f"{show(interval[0])}{_BOUND}…{_BOUND}{show(interval[1])}" if interval else ""
 
 
 def size(count: int) -> str:
@@ -95,24 +109,39 @@ def named(card: Card, show: Show) -> str:
 def headline(found: Scorecard, show: Show) -> str:
     """The answer in one sentence; ``show`` makes names harmless."""
     failing = [one for one in found.cards if one.answer is Answer.FAIL]
-    errors = sum(one.error for one in found.all_remarks)
     if found.answer is Answer.FAIL:
-        why = many(errors, "check") + (" fails" if errors == 1 else " fail") if errors else ""
         if len(failing) == 1:
-            return f"{named(failing[0], show)} is not ready" + (f": {why}" if why else "")
+            return f"{named(failing[0], show)} is not ready: {', '.join(_failing(failing[0]))}"
         if failing:
-            return f"{len(failing)} of {many(len(found.cards), 'model')} are not ready" + (f": {why}" if why else "")
+            return f"{len(failing)} of {many(len(found.cards), 'model')} are not ready"
+        errors = sum(one.error for one in found.remarks)
+        if errors:
+            return f"This is not ready: {many(errors, 'error')} in files"
         if any(one.answer is Answer.FAIL for one in found.asked):
-            return "A reviewer who may approve objects"
-        return f"This is not ready: {why}" if why else "This is not ready: a check came to no answer"
+            return "This is not ready: a reviewer who may approve objects"
+        return "This is not ready: a check came to no answer"
     if found.answer is Answer.PENDING:
-        return f"Nothing fails, and something is open: {', '.join(open_points(found)) or 'a person has to look'}"
-    checks = sum(part.checks for card in found.cards for part in card.parts)
-    what = named(found.cards[0], show) if len(found.cards) == 1 else many(len(found.cards), "model")
+        return f"Nothing fails, and something is open: {listed(open_points(found)) or 'a person has to look'}"
     if not found.cards:
         return "Everything passes that was looked at"
+    checks = sum(part.checks for card in found.cards for part in card.parts)
+    what = named(found.cards[0], show) if len(found.cards) == 1 else many(len(found.cards), "model")
     verb = "passes" if len(found.cards) == 1 else "pass"
     return f"{what} {verb}" + (f" all {many(checks, 'check')}" if checks > 1 else "")
+
+
+def _failing(card: Card) -> Sequence[str]:
+    """What fails, in words of ours."""
+    kinds = [KINDS.get(one.kind, "a test").lower() for one in card.parts if one.verdict is Verdict.FAIL]
+    errors = sum(one.error and RULE.fullmatch(one.id) is not None for one in card.remarks)
+    said = list(dict.fromkeys(kinds))
+    parts = [f"{listed(said)} {'fails' if len(said) == 1 else 'fail'}"] if said else []
+    return parts + ([f"{many(errors, 'error')} in its files"] if errors else [])
+
+
+def listed(points: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join(one for one in (", ".join(points[:-1]), points[-1] if points else "") if one)
 
 
 def open_points(found: Scorecard) -> Sequence[str]:
