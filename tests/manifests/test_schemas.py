@@ -87,6 +87,18 @@ def test_only_what_the_compiled_validator_understands_is_used(name: str) -> None
             assert one["items"].get("type") == "string" or "enum" in one["items"]
 
 
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_examples_of_what_is_printed_fit_the_compiled_validator(name: str) -> None:
+    compiler = schema.Compiler(schema.document(name))
+    for one in subschemas(schema.document(name)):
+        assert all(compiler.compile(one)(example) for example in one.get("examples", ())), one
+
+
+def test_true_is_no_number_of_an_enumeration() -> None:
+    fits = schema.Compiler({}).compile({"enum": [1, 2]})
+    assert [fits(value) for value in (1, 2, 3, True, "1", None)] == [True, True, False, False, False, False]
+
+
 def test_an_unsupported_keyword_is_refused_not_skipped() -> None:
     with pytest.raises(ValueError, match="not supported"):
         schema.Compiler({}).compile({"multipleOf": 2})

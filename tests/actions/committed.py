@@ -20,7 +20,7 @@ def files(
 ) -> dict[str, bytes | str]:
     """The files of the model in a version; ``change`` edits its ``spec``."""
     value = manifest()
-    value["metadata"].update(name=name, version=version)
+    value["metadata"].update(name=name, version=version, riskTier="limited")
     value["spec"]["artifact"] = {"format": "skops", "path": "model.skops"}
     change(value["spec"])
     told = {"model.yaml": yaml.safe_dump(value, sort_keys=False), "train.py": "", "requirements.lock": LOCK}
