@@ -18,12 +18,16 @@ def head(number: int) -> str:
 
 
 def made(number: int, version: str = "", supersedes: str | None = None) -> Release:
-    document = estate.release(version or f"1.{number}.0", content=f"{number}{version}", supersedes=supersedes).document()
+    document = estate.release(
+        version or f"1.{number}.0", content=f"{number}{version}", supersedes=supersedes
+    ).document()
     document["spec"]["source"]["revision"] = head(number)
     return Release.from_value(document)
 
 
-def details(value: Any, *, half: float = 0.01, rows: str = ROWS, id_: str = "model.metric", **more: Any) -> dict[str, Any]:
+def details(
+    value: Any, *, half: float = 0.01, rows: str = ROWS, id_: str = "model.metric", **more: Any
+) -> dict[str, Any]:
     interval = [value - half, value + half] if isinstance(value, float) else more.pop("interval", [0.1, 0.2])
     check = {"id": id_, "subject": "roc_auc", "verdict": "pass", "observed": value, "interval": interval, **more}
     return {"checks": [check], "materials": [{"name": "data/test", "digest": {"sha256": rows}}]}

@@ -180,7 +180,9 @@ def test_two_that_began_at_once_leave_one(site: Site) -> None:
     pulls.comment(site.hub, pull, "github-actions[bot]", marked("newer words", 4))
     pulls.comment(site.hub, pull, "github-actions[bot]", marked("older words", 3))
     first = pull.comments[0].id
-    assert place(site, "mine", 2) == Placed("older", f"{site.hub.url}/{NAME}/pull/1#issuecomment-{first}", 1, "a newer run has spoken")
+    assert place(site, "mine", 2) == Placed(
+        "older", f"{site.hub.url}/{NAME}/pull/1#issuecomment-{first}", 1, "a newer run has spoken"
+    )
     assert bodies(site) == ["newer words"]
     pulls.comment(site.hub, pull, "github-actions[bot]", marked("newest words", 9))
     place(site, "mine", 2)
@@ -255,7 +257,9 @@ class Memory:
 
 @pytest.mark.parametrize("others", [(9,), (3, 9), (9, 3), (3, 9, 7)])
 @pytest.mark.parametrize("before", [None, 2])
-def test_whoever_acts_between_any_two_requests_the_newest_words_stay(others: tuple[int, ...], before: int | None) -> None:
+def test_whoever_acts_between_any_two_requests_the_newest_words_stay(
+    others: tuple[int, ...], before: int | None
+) -> None:
     """The whole run of each other one, at every place of ours, one after the other."""
     for places in itertools.product(range(7 if len(others) < 3 else 5), repeat=len(others)):
         forge = Memory()

@@ -33,7 +33,9 @@ def test_every_kind_is_known_by_its_content_wherever_it_lies(folder: Path) -> No
         (at / "anything.json").write_text(json.dumps(document))
     told, left_out = report_files.read(folder)
     assert left_out == ()
-    assert sorted(one.source.kind for one in told) == sorted(["validate", "test", "release", "reproduce", "build", "promote", "gate"])
+    assert sorted(one.source.kind for one in told) == sorted(
+        ["validate", "test", "release", "reproduce", "build", "promote", "gate"]
+    )
 
 
 def test_the_same_bytes_count_once_and_other_files_not_at_all(folder: Path) -> None:

@@ -74,7 +74,9 @@ def test_everything_is_written_and_the_comment_is_the_same_as_the_file(place: Pl
     assert sorted(one.name for one in shown.iterdir()) == sorted(found["written"])
     (said,) = place.comments
     assert said.partition("\n")[2].strip() == (shown / "comment.md").read_text().strip()
-    assert found["comment"]["url"].endswith(f"/pull/{place.number}#issuecomment-{place.hub.pull(NAME, 1).comments[0].id}")
+    assert found["comment"]["url"].endswith(
+        f"/pull/{place.number}#issuecomment-{place.hub.pull(NAME, 1).comments[0].id}"
+    )
     assert "the comment" in place.shell.err or "commented" in place.shell.err
 
 
@@ -154,7 +156,9 @@ def test_a_link_in_the_place_of_a_file_is_replaced_and_not_followed(place: Place
     ("documents", "words", "code"),
     [(examples.good(), (), 0), (examples.bad(), (), 1), (examples.good(), ("--expect", "gate"), 4), ({}, (), 4)],
 )
-def test_the_exit_code_is_the_answer(tmp_path: Path, documents: dict[str, Any], words: tuple[str, ...], code: int) -> None:
+def test_the_exit_code_is_the_answer(
+    tmp_path: Path, documents: dict[str, Any], words: tuple[str, ...], code: int
+) -> None:
     (tmp_path / "reports").mkdir()
     for name, document in documents.items():
         (tmp_path / "reports" / f"{name}.json").write_text(json.dumps(document))

@@ -318,9 +318,7 @@ class PullNode:
         return connection(found, first, after)
 
     def comments(self, _: Any, *, first: int | None = None, after: str | None = None) -> dict[str, Any]:
-        found = [
-            CommentNode(self._hub, self._repository, self._pull, one, self._token) for one in self._pull.comments
-        ]
+        found = [CommentNode(self._hub, self._repository, self._pull, one, self._token) for one in self._pull.comments]
         return connection(found, first, after)
 
     def timelineItems(self, _: Any, *, last: int | None = None, itemTypes: list[str] | None = None) -> dict[str, Any]:  # noqa: N802, N803

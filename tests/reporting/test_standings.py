@@ -18,6 +18,8 @@ from mlops_gitops.reporting.scorecard import boards
 from mlops_gitops.reporting.scorecard.standings import Standings, standings
 
 GOLDEN = Path(__file__).parent / "golden" / "scorecard" / "leaderboard.md"
+
+
 def board(where: Estate, *numbers: int, **more: Any) -> Standings:
     return standings(Snapshot(where.tree()), MODEL, {number: head(number) for number in numbers}, now=NOW, **more)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlops_gitops.canonical import JSON
-from mlops_gitops.reporting.scorecard import annotations, charts, layout, markdown, words
+from mlops_gitops.reporting.scorecard import charts, inline, layout, markdown, words
 from mlops_gitops.reporting.scorecard import document as documents
 from mlops_gitops.reporting.scorecard.records import Scorecard
 
@@ -38,7 +38,7 @@ class Forms:
     @property
     def annotations(self) -> str:
         """Workflow commands."""
-        return annotations.render(self.found.all_remarks)
+        return inline.render(self.found.all_remarks)
 
     @property
     def sentence(self) -> str:
@@ -62,7 +62,7 @@ class Forms:
         return documents.document(
             self.found,
             summary=self.sentence,
-            shown=len(annotations.chosen(self.found.all_remarks)),
+            shown=len(inline.chosen(self.found.all_remarks)),
             files=written,
             comment=comment,
             leaderboards=self.tables,

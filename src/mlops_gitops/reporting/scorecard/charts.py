@@ -20,7 +20,7 @@ _PALETTE = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#3b82f
 _HALF = 9
 _BARS = 12
 _LABEL = 18
-_WIDE, _ROW, _LEFT, _RIGHT, _TOP = 760, 30, 250, 590, 34
+_WIDE, _ROW, _LEFT, _RIGHT, _TOP = 840, 30, 250, 590, 34
 
 
 def reach(scores: Sequence[Score]) -> float:
@@ -162,7 +162,8 @@ def _forest_row(score: Score, span: float, top: float) -> str:
     weight = ' class="strong" style="font-size:12px"' if score.slice is None else ""
     mark = ""
     if limit is not None:
-        mark = f'<line class="limit" x1="{across(limit):.1f}" y1="{top + 4:.0f}" x2="{across(limit):.1f}" y2="{top + _ROW - 4:.0f}"/>'
+        x = f"{across(limit):.1f}"
+        mark = f'<line class="limit" x1="{x}" y1="{top + 4:.0f}" x2="{x}" y2="{top + _ROW - 4:.0f}"/>'
     said = f"{words.signed(score.change or 0.0)} ({words.between(score.change_interval, words.signed)})"
     return (
         f'<text{weight} x="12" y="{y + 4:.0f}">{html.escape(words.plain(name, 34))}</text>{mark}'

@@ -85,9 +85,7 @@ def _card(card: Card) -> dict[str, JSON]:
                 "environment": one.environment,
                 "outcome": one.outcome,
                 "version": one.version,
-                "reasons": [
-                    {"gate": gate, "answer": answer, "words": words} for gate, answer, words in one.reasons
-                ],
+                "reasons": [{"gate": gate, "answer": answer, "words": words} for gate, answer, words in one.reasons],
             }
             for one in card.moves
         ],

@@ -139,10 +139,11 @@ def _scores(scores: Sequence[Score], title: str, rows: int) -> str:
     if not scores:
         return ""
     spans = {one.metric: charts.reach([other for other in scores if other.metric == one.metric]) for one in scores}
-    head = ("", "Metric" if scores[0].slice is None else "Slice", "Change", "worse ◂ ▸ better", "Candidate", "Champion")
+    name = "Metric" if scores[0].slice is None else "Slice"
     lines = [_score(one, spans[one.metric]) for one in scores]
     if all(one.change is None for one in scores):
-        head, lines = (*head[:2], head[4]), [(*line[:2], line[4]) for line in lines]
+        return f"**{title}**\n\n" + table(("", name, "Value"), [(*line[:2], line[4]) for line in lines], most=rows)
+    head = ("", name, "Change", "worse ◂ ▸ better", "Candidate", "Champion")
     return f"**{title}**\n\n" + table(head, lines, most=rows)
 
 

@@ -30,6 +30,7 @@ LONGEST = 240
 _PILED = 2
 """Marks that may stand on one letter: a tower of hundreds covers the lines above."""
 _READABLE = 1e6
+_NONE = "\N{EN DASH}"
 _BOUND = "\N{NO-BREAK SPACE}"
 
 Show = Callable[[str], str]
@@ -66,7 +67,7 @@ def _unpiled(text: str) -> str:
 def value(number: float | None) -> str:
     """A metric, a size or a distance."""
     if number is None:
-        return "–"
+        return _NONE
     if abs(number) >= _READABLE:
         return f"{number:.4g}".replace("-", wording.MINUS)
     return wording.score(number)
@@ -87,7 +88,7 @@ def size(count: int) -> str:
     """Bytes, as people say them."""
     for unit, least in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= least:
-            return f"{count / least:,.1f} {unit}" if count < 10**15 else f"{count:.3g} bytes"  # noqa: PLR2004
+            return f"{count / least:,.1f} {unit}" if count < 10**15 else f"{count:.3g} bytes"
     return f"{count} bytes"
 
 
@@ -98,7 +99,7 @@ def many(count: int, noun: str) -> str:
 
 def release(digest: str | None) -> str:
     """The first digits of a digest, as people say it."""
-    return digest.removeprefix("sha256:")[:12] if digest else "–"
+    return digest.removeprefix("sha256:")[:12] if digest else _NONE
 
 
 def named(card: Card, show: Show) -> str:
