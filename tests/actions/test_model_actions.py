@@ -24,6 +24,12 @@ HOSTILE = "$(touch pwned)`touch pwned` ::add-mask::production @airline/risk </de
 FETCH = '- run: cp "$TRAINED" models/cancer/model.pkl\n'
 """The artifact lies outside of git; a workflow fetches it from where training left it."""
 
+BETTER = """\
+- run: |
+    sed -i 's/version: 1.0.0/version: 1.1.0/' models/cancer/model.yaml
+    git -c user.name=Ada -c user.email=ada@example.com commit --quiet --all --message "A better one"
+"""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
@@ -65,6 +71,12 @@ def merged(
         step("release", model="cancer", **access),
         step("release", ident="release_again", model="cancer", **access),
         step("promote", model="cancer", to="dev", release="${{ steps.release.outputs.release }}", **access),
+        BETTER,
+        step("release", ident="release_better", model="cancer", **access),
+        step("promote", ident="promote_better", all="true", **access),
+        step("rollback", ident="rollback_dry", model="cancer", in_="dev", reason="late", dry_run="true", **access),
+        step("rollback", model="cancer", in_="dev", reason=HOSTILE, **access),
+        step("verify", environments=access["environments"], token=access["token"]),
     ]
     ran = run(
         "".join(steps),
@@ -118,15 +130,37 @@ def test_a_release_is_published_once(merged: tuple[Ran, list[str]], server: GitS
     assert said["release"] == dry["release"] == again["release"]
     assert (again["result"], again["commit"]) == ("nothing-to-do", "")
     assert f"releases/cancer/{said['release']}.yaml" in server.files("environments", said["commit"])
-    assert len(pushes) == 2, "the release and the promotion"
+    assert len(pushes) == 5, "two releases, two promotions and a rollback, and nothing of what was only tried"
 
 
 def test_what_was_released_is_what_runs(merged: tuple[Ran, list[str]], server: GitServer) -> None:
-    said = merged[0].outputs("promote")
-    pointer = yaml.safe_load(server.read("environments", "environments/dev/cancer/release.yaml") or b"")
-    assert said["result"] == "promoted"
-    assert pointer["data"]["release"] == said["release"] == merged[0].outputs("release")["release"]
+    for suffix in ("", "_better"):
+        said = merged[0].outputs(f"promote{suffix}")
+        assert said["result"] == "promoted"
+        assert said["release"] == merged[0].outputs(f"release{suffix}")["release"] == running(server, said["commit"])
+
+
+def test_a_rollback_is_tried_and_done_and_held(merged: tuple[Ran, list[str]], server: GitServer) -> None:
+    dry, said = merged[0].outputs("rollback_dry"), merged[0].outputs("rollback")
+    first = merged[0].outputs("release")["release"]
+    assert (dry["result"], dry["release"], dry["commit"], dry["promotion"]) == ("planned", first, "", "")
+    assert (said["result"], said["environment"], said["release"]) == ("rolled-back", "dev", first)
+    assert running(server, said["commit"]) == first
     assert said["commit"] == server.tip("environments")
+    held = yaml.safe_load(server.read("environments", "controls/dev/cancer.yaml") or b"")
+    assert HOSTILE in json.dumps(held)
+
+
+def test_all_of_it_is_verified(merged: tuple[Ran, list[str]], server: GitServer) -> None:
+    said = merged[0].outputs("verify")
+    assert (said["result"], said["problems"], said["receipts"]) == ("holds", "0", "3")
+    assert said["commit"] == server.tip("environments")
+
+
+def running(server: GitServer, commit: str) -> str:
+    """The release that dev points at in a commit."""
+    pointer = yaml.safe_load(server.read("environments", "environments/dev/cancer/release.yaml", commit) or b"")
+    return str(pointer["data"]["release"])
 
 
 def test_a_fork_gets_its_tests_and_nothing_is_published(models: Path, product: Path, tmp_path: Path) -> None:
