@@ -17,7 +17,6 @@ PUBLISHED = "mlops-gitops/mlops-gitops"
 NEWEST = "v1"
 """The tag that follows the newest version without a change to the contract."""
 
-_FOLDER = ".github/workflows"
 _MARK = "# Written by `mlops-gitops init workflows` ({digest}), which writes it again until somebody edits it.\n"
 _MARKED = re.compile(re.escape(_MARK).replace(r"\{digest\}", "([0-9a-f]{16})"))
 
@@ -30,14 +29,39 @@ permissions: {}
 jobs:
   models:
     uses: USES/.github/workflows/model-pull-request.yml@REF
+    with: {prepare: true}
     permissions:
       contents: read # to fetch the commits that are checked
       pull-requests: write # to write one comment; the token of a fork's pull request may not, and then a summary has it
 """
 
+_PREPARE = """\
+# What the checks and the release do first, in a job without secrets: artifact and data of each model have to lie where
+# its manifest says.  This trains; edit it to fetch them from where yours are, such as MLflow or a bucket.
+name: prepare model
+description: Put the artifact and the data of models where their manifests say.
+inputs:
+  models:
+    description: Names of the models, one a line.
+    required: true
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      run: |
+        for model in $MODELS; do
+          cd "$GITHUB_WORKSPACE/models/$model"
+          python3 -m venv "$RUNNER_TEMP/training-$model"
+          "$RUNNER_TEMP/training-$model/bin/pip" install --quiet --requirement requirements.lock
+          "$RUNNER_TEMP/training-$model/bin/python" train.py
+        done
+      env:
+        MODELS: ${{ inputs.models }}
+"""
+
 _RELEASE = """\
 # Releases every model that a merge touches: image, tests, signature, one commit to the environment repository.
-# Needs a GitHub environment `release` that only `main` may deploy to, with the secrets below.
+# Needs the variable ENVIRONMENTS_URL, and a GitHub environment `release`, for `main` alone, with the secrets below.
 name: release
 on:
   push: {branches: [main]}
@@ -45,6 +69,7 @@ permissions: {}
 jobs:
   release:
     uses: USES/.github/workflows/model-release.yml@REF
+    with: {prepare: true}
     permissions:
       contents: read # to fetch the commit that is released
       packages: write # to push the image, where `registry` is GitHub's
@@ -91,15 +116,22 @@ jobs:
 """
 
 _CALLERS: dict[Kind, dict[str, str]] = {
-    "model": {"model-pull-request.yml": _PULL_REQUEST, "model-release.yml": _RELEASE},
-    "environments": {"environment-gate.yml": _GATE, "environment-reconcile.yml": _RECONCILE},
+    "model": {
+        ".github/workflows/model-pull-request.yml": _PULL_REQUEST,
+        ".github/workflows/model-release.yml": _RELEASE,
+        ".github/actions/prepare-model/action.yml": _PREPARE,
+    },
+    "environments": {
+        ".github/workflows/environment-gate.yml": _GATE,
+        ".github/workflows/environment-reconcile.yml": _RECONCILE,
+    },
 }
 
 
 def files(kind: Kind, *, uses: str = PUBLISHED, ref: str = NEWEST) -> dict[str, str]:
     """The workflows of a repository of this kind; ``uses`` is ``OWNER/NAME``, ``ref`` a tag or a commit id there."""
     return {
-        f"{_FOLDER}/{name}": _marked(text.replace("USES", uses).replace("REF", ref))
+        name: _marked(text.replace("USES", uses).replace("REF", ref))
         for name, text in _CALLERS[kind].items()
     }
 
