@@ -52,7 +52,7 @@ class Settings(NamedTuple):
     @property
     def home(self) -> str:
         """The https URL of the repository that the workflow runs in; empty where the runner does not say."""
-        return f"{self.server.rstrip('/')}/{self.repository}" if self.server and self.repository else ""
+        return f"{self.server.rstrip('/')}/{self.repository}.git" if self.server and self.repository else ""
 
 
 class Kind(Enum):
