@@ -34,8 +34,8 @@ def details(
 
 
 def entered(
-    where: Estate, number: int, value: Any, *, by: str = "ci", change: float | None = None, about: Release | None = None,
-    claimed: dict[str, Any] | None = None, **more: Any,
+    where: Estate, number: int, value: Any, *, by: str = "ci", change: float | None = None,
+    about: Release | None = None, claimed: dict[str, Any] | None = None, **more: Any,
 ) -> Estate:  # fmt: skip
     """And a candidate of an open pull request, with signed evidence."""
     release = about or made(number)

@@ -199,9 +199,9 @@ DRIFT = [
     check("data.drift", "carrier", observed=0.012, limit=0.1),
 ]  # fmt: skip
 SERVING = [
-    check("infra.latency", "p50 latency, milliseconds", observed=6.2, limit=20.0),
-    check("infra.latency", "p99 latency, milliseconds", observed=18.4, limit=50.0),
-    check("infra.memory", "peak memory, MB", observed=412.0, limit=1024.0),
+    check("infra.latency", "p50", observed=0.0062, limit=0.02),
+    check("infra.latency", "p99", observed=0.0184, limit=0.05),
+    check("infra.memory", "peak memory", observed=412.0, limit=1024.0),
 ]
 
 
@@ -307,6 +307,7 @@ ALL: dict[str, Scorecard] = {
     "waiting": card({**good(), "gate": gated()}),
     "cut": card({"validate": findings()}, left_out=LEFT_OUT[:1], expected=("validate", "test")),
     "nothing": card({}, run=Run()),
+    "served": card({"test": tests(report("infra-tests", SERVING)), "build": built()}),
     "many": card(many()),
     "hostile": card(hostile(), left_out=LEFT_OUT, run=RUN),
 }

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def load(path: Path) -> ModuleType:
-    loader = SourceFileLoader(path.stem, str(path))
-    spec = spec_from_loader(path.stem, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    sys.modules[path.stem] = module
-    loader.exec_module(module)
-    return module
+from programs import ROOT, load
 
 
 @pytest.fixture(scope="module")

@@ -126,7 +126,7 @@ VERBS = {
     "promote": ("promote", MODEL, "--to", "dev"),
     "rollback": ("rollback", MODEL, "--in", "dev", "--reason", "late"),
     "control": ("control", "hold", MODEL, "--in", "dev", "--reason", "late"),
-    "approve": ("approve", MODEL, "--for", "prod", "--comment", "read"),
+    "approve": ("approve", MODEL, "--to", "prod", "--release", estate.release().id, "--comment", "read"),
     "reconcile": ("reconcile",),
 }
 

@@ -25,6 +25,7 @@ from mlops_gitops.cli import report_forms
 from mlops_gitops.evidence.gates import Answer
 from mlops_gitops.reporting.scorecard import charts, inline, layout, markdown, records, sticky, words
 from mlops_gitops.reporting.scorecard.records import LeftOut, Remark, Run, Score, Scorecard
+from prose import ROOT
 from scorecard_examples import ALL, PIECES
 
 GOLDEN = Path(__file__).parent / "golden" / "scorecard"
@@ -55,6 +56,20 @@ def test_golden(case: str, form: str) -> None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(written, encoding="utf-8", newline="\n")
     assert written.encode() == file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("page", "written"),
+    [
+        ("reference/examples/pull-request-comment.markdown", FORMS["comment.md"](forms("bad"))),
+        ("how-to/report-on-a-pull-request.svg", FORMS["svg"](forms("bad"))),
+    ],
+)
+def test_the_documentation_shows_what_is_shown(page: str, written: str) -> None:
+    file = ROOT / "docs" / page
+    if os.environ.get("MG_GOLDEN") == "write":
+        file.write_text(written, encoding="utf-8", newline="\n")
+    assert written == file.read_text(encoding="utf-8")
 
 
 @every
@@ -114,6 +129,10 @@ def test_who_is_missing_is_named_and_not_called() -> None:
     assert "@" not in text.replace("&#64;", "")
 
 
+def failed(*, retry: bool) -> dict[str, Any]:
+    return {"error": {"code": "a", "message": "b", "hint": "c", "retry": retry, "exitCode": 5 if retry else 1}}
+
+
 @pytest.mark.parametrize(
     ("documents", "given", "answer"),
     [
@@ -121,8 +140,8 @@ def test_who_is_missing_is_named_and_not_called() -> None:
         ({"validate": examples.findings()}, {"left_out": (LeftOut("a.json", "cut"),)}, Answer.PENDING),
         ({"validate": examples.findings()}, {"expected": ("validate", "test")}, Answer.PENDING),
         ({}, {}, Answer.PENDING),
-        ({"error": {"error": {"code": "a", "message": "b", "hint": "c", "retry": True, "exitCode": 5}}}, {}, Answer.PENDING),
-        ({"error": {"error": {"code": "a", "message": "b", "hint": "c", "retry": False, "exitCode": 1}}}, {}, Answer.FAIL),
+        ({"error": failed(retry=True)}, {}, Answer.PENDING),
+        ({"error": failed(retry=False)}, {}, Answer.FAIL),
         ({"promote": examples.planned(("prod", "refused", "veto: no"))}, {}, Answer.PASS),
         ({**examples.good(), "gate": examples.gated("fail")}, {}, Answer.FAIL),
         ({**examples.good(), "test_again": examples.bad()["test"]}, {}, Answer.FAIL),
@@ -189,7 +208,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
-        if tag not in {"br"}:
+        if tag != "br":
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -305,6 +324,7 @@ def test_columns_count_only_where_it_stays_in_one_line() -> None:
 def test_numbers_of_any_size_stay_short(value: float) -> None:
     score = Score("rmse", None, records.Verdict.PASS, value, (value, value), value, (-abs(value), abs(value)), value)
     assert len(words.value(value)) <= 12
+    assert len(words.amount(value)) <= 12
     assert len(charts.whisker(score, charts.reach([score]))) == 19
     charts.forest([score], title="x")
     text = charts.bars("x", ["a", "b"], [value, -value])
@@ -334,3 +354,20 @@ def test_a_marker_is_read_back_and_no_change_of_it_is_believed(name: str, run: i
 
 def test_without_a_run_or_a_head_nothing_is_made_up() -> None:
     assert "run " not in report_forms.made(examples.card(examples.good(), run=Run())).comment.rpartition("<sub>")[2]
+
+
+def test_a_candidate_against_the_champions_of_two_environments() -> None:
+    own, against = examples.metric("roc_auc", 0.75, 0.01)
+    other = {**against, "observed": 0.03, "interval": [0.02, 0.04]}
+    reports = [
+        examples.report("model-tests", [own]),
+        examples.report("comparison", [against], champion=examples.CHAMPION),
+        examples.report("comparison", [other], champion=examples.RELEASE),
+    ]
+    found = examples.card({"release": examples.released(*reports)})
+    assert [(one.against, round(one.champion or 0, 6)) for one in found.cards[0].scores] == [
+        (examples.CHAMPION, 0.74),
+        (examples.RELEASE, 0.72),
+    ]
+    text = markdown.render(found, room=layout.COMMENT)
+    assert text.count("Candidate against champion (release") == 2

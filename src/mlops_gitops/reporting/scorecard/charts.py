@@ -41,7 +41,7 @@ def whisker(score: Score, span: float) -> str:
     line = ["·"] * (2 * _HALF + 1)
     left, right, middle = (_place(one, span) for one in (low, high, at))
     if limit is not None:
-        line[_place(limit, span)] = "┆"
+        line[min(_place(limit, span), _HALF - 1)] = "┆"
     line[_HALF] = "│"
     for position in range(left, right + 1):
         line[position] = "┿" if position == _HALF else "━"
@@ -134,7 +134,10 @@ def forest(scores: Sequence[Score], *, title: str) -> str:
     if not shown:
         return ""
     spans = {one.metric: reach([other for other in shown if other.metric == one.metric]) for one in shown}
-    rows = [_forest_row(one, spans[one.metric], _TOP + index * _ROW) for index, one in enumerate(shown)]
+    several = len({one.against for one in shown}) > 1
+    rows = [
+        _forest_row(one, spans[one.metric], _TOP + index * _ROW, several=several) for index, one in enumerate(shown)
+    ]
     tall, middle = _TOP + len(shown) * _ROW + 30, (_LEFT + _RIGHT) / 2
     label = html.escape(words.plain(title, 120))
     return (
@@ -150,7 +153,7 @@ def forest(scores: Sequence[Score], *, title: str) -> str:
     )
 
 
-def _forest_row(score: Score, span: float, top: float) -> str:
+def _forest_row(score: Score, span: float, top: float, *, several: bool) -> str:
     low, high, at, limit = _turned(score)
     y = top + _ROW / 2
 
@@ -159,6 +162,7 @@ def _forest_row(score: Score, span: float, top: float) -> str:
         return _LEFT + half + max(-1.0, min(1.0, value / span)) * half
 
     name = score.metric if score.slice is None else f"   {score.slice}"
+    name += f" / {words.release(score.against)[:6]}" if several else ""
     weight = ' class="strong" style="font-size:12px"' if score.slice is None else ""
     mark = ""
     if limit is not None:

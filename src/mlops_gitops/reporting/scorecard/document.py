@@ -52,7 +52,7 @@ def _card(card: Card) -> dict[str, JSON]:
     return {
         "model": card.model,
         "version": card.version,
-        "champion": card.champion,
+        "champions": list(card.champions),
         "answer": card.answer.value,
         "reports": [
             {
@@ -101,6 +101,7 @@ def _score(one: Score) -> dict[str, JSON]:
         "outcome": one.outcome,
         "candidate": one.candidate,
         "candidateInterval": list(one.interval) if one.interval else None,
+        "against": one.against,
         "champion": one.champion,
         "change": one.change,
         "changeInterval": list(one.change_interval) if one.change_interval else None,

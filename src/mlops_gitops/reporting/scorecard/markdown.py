@@ -32,6 +32,8 @@ _MOVES = {
     "refused": "refuses",
     "failed": "could not be asked about",
 }
+LATENCY = "infra.latency"
+"""The check of a quantile of the latency, in seconds."""
 _OPEN = 5
 _ROWS = 40
 _GATES = 4
@@ -75,10 +77,11 @@ def _card(card: Card, *, weight: int, rows: int, single: bool) -> Iterator[Block
 
 def _metrics(card: Card, rows: int) -> str:
     whole = [one for one in card.scores if one.slice is None]
-    if not any(one.change is not None for one in card.scores):
-        return _scores(whole, "Metrics", rows)
-    champion = f" (release {code(words.release(card.champion))})" if card.champion else ""
-    return f"{_scores(whole, f'Candidate against champion{champion}', rows)}\n\n{_NOTE}".strip()
+    tables = []
+    for champion in dict.fromkeys(one.against for one in whole):
+        title = f"Candidate against champion (release {code(words.release(champion))})" if champion else "Metrics"
+        tables.append(_scores([one for one in whole if one.against == champion], title, rows))
+    return "\n\n".join([*tables, _NOTE]) if any(one.against for one in card.scores) else "\n\n".join(tables)
 
 
 def _overview(card: Card, rows: int) -> str:
@@ -97,14 +100,18 @@ def _overview(card: Card, rows: int) -> str:
     for image in card.images:
         said = f"<b>{words.size(image.size)}</b> {code(image.pattern, 20)} {code(words.release(image.digest))}"
         lines.append(("📦", "Image", said))
-    slowest = [one for one in card.serving if "latency" in f"{one.id} {one.subject}"][:3]
+    slowest = [one for one in card.serving if one.id == LATENCY][:3]
     lines += [(VERDICTS[one.verdict], "Latency", f"{code(one.subject, 60)} {_against(one)}") for one in slowest]
     return table(("", "Looked at", "Found"), lines, most=rows) if lines else "Nothing was looked at."
 
 
 def _against(one: Reading) -> str:
-    limit = f" (limit {words.value(one.limit)})" if one.limit is not None else ""
-    return f"<b>{words.value(one.observed)}</b>{limit}"
+    limit = f" (limit {_amount(one, one.limit)})" if one.limit is not None else ""
+    return f"<b>{_amount(one, one.observed)}</b>{limit}"
+
+
+def _amount(one: Reading, number: float | None) -> str:
+    return words.amount(number) if number is None or one.id != LATENCY else words.duration(number)
 
 
 def _remarks(remarks: Sequence[Remark], title: str, rows: int) -> str:
@@ -166,14 +173,17 @@ def _slices(scores: Sequence[Score], rows: int) -> str:
     found = [one for one in scores if one.slice is not None]
     if not found:
         return ""
+    several = len({one.against for one in found}) > 1
     parts = []
-    for metric in dict.fromkeys(one.metric for one in found):
-        own = [one for one in found if one.metric == metric]
+    for metric, champion in dict.fromkeys((one.metric, one.against) for one in found):
+        own = [one for one in found if (one.metric, one.against) == (metric, champion)]
         way = {"higher": ", higher is better", "lower": ", lower is better"}.get(own[0].better or "", "")
-        parts += [charts.slices(own), _scores(own, f"{code(metric, 60)}{way}", rows)]
-    bad = sum(one.verdict is not Verdict.PASS for one in found)
+        who = f", against release {code(words.release(champion))}" if several and champion else ""
+        parts += [charts.slices(own), _scores(own, f"{code(metric, 60)}{way}{who}", rows)]
+    bad = len({(one.metric, one.slice) for one in found if one.verdict is not Verdict.PASS})
     told = f", {bad} not passed" if bad else ", all passed"
-    return folded(f"{words.many(len(found), 'slice')}{told}", "\n\n".join(part for part in parts if part))
+    count = len({(one.metric, one.slice) for one in found})
+    return folded(f"{words.many(count, 'slice')}{told}", "\n\n".join(part for part in parts if part))
 
 
 def _readings(readings: Sequence[Reading], title: str, picture: str, rows: int) -> str:
@@ -181,7 +191,7 @@ def _readings(readings: Sequence[Reading], title: str, picture: str, rows: int) 
         return ""
     ordered = sorted(readings, key=lambda one: (one.verdict is Verdict.PASS, -abs(one.observed)))
     lines = [
-        (VERDICTS[one.verdict], code(one.subject, 80), f"<b>{words.value(one.observed)}</b>", words.value(one.limit))
+        (VERDICTS[one.verdict], code(one.subject, 80), f"<b>{_amount(one, one.observed)}</b>", _amount(one, one.limit))
         for one in ordered
     ]
     bad = sum(one.verdict is not Verdict.PASS for one in readings)

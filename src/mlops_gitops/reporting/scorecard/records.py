@@ -70,6 +70,8 @@ class Score:
     change_interval: Interval | None = None
     limit: float | None = None
     rows: int | None = None
+    against: str | None = None
+    """The champion's release."""
 
     @property
     def better(self) -> Better | None:
@@ -159,12 +161,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One model.  ``champion`` is the release that it was compared with."""
+    """One model.  ``champions`` are the releases that it was compared with, one for each environment that has one."""
 
     model: str
     answer: Answer
     version: str | None = None
-    champion: str | None = None
+    champions: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     remarks: tuple[Remark, ...] = ()
     scores: tuple[Score, ...] = ()

@@ -84,6 +84,18 @@ def between(interval: Interval | None, show: Callable[[float], str] = value) -> 
     return f"{show(interval[0])}{_BOUND}…{_BOUND}{show(interval[1])}" if interval else ""
 
 
+def duration(seconds: float) -> str:
+    """Milliseconds where that is how people say it."""
+    return f"{amount(1000 * seconds)} ms" if abs(seconds) < 1 else f"{amount(seconds)} s"
+
+
+def amount(number: float | None) -> str:
+    """What was measured against a limit, in any unit: four digits at most."""
+    if number is None:
+        return _NONE
+    return wording.number(float(f"{number:.4g}")) if abs(number) < _READABLE else value(number)
+
+
 def size(count: int) -> str:
     """Bytes, as people say them."""
     for unit, least in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
