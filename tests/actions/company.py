@@ -14,9 +14,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -45,7 +46,10 @@ runs:
   using: composite
   steps:
     - shell: bash
-      run: 'env >"$COLLECTED/prepared-$MODELS" && cd "models/$MODELS" && ls model.skops'
+      run: |
+        env >"$COLLECTED/prepared"
+        ls "models/$MODELS/model.skops"
+        if [ -n "$HOLD" ]; then touch "$HOLD"; sleep 60; fi
       env: {MODELS: "${{ inputs.models }}"}
 """
 _WITNESS = {
@@ -56,7 +60,6 @@ _WITNESS = {
         'printf "%s" "$STEPS" >"$folder/steps.json"; printf "%s" "$NEEDS" >"$folder/needs.json"\n'
         'printf "%s" "$ENTRY" >"$folder/matrix.json"; printf "%s" "$GITHUB_JOB" >"$folder/name"\n'
         'cp "$RUNNER_TEMP"/mlops-gitops-*.json "$folder" || true\n'
-        'env >"$folder/environment"\n'
         'find . "$RUNNER_TEMP" -name pwned >"$folder/pwned"\n'
     ),
     "shell": "bash",
@@ -106,7 +109,9 @@ class Ran:
     succeeded: bool
     jobs: tuple[Job, ...]
     artifacts: Path
+    collected: Path
     said: str
+    """What act printed, for a person who looks into a failure; no test reads it."""
 
     def job(self, name: str) -> Job:
         """The one job of this id."""
@@ -154,8 +159,12 @@ class Company:
         environ: Mapping[str, str] | None = None,
         attempt: int = 1,
         run: int | None = None,
+        cut_off: Callable[[], bool] | None = None,
     ) -> Ran:
-        """Run the caller ``.github/workflows/<workflow>.yml`` as it is in a commit, as ``event`` would start it."""
+        """Run the caller ``.github/workflows/<workflow>.yml`` as it is in a commit, as ``event`` would start it.
+
+        It is cut off, as a runner is whose run is cancelled, when ``cut_off`` says so.
+        """
         number = run or next(self._numbers)
         here = self.folder / f"run-{number}-{attempt}"
         checkout, home, collected, artifacts = (here / one for one in ("checkout", "home", "collected", "artifacts"))
@@ -173,24 +182,27 @@ class Company:
             "GITHUB_WORKFLOW_REF": f"{repository}/.github/workflows/{workflow}.yml@refs/heads/main",
             **(environ or {}),
         }  # fmt: skip
-        done = subprocess.run(
-            [
-                str(ACT), event, "--workflows", f".github/workflows/{workflow}.yml", "--no-cache-server",
-                "--action-offline-mode", "--eventpath", str(here / "event.json"), "--secret-file", str(here / "secrets"),
-                *(word for one in self._repositories() for word in ("--local-repository", one)),
-                *(word for name, value in (variables or {}).items() for word in ("--var", f"{name}={value}")),
-                *(word for name, value in told.items() for word in ("--env", f"{name}={value}")),
-                "--secret", f"GITHUB_TOKEN={token}",
-            ],
-            cwd=checkout, env=self._environment(home), capture_output=True, timeout=SECONDS, check=False,
-        )  # fmt: skip
-        said = done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
-        return Ran(done.returncode == 0, tuple(map(_job, sorted(collected.glob("job-*")))), artifacts, said)
+        words = [
+            str(ACT), event, "--workflows", f".github/workflows/{workflow}.yml", "--no-cache-server",
+            "--action-offline-mode", "--eventpath", str(here / "event.json"), "--secret-file", str(here / "secrets"),
+            *(word for one in self._repositories() for word in ("--local-repository", one)),
+            *(word for name, value in (variables or {}).items() for word in ("--var", f"{name}={value}")),
+            *(word for name, value in told.items() for word in ("--env", f"{name}={value}")),
+            "--secret", f"GITHUB_TOKEN={token}",
+        ]  # fmt: skip
+        with (here / "said").open("wb") as said:
+            process = subprocess.Popen(
+                words, cwd=checkout, env=self._environment(home), stdout=said, stderr=subprocess.STDOUT
+            )
+            code = _ended(process, cut_off)
+        told_last = (here / "said").read_text(errors="replace")
+        return Ran(code == 0, tuple(map(_job, sorted(collected.glob("job-*")))), artifacts, collected, told_last)
 
     def _check_out(self, repository: str, commit: str, folder: Path, event: str) -> None:
         """What the runner would fetch; the merge of a pull request, as GitHub makes it."""
         for words in (
             ["clone", "--quiet", "--no-local", str(self.hub.folder_of(repository)), str(folder)],
+            ["-C", str(folder), "fetch", "--quiet", str(self.hub.folder_of(repository)), commit],
             ["-C", str(folder), "checkout", "--quiet", "-B", "main", commit],
             ["-C", str(folder), "remote", "set-url", "origin", f"https://github.com/{repository}"],
         ):
@@ -242,6 +254,19 @@ class Company:
 def _quick(text: str) -> str:
     """A team that does not train again on every change: environments for training take minutes."""
     return text.replace("with: {prepare: true}", "with: {prepare: true, reproduce: false}", 1) if "-pull-" in text else text
+
+
+def _ended(process: subprocess.Popen[bytes], cut_off: Callable[[], bool] | None) -> int:
+    """The exit code; a run that does not end in time is killed."""
+    for _ in range(SECONDS * 20):
+        try:
+            return process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            if cut_off is not None and cut_off():
+                process.send_signal(signal.SIGINT)
+                cut_off = None
+    process.kill()
+    raise AssertionError(f"the run did not end in {SECONDS} s")
 
 
 def _plain() -> dict[str, str]:
