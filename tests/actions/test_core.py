@@ -141,6 +141,41 @@ def test_the_supported_events_need_no_secret_of_a_fork() -> None:
     assert "workflow_run" not in EXPECTED
 
 
+@pytest.mark.parametrize("hostile", ["$(touch pwned)", "a" * 39, "--upload-pack=x", "1" * 40 + "\n::error::x", 7, None])
+def test_only_a_commit_is_taken_for_a_commit(tmp_path: Path, hostile: object) -> None:
+    payload = {"before": hostile, "after": "1" * 40}
+    found = read_event(event(tmp_path, "push", json.dumps(payload).encode()))
+    assert (found.base, found.head) == ("", "1" * 40)
+
+
+def test_a_new_branch_has_nothing_before_it(tmp_path: Path) -> None:
+    payload = {"before": "0" * 40, "after": "1" * 40}
+    assert read_event(event(tmp_path, "push", json.dumps(payload).encode())).base == ""
+
+
+@pytest.mark.parametrize(
+    ("branch", "number"),
+    [
+        (f"refs/heads/gh-readonly-queue/main/pr-7-{'a' * 40}", 7),
+        (f"refs/heads/gh-readonly-queue/main/pr-0-{'a' * 40}", 0),
+        (f"refs/heads/gh-readonly-queue/main/pr-7-{'a' * 40}\n", 0),
+        ("refs/heads/main", 0),
+        (["x"], 0),
+        (None, 0),
+    ],
+)
+def test_the_pull_request_of_a_merge_group(tmp_path: Path, branch: object, number: int) -> None:
+    payload = {"merge_group": {"head_sha": "1" * 40, "base_sha": "2" * 40, "head_ref": branch}}
+    found = read_event(event(tmp_path, "merge_group", json.dumps(payload).encode()))
+    assert (found.pull_request, found.base) == (number, "2" * 40)
+
+
+@pytest.mark.parametrize(("number", "read"), [(7, 7), (True, 0), ("7", 0), (-1, 0), (None, 0)])
+def test_the_number_of_a_pull_request(tmp_path: Path, number: object, read: int) -> None:
+    payload = {"pull_request": {"number": number, "head": {"sha": "1" * 40}, "base": {"sha": "2" * 40}}}
+    assert read_event(event(tmp_path, "pull_request_review", json.dumps(payload).encode())).pull_request == read
+
+
 # workflow commands
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from workflows import Ran, pull_request, run, step
+from workflows import Ran, example_step, pull_request, run, step
 
 import estate
 import fakehub
@@ -53,8 +53,8 @@ class Site:
                 **event,
             },
             secrets={
-                "TOKEN": token or self.app,
-                "KEY": estate.pem("ci"),
+                **dict.fromkeys(("TOKEN", "ENVIRONMENTS_TOKEN"), token or self.app),
+                **dict.fromkeys(("KEY", "PROMOTION_KEY"), estate.pem("ci")),
                 "GITHUB_TOKEN": own or self.hub.token("actions", repositories=(NAME,), contents="read", pulls="read"),
             },
         )
@@ -84,7 +84,7 @@ def test_from_a_release_to_a_sealed_promotion(site: Site) -> None:
     dry, said, again = (first.outputs(one) for one in ("reconcile_dry", "reconcile", "reconcile_again"))
     assert (dry["result"], dry["changes"], dry["commit"]) == ("planned", "0", "")
     assert (said["result"], said["failures"]) == ("changed", "0")
-    assert json.loads(said["pull-requests"]) == [hub.pull(NAME, 1).url] if hasattr(hub.pull(NAME, 1), "url") else True
+    assert [one.rpartition("/")[2] for one in json.loads(said["pull-requests"])] == ["1"]
     assert again["result"] == "nothing-to-do"
     assert first.outputs("promote")["result"] == "proposed"
     assert first.outputs("promote")["pull-request"].endswith("/pull/1")
@@ -106,7 +106,7 @@ def test_from_a_release_to_a_sealed_promotion(site: Site) -> None:
     )
     assert second.succeeded
     assert (second.outputs("gate")["result"], second.outputs("gate")["approvals"]) == ("passed", "2")
-    assert second.outputs("gate")["head"] == json.loads(json.dumps(second.document("gate", "report-path")["head"]))
+    assert second.outputs("gate")["head"] == second.document("gate", "report-path")["head"] != ""
     assert second.outputs("gate_dry")["commit"] == ""
     assert second.outputs("gate_record")["commit"] != ""
     assert second.outputs("reconcile")["result"] == "changed"
@@ -120,7 +120,9 @@ def test_from_a_release_to_a_sealed_promotion(site: Site) -> None:
 
 def test_a_fork_is_judged_with_the_token_that_it_has(site: Site) -> None:
     """Read-only, and recording nothing, whatever the workflow asks for."""
-    site.run(step("reconcile", **SIGNED))
+    proposed = site.run(*map(example_step, ("reconcile", "verify", "rollback")))
+    results = [proposed.outputs(one)["result"] for one in ("reconcile", "verify", "rollback")]
+    assert results == ["changed", "holds", "nothing-to-do"], "the examples of the pages"
     tip = site.hub.tip(NAME)
     ran = site.run(
         step("gate", record="true", allow_pending="true"),
@@ -137,8 +139,13 @@ def test_a_fork_is_judged_with_the_token_that_it_has(site: Site) -> None:
 
 def test_a_merge_group_is_about_the_pull_request_that_it_is_named_after(site: Site) -> None:
     site.run(step("reconcile", **SIGNED))
-    group = {"head_sha": "1" * 40, "base_sha": "2" * 40, "head_ref": f"refs/heads/gh-readonly-queue/main/pr-1-{'2' * 40}"}
-    ran = site.run(step("gate", allow_pending="true"), event="merge_group", payload={"merge_group": group})
+    branch = f"refs/heads/gh-readonly-queue/main/pr-1-{'2' * 40}"
+    group = {"head_sha": "1" * 40, "base_sha": "2" * 40, "head_ref": branch}
+    ran = site.run(
+        example_step("gate").replace('"with": {}', '"with": {"allow-pending": true}'),
+        event="merge_group",
+        payload={"merge_group": group},
+    )
     assert ran.outputs("gate")["pull-request"] == "1"
     assert ran.outputs("gate")["result"] == "pending"
 

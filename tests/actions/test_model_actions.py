@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from workflows import Ran, pull_request, run, step
+from workflows import Ran, example_step, pull_request, run, step
 
 import estate
 from estate import Estate
@@ -63,12 +63,12 @@ def merged(
     }
     steps = [
         FETCH,
-        step("plan", all="true"),
-        step("test", models="${{ fromJSON(steps.plan.outputs.matrix).include[0].models }}"),
+        example_step("plan"),
+        example_step("test", models="${{ fromJSON(steps.plan.outputs.matrix).include[0].models }}"),
         step("test", ident="test_data", kind="data"),
-        step("reproduce", models="cancer", twice="true", python_environment=str(ENVIRONMENT)),
+        example_step("reproduce", models="cancer", python_environment=str(ENVIRONMENT)),
         step("release", ident="release_dry", model="cancer", dry_run="true", **access),
-        step("release", model="cancer", **access),
+        example_step("release", model="cancer", environments=access["environments"]),
         step("release", ident="release_again", model="cancer", **access),
         step("promote", model="cancer", to="dev", release="${{ steps.release.outputs.release }}", **access),
         BETTER,
@@ -86,7 +86,10 @@ def merged(
         payload={"inputs": {}},
         clone=models,
         environ=trained(models),
-        secrets={"TOKEN": TOKEN, "KEY": estate.pem("ci")},
+        secrets={
+            **dict.fromkeys(("TOKEN", "ENVIRONMENTS_TOKEN"), TOKEN),
+            **dict.fromkeys(("KEY", "TESTS_KEY"), estate.pem("ci")),
+        },
     )
     return ran, [request.service for request in server.requests if request.service == PUSH and request.method == "POST"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 import outputs
 
@@ -167,6 +170,24 @@ def step(name: str, *, ident: str = "", tolerant: bool = False, **given: str) ->
         "with": {key.rstrip("_").replace("_", "-"): value for key, value in given.items()},
     }
     return f"- {json.dumps(entry)}\n"
+
+
+def example(name: str) -> str:
+    """The workflow at the top of an Action's README."""
+    text = (ROOT / "actions" / name / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def example_step(name: str, **replaced: str) -> str:
+    """The last step of the example, with an id so that its outputs can be read; ``replaced`` stands for its inputs."""
+    (job,) = yaml.safe_load(example(name))["jobs"].values()
+    checkout, last = job["steps"]
+    assert checkout["uses"].startswith("actions/checkout@")
+    assert last["uses"] == f"mlops-gitops/mlops-gitops/actions/{name}@v1"
+    given = {**last.get("with", {}), **{key.replace("_", "-"): value for key, value in replaced.items()}}
+    return f"- {json.dumps({'id': name, **last, 'with': given})}\n"
 
 
 def _commit(repository: Path, home: Path) -> None:

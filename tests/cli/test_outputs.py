@@ -33,6 +33,7 @@ STEPS = [
     ("init environments there", 0),
     ("validate models", 0),
     ("validate broken", 1),
+    ("plan --all", 0),
     ("test data tumours", 0),
     ("test", 1),
     (f"reproduce tumours --twice --allow-dirty --environment {Path(sys.executable).parents[1]}", 0),
