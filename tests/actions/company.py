@@ -96,11 +96,6 @@ class Job:
         found: dict[str, str] = self.steps[step]["outputs"]
         return found
 
-    @property
-    def failed(self) -> bool:
-        """Whether any step with an id failed."""
-        return any(one["outcome"] == "failure" for one in self.steps.values())
-
 
 @dataclass(frozen=True)
 class Ran:
@@ -249,11 +244,13 @@ class Company:
         return {**found, "PATH": f"{shells}:{found['PATH']}"}
 
 
-
-
 def _quick(text: str) -> str:
     """A team that does not train again on every change: environments for training take minutes."""
-    return text.replace("with: {prepare: true}", "with: {prepare: true, reproduce: false}", 1) if "-pull-" in text else text
+    return (
+        text.replace("with: {prepare: true}", "with: {prepare: true, reproduce: false}", 1)
+        if "-pull-" in text
+        else text
+    )
 
 
 def _ended(process: subprocess.Popen[bytes], cut_off: Callable[[], bool] | None) -> int:

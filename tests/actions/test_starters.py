@@ -1,4 +1,4 @@
-"""The workflows that ``init workflows`` writes, and the reusable ones that they call: what linters and GitHub demand."""
+"""The workflows that ``init workflows`` writes, and those that they call: what linters and GitHub demand of them."""
 
 from __future__ import annotations
 
@@ -95,6 +95,7 @@ def test_code_of_a_pull_request_meets_no_secret_and_only_reads() -> None:
 def test_the_gate_always_runs_and_hears_all_but_the_report(name: str) -> None:
     jobs = reusable(name)["jobs"]
     assert jobs["gate"]["if"] == "${{ always() }}"
+    assert [step["if"] for step in jobs["gate"]["steps"]] == ["${{ always() }}"]
     assert set(jobs["gate"]["needs"]) == set(jobs) - {"gate", "report"}
 
 

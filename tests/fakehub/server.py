@@ -21,7 +21,6 @@ from fakehub.refusals import Refused
 from fakehub.rest import Answer, Asked
 from servers.git_http import PUSH, _Handler
 
-
 _GIT = re.compile(r"^(/[^/]+/[^/]+?)(?:\.git)?/(info/refs|git-upload-pack|git-receive-pack)(?=\?|$)")
 """A repository has two addresses, with ``.git`` and without it."""
 

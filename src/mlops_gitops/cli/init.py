@@ -101,9 +101,7 @@ def _workflows(arguments: argparse.Namespace, root: Path) -> tuple[list[Path], s
 
     for option, pattern, wanted in (("uses", _REPOSITORY, "OWNER/NAME"), ("ref", _REF, "a tag or a commit id")):
         if pattern.fullmatch(getattr(arguments, option)) is None:
-            raise Misused(
-                f"--{option} is {getattr(arguments, option)!r}", hint=f"write it as {wanted}", code="usage"
-            )
+            raise Misused(f"--{option} is {getattr(arguments, option)!r}", hint=f"write it as {wanted}", code="usage")
     there = (root / "trust" / "signers.yaml").exists()
     kind: workflows.Kind = arguments.kind or ("environments" if there else "model")
     wanted_files = workflows.files(kind, uses=arguments.uses, ref=arguments.ref)

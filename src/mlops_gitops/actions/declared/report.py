@@ -28,7 +28,7 @@ def _prepare(call: Call) -> list[str]:
             hint="RUNNER_TEMP must name a folder that can be written, on a disk with some space",
             code="report",
         ) from error
-    words, event = [_OUTPUT, folder], call.event
+    words, event = [call.inputs.texts["reports"] or "reports", _OUTPUT, folder], call.event
     if event.reviewed and event.pull_request and event.head:
         words += ["--pull-request", str(event.pull_request), "--head", event.head]
         words += ["--comment"] if call.inputs.flags["comment"] else []
@@ -69,7 +69,7 @@ def _judge(answer: Answer, _call: Call) -> tuple[str, int]:
 ACTION = Action(
     "report",
     inputs=(
-        Input("reports", ""),
+        Input("reports"),
         Input("expect", "--expect", Kind.LINES),
         Input("comment", kind=Kind.FLAG),
         Input("name", "--name"),

@@ -130,10 +130,7 @@ _CALLERS: dict[Kind, dict[str, str]] = {
 
 def files(kind: Kind, *, uses: str = PUBLISHED, ref: str = NEWEST) -> dict[str, str]:
     """The workflows of a repository of this kind; ``uses`` is ``OWNER/NAME``, ``ref`` a tag or a commit id there."""
-    return {
-        name: _marked(text.replace("USES", uses).replace("REF", ref))
-        for name, text in _CALLERS[kind].items()
-    }
+    return {name: _marked(text.replace("USES", uses).replace("REF", ref)) for name, text in _CALLERS[kind].items()}
 
 
 def untouched(text: str) -> bool:
