@@ -101,17 +101,23 @@ def test_an_unrelated_commit_before_each_of_many_requests(story: Story, theatre:
     theatre.settled(story, place, hub)
 
 
+def entered(place: Place, environment: str, release: str) -> int:
+    """How often a release came into an environment; that another one does is nothing that its veto forbids."""
+    told = place.json("history", MODEL, "--in", environment)["promotions"]
+    return sum(one["release"] == release for one in told)
+
+
 @stories
 def test_a_veto_between_two_requests(story: Story, theatre: Theatre, hub: Hub) -> None:
     """It is obeyed or came too late; where it met a merge that GitHub had begun, that is told and not sealed."""
     release, until = estate.release().id, requests(story, theatre, hub)
     for number in range(STRIDE % 6, until, STRIDE):
         place = theatre.begin(story, hub)
-        before = {one: place.slot(one) for one in ("dev", "staging", "prod")}
-        landed: list[dict[str, list[str]]] = []
+        before = {one: entered(place, one, release) for one in ("dev", "prod")}
+        landed: list[dict[str, int]] = []
 
-        def veto(place: Place = place, landed: list[dict[str, list[str]]] = landed) -> None:
-            landed.append({one: place.slot(one) for one in ("dev", "staging", "prod")})
+        def veto(place: Place = place, landed: list[dict[str, int]] = landed) -> None:
+            landed.append({one: entered(place, one, release) for one in ("dev", "prod")})
             for environment in ("dev", "prod"):
                 said = place("control", "veto", MODEL, "--in", environment, "--release", release, "--reason", "no")
                 assert said.code == 0, said.said
@@ -128,9 +134,9 @@ def test_a_veto_between_two_requests(story: Story, theatre: Theatre, hub: Hub) -
         assert place("reconcile").code == last.code
         assert (place.refs, place.writes(mark)) == (refs, []), f"request {number}: a further run changes something"
         whole(place)
-        if place.slot("dev") != before["dev"] and "rollback" not in story.name:
-            assert len(place.slot("dev")) == len(landed[0]["dev"]), "moved in spite of a veto"
-        if place.slot("prod") != landed[0]["prod"]:
+        if entered(place, "dev", release) != before["dev"] and "rollback" not in story.name:
+            assert entered(place, "dev", release) == landed[0]["dev"], "moved in spite of a veto"
+        if entered(place, "prod", release) != landed[0]["prod"]:
             assert place.seals() == [], "a merge that a veto forbade is not sealed"
             assert last.code == 1
 

@@ -134,3 +134,46 @@ def test_a_broken_manifest_is_refused_without_a_traceback(models: Callable[..., 
     code, _, err = run()
     assert code == 1
     assert "Traceback" not in err
+
+
+def drifting(spec: dict[str, Any]) -> None:
+    spec["tests"]["data"]["drift"] = {"of": "train", "in": ["test"], "max": 0.3, "weights": {"id": 0}}
+
+
+def test_a_reference_is_written_once_and_then_held_against(models: Callable[..., Path], run: Run) -> None:
+    folder = models(drifting)
+    code, out, _ = run("data", "cancer")
+    assert code == 1
+    assert "test data cancer --write-reference" in out
+    code, out, _ = run("data", "cancer", "--write-reference")
+    assert (code, out.strip()) == (0, "wrote models/cancer/train.profile.json")
+    first = (folder / "train.profile.json").read_bytes()
+    code, out, _ = run("data", "--write-reference", "--format", "json")
+    assert json.loads(out)["written"] == ["models/cancer/train.profile.json"]
+    assert (folder / "train.profile.json").read_bytes() == first
+    assert {one.name for one in folder.iterdir() if one.name.startswith(".")} == set()
+    code, out, _ = run("data", "cancer", "--format", "json")
+    assert code == 0
+    assert "have moved by D" in out
+
+
+def test_a_link_in_its_place_is_replaced_and_not_followed(
+    models: Callable[..., Path], run: Run, tmp_path: Path
+) -> None:
+    folder = models(drifting)
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    (folder / "train.profile.json").symlink_to(victim)
+    assert run("data", "cancer", "--write-reference")[0] == 0
+    assert victim.read_text() == "untouched"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(("model", "--write-reference"), 2), (("data", "cancer", "--write-reference"), 1)]
+)
+def test_a_reference_that_nobody_asked_for_is_not_written(
+    models: Callable[..., Path], run: Run, words: tuple[str, ...], code: int
+) -> None:
+    folder = models()
+    assert run(*words)[0] == code
+    assert not list(folder.glob("*.profile.json"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from mlops_gitops.cli import session
 from mlops_gitops.cli.candidate import MANIFEST, artifact_path, exit_code, model_names
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import Misused
+from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.evidence.verdicts import Report, Verdict, combined
 from mlops_gitops.reporting.reports import report_document, report_text
 
@@ -23,6 +24,7 @@ KINDS = ("data", "model")
 EXAMPLE = """
 mlops-gitops test
 mlops-gitops test data flight-delays
+mlops-gitops test data flight-delays --write-reference
 """
 
 
@@ -34,20 +36,76 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="data|model|MODEL",
         help="what to test, then which models below models/ (default: everything of all of them)",
     )
+    parser.add_argument(
+        "--write-reference",
+        action="store_true",
+        help="with `data`: write the profile that other data are held against, and test nothing",
+    )
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Test, print every report, and answer 0 when all passed, 1 when one failed, 4 when one is inconclusive."""
     kinds = arguments.words[:1] if arguments.words[:1] and arguments.words[0] in KINDS else list(KINDS)
     names = arguments.words[1:] if len(kinds) == 1 else arguments.words
+    if arguments.write_reference:
+        return _write_references(kinds, names, arguments.format, world)
     reports = [(folder.name, report) for folder in _folders(names, world) for report in _reports(folder, kinds, world)]
     verdict = combined(one.verdict for _, one in reports)
     if arguments.format == "json":
         documents = [report_document(one, model=model) for model, one in reports]
-        world.print(json.dumps({"verdict": verdict.value, "reports": documents}, indent=2))
+        world.print(json.dumps({"verdict": verdict.value, "reports": documents, "written": []}, indent=2))
     else:
         world.print("\n".join(report_text(one) for _, one in reports))
     return exit_code(verdict)
+
+
+def _write_references(kinds: Sequence[str], names: Sequence[str], style: str, world: World) -> int:
+    """Write the reference of each model, whole or not at all; 0."""
+    if kinds != ["data"]:
+        raise Misused(
+            "--write-reference goes with `test data`",
+            hint="`mlops-gitops test data MODEL --write-reference`",
+            code="test-options",
+        )
+    from mlops_gitops.testing.reference import SUFFIX
+
+    with session.needing("data"):
+        from mlops_gitops.testing import references
+    written: list[str] = []
+    for folder in _folders(names, world):
+        model, _ = _opened(folder)
+        if model.tests.data.drift is None and not names:
+            continue
+        world.progress(f"{model.name}: reading the data")
+        reference = references.made(model, folder=folder, root=_root(folder))
+        name = f"{reference.dataset}{SUFFIX}"
+        _replace(folder / name, reference.text().encode())
+        written.append(f"models/{folder.name}/{name}")
+    if style == "json":
+        world.print(json.dumps({"verdict": Verdict.PASS.value, "reports": [], "written": written}, indent=2))
+    else:
+        world.print("\n".join(f"wrote {one}" for one in written) or "no manifest asks for a reference")
+    return 0
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """The whole file or the old one, and never through a link."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+            try:
+                file.write(data)
+                file.close()
+                Path(file.name).chmod(0o644)
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise WorldFailed(
+            f"{path.name} cannot be written: {error.strerror or error}",
+            hint="check the folder and the disk",
+            code="disk",
+        ) from error
 
 
 def _folders(names: Sequence[str], world: World) -> list[Path]:
@@ -63,13 +121,16 @@ def _folders(names: Sequence[str], world: World) -> list[Path]:
     return found
 
 
-def _reports(folder: Path, kinds: Sequence[str], world: World) -> Iterator[Report]:
+def _opened(folder: Path) -> tuple[Model, Document]:
     from mlops_gitops.manifests import reading
 
-    shown = f"models/{folder.name}/{MANIFEST}"
-    data = (folder / MANIFEST).read_bytes()
-    document = reading.opened("model", data, path=shown)
+    document = reading.opened("model", (folder / MANIFEST).read_bytes(), path=f"models/{folder.name}/{MANIFEST}")
     model: Model = reading.record("model", document)
+    return model, document
+
+
+def _reports(folder: Path, kinds: Sequence[str], world: World) -> Iterator[Report]:
+    model, document = _opened(folder)
     with session.needing("data"):
         from mlops_gitops.testing import suite
     if "data" in kinds:

@@ -7,7 +7,7 @@ here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -233,6 +233,34 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftTests:
+    """How far columns may move from a reference.
+
+    ``of`` is the data set of the reference, ``datasets`` are those that are held against it, ``max`` is the largest
+    effect that passes, from 0 to 1, and ``confidence`` that of the bounds.  A column of weight 0 is left out.
+    """
+
+    of: str
+    datasets: tuple[str, ...]
+    max: float = 0.1
+    confidence: float = 0.95
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any] | None) -> DriftTests | None:
+        """From ``spec.tests.data.drift``."""
+        if value is None:
+            return None
+        return cls(
+            value["of"],
+            tuple(value["in"]),
+            value.get("max", 0.1),
+            value.get("confidence", 0.95),
+            value.get("weights", {}),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class DataTests:
     """What is demanded of the data."""
 
@@ -241,6 +269,7 @@ class DataTests:
     unique: tuple[tuple[str, ...], ...] = ()
     max_duplicate_rate: float | None = None
     overlap: Overlap | None = None
+    drift: DriftTests | None = None
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> DataTests:
@@ -252,6 +281,7 @@ class DataTests:
             tuple(map(tuple, value.get("unique", ()))),
             value.get("maxDuplicateRate"),
             None if overlap is None else Overlap(tuple(overlap["key"]), overlap["max"]),
+            DriftTests.from_value(value.get("drift")),
         )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import pairwise
 from typing import TypeAlias
 
 from mlops_gitops import canonical
@@ -65,6 +66,11 @@ class Histogram:
         """How many values are less than ``low``, whose predecessor must be one of the edges."""
         return sum(self.counts[: self.edges.index(math.nextafter(low, -math.inf)) + 1])
 
+    def on(self, edges: tuple[float, ...]) -> Histogram:
+        """The same values counted on some of the edges.  Raises ``ValueError`` where one was not counted on."""
+        cuts = [0, *(self.edges.index(edge) + 1 for edge in edges), len(self.counts)]
+        return Histogram(edges, tuple(sum(self.counts[a:b]) for a, b in pairwise(cuts)))
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Category:
@@ -114,7 +120,7 @@ class Profile:
 
     def document(self) -> JSON:
         """The profile as JSON; its canonical form has one digest whatever the sharding was."""
-        return {"rows": self.rows, "columns": [_column_document(column) for column in self.columns]}
+        return {"rows": self.rows, "columns": [document_of(column) for column in self.columns]}
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON."""
@@ -182,7 +188,8 @@ def _smallest(categories: tuple[Category, ...]) -> tuple[tuple[Category, ...], i
     return tuple(ordered[:CATEGORIES]), sum(category.count for category in ordered[CATEGORIES:])
 
 
-def _column_document(column: Column) -> JSON:
+def document_of(column: Column) -> dict[str, JSON]:
+    """One column as JSON."""
     fields: dict[str, JSON] = {"name": column.name, "type": column.type, "nulls": column.nulls}
     if column.type in NUMERIC:
         fields |= {"nans": column.nans, "infinities": column.infinities}

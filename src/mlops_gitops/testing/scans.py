@@ -68,6 +68,19 @@ class Wanted:
     keys: tuple[tuple[str, ...], ...] = ()
     distinct_rows: bool = False
 
+    def __or__(self, other: Wanted) -> Wanted:
+        """Both at once: every edge and every value that either asks for."""
+        edges = {
+            name: tuple(sorted({*self.edges.get(name, ()), *other.edges.get(name, ())}))
+            for name in {**self.edges, **other.edges}
+        }
+        watched = {
+            name: tuple(dict.fromkeys([*self.watched.get(name, ()), *other.watched.get(name, ())]))
+            for name in {**self.watched, **other.watched}
+        }
+        keys = tuple(dict.fromkeys([*self.keys, *other.keys]))
+        return Wanted(edges, watched, keys, distinct_rows=self.distinct_rows or other.distinct_rows)
+
 
 @dataclass(frozen=True, slots=True)
 class Scan:

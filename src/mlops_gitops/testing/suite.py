@@ -16,7 +16,7 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Metric, Model
-from mlops_gitops.testing import comparison, data, health, wording
+from mlops_gitops.testing import comparison, data, health, references, wording
 from mlops_gitops.testing import model as model_tests
 from mlops_gitops.testing.data import Locate
 from mlops_gitops.testing.engines import duckdb as engine
@@ -46,7 +46,7 @@ class Champion:
 def run_data_tests(model: Model, *, folder: Path, locate: Locate, root: Path | None = None) -> Report:
     """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
     files = data_files(model, folder=folder, root=root or folder)
-    found = list(_data_checks(model, files, locate))
+    found = list(_data_checks(model, files, locate, folder=folder, root=root or folder))
     return _report("data-tests", model, found, _materials(files))
 
 
@@ -138,26 +138,34 @@ def compare(
     return _report("comparison", model, found, materials, champion=champion.release)
 
 
-def _data_checks(model: Model, files: Sequence[DataFile], locate: Locate) -> Iterator[Check]:
+def _data_checks(
+    model: Model, files: Sequence[DataFile], locate: Locate, *, folder: Path, root: Path
+) -> Iterator[Check]:
     tests, wanted = model.tests.data, data.wanted(model.tests.data)
     if "data" not in model.value["spec"].get("tests", {}):
         message = "the manifest demands nothing of the data, so only their presence and types were looked at"
         fix = "add `tests.data` with the columns, their types and ranges"
         place = locate(("spec",))
         yield Check("data.declared", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
+    drifted = references.found(model, folder=folder, root=root, locate=locate)
+    if isinstance(drifted, Check):
+        yield drifted
     rows: dict[str, int] = {}
     for file in files:
         name = file.dataset.name
         yield from identity(file, locate)
         if file.source is None:
             continue
+        held = drifted if isinstance(drifted, references.Comparison) and drifted.concerns(file) else None
         try:
-            scan = engine.scan(file.source, wanted)
+            scan = engine.scan(file.source, wanted | held.reference.wanted() if held else wanted)
         except Refused as refusal:
             yield unreadable(file, refusal, locate)
             continue
         rows[name] = scan.profile.rows
         yield from data.checks(model, dataset=name, source=file.source, scan=scan, locate=locate)
+        if held:
+            yield from held.checks(model, file, scan, locate=locate)
     readable = [file for file in files if rows.get(file.dataset.name)]
     if tests.overlap is not None:
         yield from overlaps(model, readable, rows, locate)

@@ -15,6 +15,15 @@ def _columns(line: str) -> str:
     return f"spec:\n  tests:\n    data:\n      columns:\n        - {line}\n"
 
 
+def _drifting(of: str) -> str:
+    digest = "f2ca1bb6c7e907d06dafe4687e579fce76b37e4e93b7605022da52e6ccc26fd2"
+    return (
+        "spec:\n  data:\n    - {name: train, role: training, uri: data/train.parquet}\n"
+        f"    - {{name: test, role: test, uri: data/test.parquet, digest: {{sha256: {digest}}}}}\n"
+        f"  tests:\n    data: {{drift: {{of: {of}}}}}\n"
+    )
+
+
 RATE = Rule(
     "MG611",
     "rate-out-of-range",
@@ -117,6 +126,27 @@ REPEATED_KEY = Rule(
     "spec:\n  tests:\n    data: {unique: [[flight_id, day]]}\n",
 )
 
+DRIFT_DATASET = Rule(
+    "MG621",
+    "drift-of-unknown-data",
+    ERROR,
+    "A data set that is compared for drift is not in the manifest, or is compared with itself.",
+    "use a name from `spec.data`, and another one than the reference's",
+    "A misspelt name compares nothing, and a data set never differs from itself.",
+    _drifting("train, in: [tset]"),
+    _drifting("train, in: [test]"),
+)
+CONFIDENCE = Rule(
+    "MG622",
+    "confidence-out-of-range",
+    ERROR,
+    "A confidence is not between 0.5 and 1.",
+    "write 95 per cent as 0.95",
+    "At 1 no sample is ever large enough, and below 0.5 a guess would be as good.",
+    "spec:\n  tests:\n    data: {drift: {of: train, in: [test], confidence: 95}}\n",
+    "spec:\n  tests:\n    data: {drift: {of: train, in: [test], confidence: 0.95}}\n",
+)
+
 RULES = (
     RATE,
     POWER,
@@ -128,6 +158,8 @@ RULES = (
     BASELINE_TASK,
     NEGATIVE_GAP,
     REPEATED_KEY,
+    DRIFT_DATASET,
+    CONFIDENCE,
 )
 
 _AT = ("spec", "tests")
@@ -143,6 +175,7 @@ def check(subject: Subject) -> Iterator[Problem]:
         return
     inputs = {text(one, "name"): text(one, "type") for _, one in entries(mapping(spec, "interface"), "inputs")}
     yield from _data(mapping(tests, "data"), inputs)
+    yield from _drift(mapping(tests, "data", "drift"), {text(one, "name") for _, one in entries(spec, "data")})
     yield from _leakage(mapping(tests, "leakage"), inputs)
     model = mapping(tests, "model")
     baseline, task = text(model, "baseline"), text(spec, "task")
@@ -171,6 +204,21 @@ def _data(data: dict[str, Any], inputs: dict[str | None, str | None]) -> Iterato
         if key.__class__ is list and all(one.__class__ is str for one in key):
             for place, name in repeated(list(enumerate(key))):
                 yield REPEATED_KEY.on((*at, "unique", index, place), f"{name!r} is already in this key")
+
+
+def _drift(drift: dict[str, Any], names: set[str | None]) -> Iterator[Problem]:
+    at: Pointer = (*_AT, "data", "drift")
+    yield from _rate(drift, "max", at)
+    confidence, of = number(drift, "confidence"), text(drift, "of")
+    if confidence is not None and not _COIN <= confidence < 1:
+        yield CONFIDENCE.on((*at, "confidence"), f"{confidence} is not between 0.5 and 1")
+    if names and of is not None and of not in names:
+        yield DRIFT_DATASET.on((*at, "of"), f"{of!r} is no data set of `spec.data`")
+    for index, name in enumerate(items(drift, "in")):
+        if name.__class__ is str and name == of:
+            yield DRIFT_DATASET.on((*at, "in", index), f"{name!r} would be compared with itself")
+        elif name.__class__ is str and names and name not in names:
+            yield DRIFT_DATASET.on((*at, "in", index), f"{name!r} is no data set of `spec.data`")
 
 
 def _column(one: dict[str, Any], inputs: dict[str | None, str | None], at: Pointer) -> Iterator[Problem]:

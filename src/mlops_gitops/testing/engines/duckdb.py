@@ -23,6 +23,9 @@ from mlops_gitops.testing.scans import UNREADABLE, Format, Scan, Source, Wanted,
 MOST_COLUMNS = 4096
 """A file with more columns is refused before it is read: no table of features has them, and a hostile header may."""
 
+MOST_BLOCKS = 1024
+"""Entities beyond that share a block, which makes the blocks fewer and larger and no less independent."""
+
 _READERS: dict[Format, str] = {
     "parquet": "read_parquet(?, hive_partitioning=false)",
     "csv": "read_csv(?, header=true, sample_size=-1, hive_partitioning=false)",
@@ -102,6 +105,51 @@ def scan(one: Source, wanted: Wanted) -> Scan:
         columns = tuple(part.read(answer) for part in parts)
         distinct = {key: int(answer.take()) for key in keys}
         return Scan(Profile(rows, columns), stored, distinct)
+
+
+def quantiles(one: Source, *, bins: int) -> dict[str, tuple[float, ...]]:
+    """Edges of each numeric column that part its finite values into ``bins`` of as equal size as its values allow."""
+    with opened(one) as connection:
+        kinds = stored_types(connection, one)
+        names = [name for name, kind in kinds.items() if _type(kind) in NUMERIC]
+        if not names:
+            return {}
+        shares = [step / bins for step in range(1, bins)]
+        asked = ", ".join(f"quantile_disc({_real(name)}, {shares}) FILTER (isfinite({_real(name)}))" for name in names)
+        found = connection.execute(f"SELECT {asked} FROM {_READERS[one.format]}", [str(one.path)]).fetchall()[0]  # noqa: S608
+        return {name: tuple(sorted(set(map(float, edges or ())))) for name, edges in zip(names, found, strict=True)}
+
+
+def blocks(
+    one: Source, *, by: str, days: bool, edges: Mapping[str, tuple[float, ...]]
+) -> dict[str, list[tuple[int, ...]]]:
+    """The histogram of each numeric column in each block of rows, on ``edges``.
+
+    A block is a day of the column ``by``, or one of at most ``MOST_BLOCKS`` groups of whole entities.
+    """
+    with opened(one) as connection:
+        kinds = stored_types(connection, one)
+        names = [name for name in edges if _type(kinds.get(name, "")) in NUMERIC]
+        if by not in kinds or not names:
+            return {}
+        text = f"CAST({quoted(by)} AS VARCHAR)"
+        block = f"CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE)" if days else f"md5_number_lower({text}) % {MOST_BLOCKS}"
+        asked = ", ".join(
+            f"histogram({_real(name)}, {list(edges[name])}::DOUBLE[]) FILTER (isfinite({_real(name)}))"
+            for name in names
+        )
+        answers = connection.execute(
+            f"SELECT {asked} FROM {_READERS[one.format]} GROUP BY {block}",  # noqa: S608 - names are quoted
+            [str(one.path)],
+        ).fetchall()
+    return {
+        name: [tuple(int((row[at] or {}).get(edge, 0)) for edge in (*edges[name], float("inf"))) for row in answers]
+        for at, name in enumerate(names)
+    }
+
+
+def _real(name: str) -> str:
+    return f"CAST({quoted(name)} AS DOUBLE)"
 
 
 def overlap(train: Source, test: Source, key: Sequence[str]) -> int:

@@ -1,0 +1,178 @@
+"""How often rules for drift err: simulated data, whose truth is known, judged by our code and by rules in common use.
+
+Thirty columns, a reference of 20,000 rows.  A *false alarm* is any alarm on any of 30 columns where nothing moved; the
+*power* is how often the one column that did move raises one.  Beside ours stand rules as their documentation gives
+them:
+
+* Kolmogorov-Smirnov at p < .05 on each column;
+* the population stability index above 0.1, on ten bins at the reference's deciles;
+* the default that Evidently documents for numbers: Wasserstein distance in standard deviations of at least 0.1 above
+  1,000 rows, Kolmogorov-Smirnov at p < .05 below.
+
+    .venv/bin/python benchmarks/drift.py [--draws 100] [--write]
+
+``--write`` puts the table into ``docs/explanation/drift.md``.  Some minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.testing.profile import Column, Histogram
+from mlops_gitops.testing.shifts import Incomparable, Sample, design_effect, of_values, shares
+
+PAGE = Path(__file__).parents[1] / "docs/explanation/drift.md"
+BEGIN, END = "<!-- drift: begin -->", "<!-- drift: end -->"
+COLUMNS, REFERENCE, LIMIT, BLOCK = 30, 20_000, 0.1, 50
+NAMES = tuple(f"x{number}" for number in range(COLUMNS))
+
+Floats = npt.NDArray[np.float64]
+Draw = Callable[[np.random.Generator, int], Floats]
+
+
+class Truth(NamedTuple):
+    """How values come about, and how those of the column that moves do."""
+
+    words: str
+    still: Draw
+    moved: Draw
+    blocks: bool = False
+
+
+def in_blocks(chance: np.random.Generator, rows: int) -> Floats:
+    """Normal values, a twentieth of whose variance is shared by the rows of a block."""
+    shared = chance.standard_normal(math.ceil(rows / BLOCK)).repeat(BLOCK)[:rows]
+    return shared * math.sqrt(0.05) + chance.standard_normal(rows) * math.sqrt(0.95)
+
+
+TRUTHS = (
+    Truth("normal, +0.4 spreads", lambda c, n: c.standard_normal(n), lambda c, n: c.standard_normal(n) + 0.4),
+    Truth(
+        "normal, +0.02 spreads (nothing that matters)",
+        lambda c, n: c.standard_normal(n),
+        lambda c, n: c.standard_normal(n) + 0.02,
+    ),
+    Truth(
+        "heavy tail (lognormal 2), values doubled",
+        lambda c, n: c.lognormal(0, 2, n),
+        lambda c, n: 2 * c.lognormal(0, 2, n),
+    ),
+    Truth("normal in blocks of 50, +0.4 spreads", in_blocks, lambda c, n: in_blocks(c, n) + 0.4, blocks=True),
+)
+ROWS = (200, 1_001, 10_000)
+
+
+class Rule(NamedTuple):
+    """A rule: whether a column of ``current`` raises an alarm against that of ``reference``."""
+
+    words: str
+    alarms: Callable[[Floats, Floats, bool], bool]
+
+
+def ours(reference: Floats, current: Floats, blocks: bool) -> bool:  # noqa: FBT001 - one signature for all rules
+    """The verdict FAIL at a limit of 0.1, as one of thirty columns."""
+    edges = tuple(sorted({float(one) for one in np.quantile(reference, np.arange(1, 64) / 64, method="lower")}))
+    errors = shares(NAMES, {}, error=0.05)[NAMES[0]]
+    try:
+        shift = of_values(_sample(reference, edges, blocks), _sample(current, edges, blocks), errors=errors)
+    except Incomparable:
+        return False
+    return shift.judged(LIMIT) is Verdict.FAIL
+
+
+def _sample(values: Floats, edges: tuple[float, ...], blocks: bool) -> Sample:  # noqa: FBT001 - as above
+    column = Column("x", "double", nulls=0, histogram=Histogram(edges, _counts(values, edges)))
+    parts = [values[at : at + BLOCK] for at in range(0, len(values), BLOCK)] if blocks else []
+    if blocks and len(parts) < 10:
+        return Sample(column, len(values), float(len(values)))
+    return Sample(column, len(values), design_effect([_counts(part, edges) for part in parts]) if blocks else 1.0)
+
+
+def _counts(values: Floats, edges: tuple[float, ...]) -> tuple[int, ...]:
+    return tuple(np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1).tolist())
+
+
+def smirnov(reference: Floats, current: Floats, blocks: bool) -> bool:  # noqa: ARG001, FBT001 - as above
+    """Kolmogorov-Smirnov at p < .05."""
+    return bool(stats.ks_2samp(reference, current, method="asymp").pvalue < 0.05)
+
+
+def stability(reference: Floats, current: Floats, blocks: bool) -> bool:  # noqa: ARG001, FBT001 - as above
+    """The population stability index above 0.1."""
+    edges = np.quantile(reference, np.arange(1, 10) / 10)
+    before, after = (
+        np.maximum(np.bincount(np.searchsorted(edges, one), minlength=10) / len(one), 1e-4)
+        for one in (reference, current)
+    )
+    return bool(((after - before) * np.log(after / before)).sum() > 0.1)
+
+
+def wasserstein(reference: Floats, current: Floats, blocks: bool) -> bool:  # noqa: FBT001 - as above
+    """The default that Evidently documents."""
+    if len(current) <= 1000:
+        return smirnov(reference, current, blocks)
+    return bool(stats.wasserstein_distance(reference, current) / max(reference.std(), 1e-3) >= 0.1)
+
+
+RULES = (
+    Rule("ours: bound of D > 0.1", ours),
+    Rule("KS, p < .05", smirnov),
+    Rule("PSI > 0.1", stability),
+    Rule("Evidently's default", wasserstein),
+)
+
+
+def rates(truth: Truth, rows: int, draws: int, chance: np.random.Generator) -> Mapping[str, tuple[float, float]]:
+    """For each rule, the share of draws with a false alarm among thirty columns, and that with a true one."""
+    false = dict.fromkeys((rule.words for rule in RULES), 0)
+    true = dict(false)
+    for _ in range(draws):
+        samples = [(truth.still(chance, REFERENCE), truth.still(chance, rows)) for _ in range(COLUMNS)]
+        moved = (samples[0][0], truth.moved(chance, rows))
+        for rule in RULES:
+            false[rule.words] += any(rule.alarms(*one, truth.blocks) for one in samples)
+            true[rule.words] += rule.alarms(*moved, truth.blocks)
+    return {name: (false[name] / draws, true[name] / draws) for name in false}
+
+
+def table(draws: int) -> str:
+    """The table in Markdown."""
+    chance = np.random.default_rng(26)
+    lines = [
+        "| What is true | rows | " + " | ".join(f"{rule.words}: false / power" for rule in RULES) + " |",
+        "|:--|--:|" + "--:|" * len(RULES),
+    ]
+    for truth in TRUTHS:
+        for rows in ROWS:
+            found = rates(truth, rows, draws, chance)
+            cells = " | ".join(f"{false:.1%} / {true:.1%}" for false, true in found.values())
+            lines.append(f"| {truth.words} | {rows:,} | {cells} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Simulate, print the table, and write it when asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--write", action="store_true")
+    asked = parser.parse_args()
+    text = table(asked.draws)
+    sys.stdout.write(text + "\n")
+    if asked.write:
+        page = PAGE.read_text(encoding="utf-8")
+        before, after = page.split(BEGIN)[0], page.split(END)[1]
+        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

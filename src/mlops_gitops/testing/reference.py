@@ -1,0 +1,140 @@
+"""The reference profile: what a data set looked like once, committed beside the manifest, so that CI needs no data.
+
+``NAME.profile.json`` holds the counts of one pass over the data set ``NAME``, on edges at the quantiles of its own
+numbers; tens of kilobytes, whatever the data's size.  It holds no row.  Text columns show their categories by name,
+at most 128 of them: whoever may not show them keeps such a column out of the data.
+
+The file comes from a repository and is not trusted: it is read whole and bounded, checked against its schema and
+against itself, and whatever does not add up is a ``ValueError`` with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlops_gitops import canonical
+from mlops_gitops.canonical import JSON
+from mlops_gitops.manifests import schema
+from mlops_gitops.testing.profile import Category, Column, Histogram, Profile, document_of
+from mlops_gitops.testing.scans import Wanted
+from mlops_gitops.testing.shifts import Sample
+
+SUFFIX = ".profile.json"
+LARGEST = 16 * 1024 * 1024
+"""Bytes of a file that is read: 4,096 columns of the longest kind fit."""
+BINS = 64
+"""Edges lie at the 64-quantiles: between two of them is a 64th of the rows, and D on them is within 1/64 of exact."""
+HEADER: Mapping[str, JSON] = {"apiVersion": "mlops-gitops/v1", "kind": "Profile"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A profile, the data set and the SHA-256 of the file that it was made from.
+
+    ``designs`` has the design effect of each column whose rows resemble one another within their blocks.
+    """
+
+    dataset: str
+    digest: str
+    profile: Profile
+    designs: Mapping[str, float] = field(default_factory=dict)
+
+    def sample(self, name: str) -> Sample | None:
+        """One column, as one side of a comparison."""
+        column = self.profile.column(name)
+        return None if column is None else Sample(column, self.profile.rows, self.designs.get(name, 1.0))
+
+    def wanted(self) -> Wanted:
+        """What a pass over other data has to count to be comparable."""
+        return Wanted(
+            edges={one.name: one.histogram.edges for one in self.profile.columns if one.histogram is not None},
+            watched={one.name: tuple(value for value, _ in one.watched) for one in self.profile.columns if one.watched},
+        )
+
+    def text(self) -> str:
+        """The file: JSON with one column a line, so that a change of one column is a change of one line."""
+        columns = [document_of(one) for one in self.profile.columns]
+        for column, one in zip(columns, self.profile.columns, strict=True):
+            if one.name in self.designs:
+                column["design"] = self.designs[one.name]
+        digest: JSON = {"sha256": self.digest}
+        head: dict[str, JSON] = {**HEADER, "dataset": self.dataset, "digest": digest, "rows": self.profile.rows}
+        lines = ",\n".join(f"    {canonical.encode(column).decode()}" for column in columns)
+        fields = ",\n".join(f"  {json.dumps(name)}: {canonical.encode(value).decode()}" for name, value in head.items())
+        return f'{{\n{fields},\n  "columns": [\n{lines}\n  ]\n}}\n'
+
+
+def read(data: bytes) -> Reference:
+    """The reference in the file's bytes.  Raises ``ValueError`` for anything that ``text`` would not have written."""
+    if len(data) > LARGEST:
+        raise ValueError(f"it has {len(data):,} bytes, and {LARGEST:,} are the most that is read")
+    try:
+        value = json.loads(data, parse_constant=_refused, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is no JSON: {error}") from error
+    if not schema.check("profile")(value):
+        raise ValueError("it does not fit the schema of a profile (`mlops-gitops schema profile`)")
+    rows = value["rows"]
+    columns = tuple(_column(one, rows) for one in value["columns"])
+    if len({one.name for one in columns}) != len(columns):
+        raise ValueError("it has two columns of one name")
+    designs = {one["name"]: float(one["design"]) for one in value["columns"] if "design" in one}
+    return Reference(value["dataset"], value["digest"]["sha256"], Profile(rows, columns), designs)
+
+
+def _column(value: Mapping[str, Any], rows: int) -> Column:
+    name = value["name"]
+    histogram, categories = value.get("histogram"), value.get("categories", {})
+    column = Column(
+        name,
+        value["type"],
+        value["nulls"],
+        value.get("nans", 0),
+        value.get("infinities", 0),
+        _extreme(value.get("minimum")),
+        _extreme(value.get("maximum")),
+        histogram=Histogram(tuple(map(float, histogram["edges"])), tuple(histogram["counts"])) if histogram else None,
+        watched=tuple(sorted(value.get("watched", {}).items())),
+        categories=tuple(sorted(Category(hash_of(text), text, count) for text, count in categories.items())),
+        others=value.get("others", 0),
+    )
+    if column.histogram is not None:
+        edges = column.histogram.edges
+        if list(edges) != sorted(set(edges)) or len(column.histogram.counts) != len(edges) + 1:
+            raise ValueError(f"the edges of column {name!r} do not rise, or are not one less than its counts")
+        counted = sum(column.histogram.counts)
+    elif column.type == "string":
+        counted = column.others + sum(one.count for one in column.categories)
+    elif column.watched:
+        counted = sum(count for _, count in column.watched)
+    else:
+        return column
+    if counted + column.nulls + column.nans + column.infinities != rows:
+        raise ValueError(f"the counts of column {name!r} do not add up to {rows} rows")
+    return column
+
+
+def _extreme(value: float | str | None) -> float | None:
+    """An integer that a double cannot hold stands there as text."""
+    return int(value) if isinstance(value, str) else value
+
+
+def hash_of(text: str) -> int:
+    """The hash by which categories are kept: the last 64 bits of the MD5, as the engine computes it."""
+    digest = hashlib.md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
+    return int.from_bytes(digest[8:], "little")
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands there twice")
+    return found

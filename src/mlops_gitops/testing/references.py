@@ -1,0 +1,107 @@
+"""Reference profiles in a model repository: written from a data set, found beside the manifest, held against others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_gitops.errors import Refused
+from mlops_gitops.evidence.verdicts import Check, Verdict
+from mlops_gitops.manifests.model import DriftTests, Model
+from mlops_gitops.testing import drift
+from mlops_gitops.testing.data import Locate
+from mlops_gitops.testing.engines import duckdb as engine
+from mlops_gitops.testing.files import DataFile, data_files
+from mlops_gitops.testing.profile import Profile
+from mlops_gitops.testing.reference import BINS, LARGEST, SUFFIX, Reference, read
+from mlops_gitops.testing.scans import Scan, Wanted
+from mlops_gitops.testing.shifts import Incomparable, design_effect
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the manifest wants compared, and the reference to compare with."""
+
+    tests: DriftTests
+    reference: Reference
+
+    def concerns(self, file: DataFile) -> bool:
+        """Whether this data set is held against the reference."""
+        return file.dataset.name in self.tests.datasets
+
+    def checks(self, model: Model, file: DataFile, scan: Scan, *, locate: Locate) -> Iterator[Check]:
+        """The drift checks of one data set."""
+        designs, blocks = design_effects(file, scan.profile)
+        yield from drift.checks(
+            model,
+            self.reference,
+            dataset=file.dataset.name,
+            profile=scan.profile,
+            designs=designs,
+            blocks=blocks,
+            locate=locate,
+        )
+
+
+def found(model: Model, *, folder: Path, root: Path, locate: Locate) -> Comparison | Check | None:
+    """The comparison that the manifest wants, a check that says why there is none, or nothing where none is wanted."""
+    tests = model.tests.data.drift
+    if tests is None:
+        return None
+    path = (folder / f"{tests.of}{SUFFIX}").resolve()
+    write = drift.WRITE.format(model=model.name)
+    try:
+        if not path.is_relative_to(root.resolve()):
+            raise ValueError("it leads out of the repository")  # noqa: TRY301 - one place says it
+        with path.open("rb") as stream:
+            return Comparison(tests, read(stream.read(LARGEST + 1)))
+    except FileNotFoundError:
+        problem, fix = "it is not there", f"write it, and commit it: `{write}`"
+    except (OSError, ValueError) as error:
+        problem, fix = str(error), f"write it again: `{write}`"
+    message = f"the reference {tests.of}{SUFFIX} cannot be used: {problem}"
+    return Check("data.reference", tests.of, Verdict.FAIL, message, location=locate((*drift.AT, "of")), fix=fix)
+
+
+def made(model: Model, *, folder: Path, root: Path) -> Reference:
+    """The reference of the data set that the manifest names.  Raises ``Refused``."""
+    tests = model.tests.data.drift
+    if tests is None:
+        raise Refused(
+            "the manifest asks for no reference",
+            hint="add `tests.data.drift` with `of`, the data set that others are held against, and `in`, the others",
+            code="no-drift",
+        )
+    file = next((one for one in data_files(model, folder=folder, root=root) if one.dataset.name == tests.of), None)
+    if file is None or file.source is None:
+        problem = "it is no data set that is tested" if file is None else file.problem
+        raise Refused(f"{tests.of} cannot be read: {problem}", hint="produce the file, or correct `of`", code="no-data")
+    edges = engine.quantiles(file.source, bins=BINS)
+    kinds = engine.columns(file.source)
+    watched = {name: (False, True) for name, kind in kinds.items() if kind == "boolean"}
+    profile = engine.scan(file.source, Wanted(edges=edges, watched=watched)).profile
+    designs, _ = design_effects(file, profile)
+    return Reference(tests.of, file.digest, profile, designs)
+
+
+def design_effects(file: DataFile, profile: Profile) -> tuple[Mapping[str, float], str | None]:
+    """The design effect of each numeric column, and the column that parts the rows into blocks where there is one.
+
+    An entity before a time: rows of one customer resemble one another more than rows of one day.  A column with too few
+    blocks gets so large an effect that its rows answer nothing.
+    """
+    by, days = file.dataset.entity_column, False
+    if by is None:
+        by, days = file.dataset.time_column, True
+    if by is None or file.source is None:
+        return {}, None
+    edges = {one.name: one.histogram.edges for one in profile.columns if one.histogram is not None}
+    counted = engine.blocks(file.source, by=by, days=days, edges=edges)
+    effects: dict[str, float] = {}
+    for name, blocks in counted.items():
+        try:
+            effects[name] = design_effect(blocks)
+        except Incomparable:
+            effects[name] = float(max(profile.rows, 1))
+    return effects, by if counted else None

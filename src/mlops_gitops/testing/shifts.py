@@ -1,0 +1,246 @@
+"""Drift: by how much a column has moved from a reference, with a bound that holds, and what that means.
+
+What is judged is the *size* of the change, never a p-value: with enough rows any change is significant, and with few
+none is.  For numbers it is the Kolmogorov distance D, the largest difference of two cumulative shares, on edges that
+were fixed by the reference; for categories the total variation, the largest difference of the shares of any set of
+categories.  Both lie between 0 and 1 and mean the same: for that share of rows something else has taken their place.
+
+A bound says how far the true change can be from the one that was found.  FAIL needs the whole interval beyond the
+limit, PASS the whole interval within it, and everything else is INCONCLUSIVE, with the rows that would decide.  Rows
+count as independent unless a design effect says otherwise: rows of one block (a day, a customer) resemble one another,
+and count for fewer.
+
+Pure functions of two profiles.  Nothing here reads data or imports anything heavy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+
+from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.testing.profile import Category, Column
+
+FEWEST_ROWS = 50
+"""Below this many rows, or rows' worth, on either side there is no answer: the bounds rest on larger samples."""
+FEWEST_BLOCKS = 10
+"""Below this many blocks nobody can say how much rows of one block resemble one another."""
+_OTHERS = "\0others"
+_MIDDLE = 0.25
+
+
+class Incomparable(ValueError):
+    """Two columns cannot be compared; the text says why, as the end of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One side of a comparison: the column's profile, and how much its rows resemble one another.
+
+    ``design`` is Kish's design effect: the variance of a share in these rows over that in as many independent ones.
+    """
+
+    column: Column
+    rows: int
+    design: float = 1.0
+
+    @property
+    def present(self) -> int:
+        """Rows with a finite value."""
+        return self.rows - self.column.nulls - self.column.nans - self.column.infinities
+
+    def worth(self, rows: int) -> float:
+        """How many independent rows say as much as ``rows`` of this sample."""
+        return rows / max(1.0, self.design)
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A change that was found, ``effect``, and the bounds of the true one, ``lower`` and ``upper``; all from 0 to 1.
+
+    ``measure`` is ``D`` or ``total variation``.  ``reference`` and ``current`` are the rows' worth on either side.
+    ``slack`` is what the lower bound gives away beside ``width``, for the categories that chance alone makes differ.
+    """
+
+    measure: str
+    effect: float
+    lower: float
+    upper: float
+    reference: float
+    current: float
+    slack: float = 0.0
+
+    def judged(self, limit: float) -> Verdict:
+        """Whether the change is certainly beyond ``limit``, certainly within, or neither."""
+        if self.lower > limit:
+            return Verdict.FAIL
+        return Verdict.PASS if self.upper <= limit else Verdict.INCONCLUSIVE
+
+    def rows_to_decide(self, limit: float, *, errors: Errors) -> int | None:
+        """How many rows the current data would need if the change is what it seems; ``None``: the reference is too few.
+
+        Rows' worth; with a design effect that many times more.
+        """
+        passes = self.effect <= limit
+        gap = abs(self.effect - limit)
+        if gap == 0:
+            return None
+        constant = _constant(errors.of_pass if passes else errors.of_fail, measure=self.measure)
+        inverse = (gap / constant) ** 2 - 1 / self.reference
+        return math.ceil(1 / inverse) if inverse > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """How often a bound may be wrong: ``of_fail`` for calling a change too large, ``of_pass`` for calling it small."""
+
+    of_fail: float
+    of_pass: float
+
+
+def shares(names: Iterable[str], weights: Mapping[str, float], *, error: float) -> dict[str, Errors]:
+    """The errors of a family of columns, so that all its alarms together are false at most ``error`` of the time.
+
+    Each column gets its share by weight, 1 where none is given (weighted Bonferroni; Holm 1979, Scand. J. Stat. 6:65).
+    It holds however the columns depend on one another.  To say of *all* columns that they pass needs no such share: one
+    that fails is enough to be wrong (intersection-union; Berger 1982, Technometrics 24:295).
+    """
+    listed = list(names)
+    total = sum(weights.get(name, 1.0) for name in listed)
+    return {
+        name: Errors(of_fail=error * weights.get(name, 1.0) / total if total else 0.0, of_pass=error)
+        for name in listed
+        if weights.get(name, 1.0) > 0
+    }
+
+
+def of_values(reference: Sample, current: Sample, *, errors: Errors) -> Shift:
+    """How the values that are there have moved.  Raises ``Incomparable``."""
+    if reference.column.histogram is not None and current.column.histogram is not None:
+        return _of_numbers(reference, current, errors)
+    if reference.column.watched and current.column.watched:
+        return _of_counts(reference, current, dict(reference.column.watched), dict(current.column.watched), errors)
+    if reference.column.type == current.column.type == "string":
+        before, after = _same_categories(reference.column, current.column)
+        return _of_counts(reference, current, before, after, errors)
+    raise Incomparable(f"it was of type {reference.column.type} and is of type {current.column.type}")
+
+
+def of_absence(reference: Sample, current: Sample, *, errors: Errors) -> Shift:
+    """How the share of rows without a value has moved."""
+    before, after = ({"absent": one.rows - one.present, "present": one.present} for one in (reference, current))
+    return _variation(before, after, reference.worth(reference.rows), current.worth(current.rows), errors)
+
+
+def _of_numbers(reference: Sample, current: Sample, errors: Errors) -> Shift:
+    before, after = reference.column.histogram, current.column.histogram
+    if before is None or after is None or before.edges != after.edges:
+        raise Incomparable("it was not counted on the edges of the reference")
+    n, m = _worths(reference, current)
+    effect, left, right = 0.0, 0, 0
+    for one, other in zip(before.counts, after.counts, strict=True):
+        left, right = left + one, right + other
+        effect = max(effect, abs(left / reference.present - right / current.present))
+    return Shift(
+        "D",
+        effect,
+        lower=max(0.0, effect - _constant(errors.of_fail, measure="D") * math.sqrt(1 / n + 1 / m)),
+        upper=min(1.0, effect + _constant(errors.of_pass, measure="D") * math.sqrt(1 / n + 1 / m)),
+        reference=n,
+        current=m,
+    )
+
+
+def _of_counts(
+    reference: Sample, current: Sample, before: Mapping[str, int], after: Mapping[str, int], errors: Errors
+) -> Shift:
+    n, m = _worths(reference, current)
+    return _variation(before, after, n, m, errors)
+
+
+def _worths(reference: Sample, current: Sample) -> tuple[float, float]:
+    n, m = (one.worth(one.present) for one in (reference, current))
+    for worth, words in ((n, "the reference holds"), (m, "there are")):
+        if worth < FEWEST_ROWS:
+            raise Incomparable(f"{words} {int(worth):,} values' worth, and {FEWEST_ROWS} are the least")
+    return n, m
+
+
+def _variation(before: Mapping[str, int], after: Mapping[str, int], n: float, m: float, errors: Errors) -> Shift:
+    if min(n, m) < FEWEST_ROWS:
+        raise Incomparable(f"there are {int(min(n, m)):,} rows' worth, and {FEWEST_ROWS} are the least")
+    left, right = sum(before.values()), sum(after.values())
+    names = [name for name in dict.fromkeys([*before, *after]) if before.get(name, 0) or after.get(name, 0)]
+    effect = sum(abs(before.get(name, 0) / left - after.get(name, 0) / right) for name in names) / 2
+    slack = math.sqrt((len(names) - 1) * (1 / n + 1 / m)) / 2
+    width_of_fail, width_of_pass = (
+        _constant(error, measure="total variation") * math.sqrt(1 / n + 1 / m)
+        for error in (errors.of_fail, errors.of_pass)
+    )
+    return Shift(
+        "total variation",
+        effect,
+        lower=max(0.0, effect - slack - width_of_fail),
+        upper=min(1.0, effect + width_of_pass),
+        reference=n,
+        current=m,
+        slack=slack,
+    )
+
+
+def _constant(error: float, *, measure: str) -> float:
+    """The half width of the bound in units of ``sqrt(1/n + 1/m)``, for rows that are independent.
+
+    **D.**  The difference of two empirical distributions, less that of the true ones, tends to B₁(F)/√n - B₂(G)/√m with
+    Brownian bridges B.  A bridge over their mixture with variance 1/n + 1/m is that process plus an independent
+    Gaussian one (the law of total covariance), so its largest value is the larger in distribution (Anderson 1955,
+    Proc. AMS 6:170).  Hence Kolmogorov's limit, with Massart's 2·exp(-2c²) (1990, Ann. Prob. 18:1269), bounds
+    the error for any two distributions and not only for equal ones.  Edges take part of the supremum away and make
+    the bound safer.
+
+    **Total variation.**  One row changes the estimate by 1/n at most, so it stays near its mean with probability
+    1 - exp(-2c²) on one side (McDiarmid 1989).  Its mean is at least the true value (Jensen), and at most ``slack``
+    more: half the sum of the standard errors of K shares, which is greatest where all are equal (Cauchy and Schwarz).
+    """
+    return math.sqrt(math.log((2 if measure == "D" else 1) / error) / 2)
+
+
+def _same_categories(before: Column, after: Column) -> tuple[dict[str, int], dict[str, int]]:
+    """Counts by category, where both sides still know the category; the rest of each counts as one.
+
+    A profile keeps the categories with the smallest hashes.  Below the largest hash that a cut side kept, it kept all.
+    """
+    cut = [max(one.hash for one in column.categories) for column in (before, after) if column.others]
+    known = min(cut, default=None)
+
+    def counted(column: Column) -> dict[str, int]:
+        kept: list[Category] = [one for one in column.categories if known is None or one.hash <= known]
+        rest = column.others + sum(one.count for one in column.categories) - sum(one.count for one in kept)
+        return {**{one.value: one.count for one in kept}, _OTHERS: rest}
+
+    return counted(before), counted(after)
+
+
+def design_effect(blocks: Iterable[tuple[int, ...]]) -> float:
+    """How much more the cumulative shares vary between blocks of rows than chance alone would have it, at least 1.
+
+    Each block is its counts by bin.  The between-block variance of the count below an edge, over its binomial variance
+    (Kish 1965; the ratio estimator of a cluster sample), over the edges in the middle half of the rows: there D has the
+    most room to be wrong, and the resemblance of rows is largest.  Raises ``Incomparable`` where there are too few
+    blocks to tell.
+    """
+    cumulated = [list(accumulate(block)) for block in blocks if sum(block)]
+    if len(cumulated) < FEWEST_BLOCKS:
+        raise Incomparable(f"there are {len(cumulated)} blocks of rows, and {FEWEST_BLOCKS} are the least")
+    sizes = [block[-1] for block in cumulated]
+    rows = sum(sizes)
+    shares_ = [sum(below) / rows for below in zip(*cumulated, strict=True)][:-1]
+    middle = [at for at, share in enumerate(shares_) if _MIDDLE <= share <= 1 - _MIDDLE] or range(len(shares_))
+    observed = sum(
+        (block[at] - size * shares_[at]) ** 2 for at in middle for block, size in zip(cumulated, sizes, strict=True)
+    )
+    expected = sum(rows * shares_[at] * (1 - shares_[at]) for at in middle)
+    correction = len(cumulated) / (len(cumulated) - 1)
+    return max(1.0, correction * observed / expected) if expected else 1.0

@@ -1,0 +1,221 @@
+"""Data held against a committed reference: real files, real passes, hostile profiles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cancer import Project
+from mlops_gitops.errors import Refused
+from mlops_gitops.evidence.verdicts import Check, Report, Verdict
+from mlops_gitops.testing.reference import Reference, hash_of, read
+from mlops_gitops.testing.references import made
+from mlops_gitops.testing.suite import run_data_tests
+
+Make = Callable[..., Project]
+
+
+def rows(count: int, *, seed: int, **moved: Any) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "mean texture": random.normal(20, 4, count).clip(1),
+            "mean area": random.integers(100, 2000, count),
+            "mean smoothness": random.random(count),
+            "site": random.choice(["north", "south", "west"], count, p=[0.6, 0.3, 0.1]),
+            "fasting": random.random(count) < 0.3,
+            "benign": random.random(count) < 0.6,
+            "id": np.arange(count) + seed * 1_000_000,
+            "seen": pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(count), unit="h"),
+        }
+    )
+    return frame.assign(**moved)
+
+
+def drifting(**more: Any) -> Callable[[dict[str, Any]], None]:
+    def change(spec: dict[str, Any]) -> None:
+        spec["tests"]["data"]["drift"] = {"of": "train", "in": ["test"], "max": 0.1, "weights": {"id": 0}, **more}
+
+    return change
+
+
+def written(project: Project) -> Reference:
+    reference = made(project.model, folder=project.folder, root=project.folder)
+    (project.folder / "train.profile.json").write_text(reference.text())
+    return reference
+
+
+def report(project: Project) -> Report:
+    return run_data_tests(project.model, folder=project.folder, locate=project.locate)
+
+
+def drifts(project: Project) -> dict[tuple[str, str], Check]:
+    return {
+        (one.id, one.subject): one for one in report(project).checks if one.id.startswith(("data.drift", "data.ref"))
+    }
+
+
+def test_a_fresh_sample_of_the_same_source_passes(project: Make) -> None:
+    made_ = project(drifting(), train=rows(20_000, seed=1), test=rows(5_000, seed=2))
+    written(made_)
+    found = drifts(made_)
+    assert {subject for _, subject in found} == {
+        *("test.mean texture", "test.mean area", "test.mean smoothness", "test.site", "test.fasting", "test.benign"),
+    }
+    assert {one.verdict for one in found.values()} == {Verdict.PASS}
+    shown = found["data.drift", "test.mean texture"]
+    assert shown.interval is not None
+    assert shown.interval[0] <= float(shown.observed or 0) <= shown.interval[1] <= 0.1
+    assert "rows are taken as independent" in shown.message
+    assert made_.line(shown.location) == "max: 0.1"
+
+
+@pytest.mark.parametrize(
+    ("column", "moved", "id_"),
+    [
+        ("mean texture", lambda f: f["mean texture"] + 2, "data.drift"),
+        ("mean area", lambda f: f["mean area"] // 2, "data.drift"),
+        ("site", lambda f: f["site"].replace("south", "east"), "data.drift"),
+        ("fasting", lambda f: ~f["fasting"], "data.drift"),
+        ("benign", lambda f: f["benign"] & (f["mean area"] > 1000), "data.drift"),
+        ("mean texture", lambda f: f["mean texture"].where(f.index % 4 > 0), "data.drift-missing"),
+    ],
+)
+def test_a_column_that_moved_fails_and_no_other(project: Make, column: str, moved: Any, id_: str) -> None:
+    fresh = rows(5_000, seed=2)
+    made_ = project(drifting(), train=rows(20_000, seed=1), test=fresh.assign(**{column: moved(fresh)}))
+    written(made_)
+    found = drifts(made_)
+    assert [key for key, one in found.items() if one.verdict is Verdict.FAIL] == [(id_, f"test.{column}")]
+    assert "--write-reference" in found[id_, f"test.{column}"].fix
+
+
+def test_few_rows_answer_nothing_and_say_how_many_would(project: Make) -> None:
+    made_ = project(drifting(), train=rows(20_000, seed=1), test=rows(120, seed=2))
+    written(made_)
+    shown = drifts(made_)["data.drift", "test.mean texture"]
+    assert shown.verdict is Verdict.INCONCLUSIVE
+    assert "would decide; there are 120" in shown.fix
+
+
+def test_blocks_of_rows_count_for_fewer(project: Make) -> None:
+    """Each day has a mean of its own: 4,800 rows of 200 days say far less than 4,800 independent ones."""
+
+    def daily(spec: dict[str, Any]) -> None:
+        drifting()(spec)
+        for dataset in spec["data"]:
+            dataset["timeColumn"] = "seen"
+
+    def frame(count: int, seed: int) -> pd.DataFrame:
+        days = np.random.default_rng(seed).normal(0, 3, count // 24).repeat(24)
+        return rows(count, seed=seed, **{"mean texture": days + rows(count, seed=seed)["mean texture"]})
+
+    made_ = project(daily, train=frame(24_000, 1), test=frame(4_800, 2))
+    assert written(made_).designs["mean texture"] > 4
+    shown = drifts(made_)["data.drift", "test.mean texture"]
+    assert shown.rows is not None
+    assert shown.rows < 1_500
+    assert "rows of one seen are one block" in shown.message
+    assert "independent" in drifts(made_)["data.drift", "test.site"].message
+
+
+def test_the_file_is_read_back_as_it_was_and_is_small(project: Make) -> None:
+    made_ = project(drifting(), train=rows(20_000, seed=1))
+    reference = written(made_)
+    text = reference.text()
+    again = read(text.encode())
+    assert again == reference
+    assert again.text() == text
+    assert len(text) < 60_000
+    assert made(made_.model, folder=made_.folder, root=made_.folder).text() == text
+
+
+def test_a_hash_is_that_of_the_engine(project: Make) -> None:
+    reference = written(project(drifting(), train=rows(500, seed=1)))
+    site = reference.profile.column("site")
+    assert site is not None
+    assert {one.value: one.hash for one in site.categories} == {n: hash_of(n) for n in ("north", "south", "west")}
+
+
+def test_a_reference_that_is_not_there_says_how_to_write_it(project: Make) -> None:
+    (check,) = drifts(project(drifting())).values()
+    assert (check.id, check.verdict) == ("data.reference", Verdict.FAIL)
+    assert "mlops-gitops test data cancer --write-reference" in check.fix
+
+
+def test_a_reference_outside_the_repository_is_not_read(project: Make, tmp_path: Path) -> None:
+    made_ = project(drifting())
+    outside = tmp_path / "outside.json"
+    outside.write_text(made(made_.model, folder=made_.folder, root=made_.folder).text())
+    (made_.folder / "train.profile.json").symlink_to(outside)
+    (check,) = drifts(made_).values()
+    assert "leads out of the repository" in check.message
+
+
+def test_only_a_data_set_that_is_there_becomes_a_reference(project: Make) -> None:
+    made_ = project(drifting())
+    (made_.folder / "data" / "train.parquet").unlink()
+    with pytest.raises(Refused, match="does not exist"):
+        made(made_.model, folder=made_.folder, root=made_.folder)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda _: b"\xff", "no JSON"),
+        (lambda _: b"[" * 100_000, "no JSON"),
+        (lambda _: b" " * (16 * 1024 * 1024 + 1), "are the most that is read"),
+        (lambda text: text.replace(b'"rows": ', b'"rows": NaN, "x": '), "no JSON"),
+        (lambda text: text.replace(b'"kind":', b'"kind": "Profile", "kind":'), "stands there twice"),
+        (lambda text: text.replace(b'"rows": 500', b'"rows": -1'), "does not fit the schema"),
+        (lambda text: text.replace(b'"rows": 500', b'"rows": 501'), "do not add up"),
+        (lambda text: text.replace(b'"edges":[', b'"edges":[1e300,'), "do not rise"),
+        (lambda text: text.replace(b'"name":"site"', b'"name":"benign"'), "two columns of one name"),
+        (lambda text: text.replace(b'"columns"', b'"collumns"'), "does not fit the schema"),
+    ],
+)
+def test_a_file_that_somebody_spoilt_is_refused_with_the_reason(
+    project: Make, spoil: Callable[[bytes], bytes], why: str
+) -> None:
+    made_ = project(drifting(), train=rows(500, seed=1))
+    text = written(made_).text().encode()
+    spoilt = spoil(text)
+    assert spoilt != text
+    with pytest.raises(ValueError, match=why):
+        read(spoilt)
+    (made_.folder / "train.profile.json").write_bytes(spoilt)
+    (check,) = drifts(made_).values()
+    assert (check.id, check.verdict) == ("data.reference", Verdict.FAIL)
+    assert why in check.message
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_no_profile_makes_the_reader_stumble(data: st.DataObject) -> None:
+    column = {"name": "x", "type": "double", "nulls": 0, "histogram": {"edges": [1.0], "counts": [1, 2]}}
+    value: dict[str, Any] = {
+        "apiVersion": "mlops-gitops/v1", "kind": "Profile", "dataset": "train", "digest": {"sha256": "0" * 64},
+        "rows": 3, "columns": [column],
+    }  # fmt: skip
+    holder = data.draw(st.sampled_from([value, column, column["histogram"]]))
+    name = data.draw(st.sampled_from(sorted(holder)))  # type: ignore[call-overload]
+    holder[name] = data.draw(JUNK)  # type: ignore[index]
+    try:
+        found = read(json.dumps(value).encode())
+    except ValueError:
+        return
+    assert read(found.text().encode()) == found

@@ -1,0 +1,156 @@
+"""How far two columns are apart, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.testing.profile import Category, Column, Histogram
+from mlops_gitops.testing.reference import hash_of
+from mlops_gitops.testing.shifts import Errors, Incomparable, Sample, design_effect, of_absence, of_values, shares
+
+EDGES = tuple(np.linspace(-3, 3, 63).tolist())
+ERRORS = Errors(of_fail=0.05, of_pass=0.05)
+
+
+def numbers(values: np.ndarray, *, missing: int = 0, design: float = 1.0) -> Sample:
+    counts = np.bincount(np.searchsorted(EDGES, values, side="left"), minlength=len(EDGES) + 1)
+    column = Column("x", "double", nulls=missing, histogram=Histogram(EDGES, tuple(map(int, counts))))
+    return Sample(column, len(values) + missing, design)
+
+
+def words(counts: dict[str, int], others: int = 0) -> Sample:
+    kept = tuple(sorted(Category(hash_of(name), name, count) for name, count in counts.items()))
+    return Sample(Column("x", "string", nulls=0, categories=kept, others=others), sum(counts.values()) + others)
+
+
+def test_d_is_that_of_scipy_where_both_see_the_same_values() -> None:
+    random = np.random.default_rng(0)
+    before, after = (np.array(EDGES)[random.integers(0, n, 4000)] for n in (63, 50))
+    found = of_values(numbers(before), numbers(after), errors=ERRORS)
+    assert found.effect == pytest.approx(stats.ks_2samp(before, after).statistic)
+    assert found.measure == "D"
+
+
+def test_the_width_is_kolmogorovs() -> None:
+    found = of_values(numbers(np.zeros(1000)), numbers(np.zeros(500)), errors=ERRORS)
+    exact = stats.kstwobign.isf(0.05) * math.sqrt(1 / 1000 + 1 / 500)
+    assert found.upper == pytest.approx(exact, rel=1e-3)
+    assert (found.effect, found.lower) == (0, 0)
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.2, 1.0])
+def test_the_true_change_of_numbers_is_within_the_bounds(apart: float) -> None:
+    """In 400 simulations of unequal samples each bound is missed no more often than it may be."""
+    random = np.random.default_rng(1)
+    grid = np.array(EDGES)
+    true = float(np.max(np.abs(stats.norm.cdf(grid) - stats.norm.cdf(grid, loc=apart))))
+    found = [
+        of_values(numbers(random.normal(size=900)), numbers(random.normal(apart, size=300)), errors=ERRORS)
+        for _ in range(400)
+    ]
+    assert np.mean([one.lower > true for one in found]) <= 0.05
+    assert np.mean([one.upper < true for one in found]) <= 0.05
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.1, 0.3])
+def test_the_true_change_of_categories_is_within_the_bounds(apart: float) -> None:
+    random = np.random.default_rng(2)
+    before = np.full(20, 1 / 20)
+    after = before + np.where(np.arange(20) < 10, apart, -apart) / 20
+    true = float(np.abs(before - after).sum() / 2)
+
+    def drawn(chances: np.ndarray, rows: int) -> Sample:
+        return words({f"c{at}": int(count) for at, count in enumerate(random.multinomial(rows, chances))})
+
+    found = [of_values(drawn(before, 900), drawn(after, 300), errors=ERRORS) for _ in range(400)]
+    assert np.mean([one.lower > true for one in found]) <= 0.05
+    assert np.mean([one.upper < true for one in found]) <= 0.05
+
+
+def test_three_answers_and_the_rows_that_would_decide() -> None:
+    random = np.random.default_rng(3)
+    large, moved = random.normal(size=100_000), random.normal(0.4, size=100_000)
+    same = of_values(numbers(large), numbers(random.normal(size=5000)), errors=ERRORS)
+    far = of_values(numbers(large), numbers(moved[:5000]), errors=ERRORS)
+    few = of_values(numbers(large), numbers(moved[:200]), errors=ERRORS)
+    assert [one.judged(0.1) for one in (same, far, few)] == [Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE]
+    needed = few.rows_to_decide(0.1, errors=ERRORS)
+    assert needed is not None
+    assert 200 < needed < 5000
+    enough = of_values(numbers(large), numbers(np.tile(moved[:200], math.ceil(needed / 200))), errors=ERRORS)
+    assert enough.judged(0.1) is Verdict.FAIL
+
+
+def test_a_reference_that_is_too_small_is_said_to_be() -> None:
+    random = np.random.default_rng(4)
+    found = of_values(numbers(random.normal(size=60)), numbers(random.normal(0.3, size=100_000)), errors=ERRORS)
+    assert found.judged(0.1) is Verdict.INCONCLUSIVE
+    assert found.rows_to_decide(0.1, errors=ERRORS) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (numbers(np.zeros(1000)), words({"a": 1000}), "of type double and is of type string"),
+        (numbers(np.zeros(1000)), numbers(np.zeros(49)), "49 values' worth, and 50 are the least"),
+        (numbers(np.zeros(49), missing=900), numbers(np.zeros(1000)), "the reference holds 49"),
+        (numbers(np.zeros(1000)), numbers(np.zeros(1000), design=100), "10 values' worth"),
+    ],
+)
+def test_what_cannot_answer_says_why(before: Sample, after: Sample, why: str) -> None:
+    with pytest.raises(Incomparable, match=why):
+        of_values(before, after, errors=ERRORS)
+
+
+def test_a_gap_that_grows_is_a_change_of_its_own() -> None:
+    before, after = numbers(np.zeros(9900), missing=100), numbers(np.zeros(8000), missing=2000)
+    assert of_values(before, after, errors=ERRORS).effect == 0
+    found = of_absence(before, after, errors=ERRORS)
+    assert found.effect == pytest.approx(0.19)
+    assert found.judged(0.1) is Verdict.FAIL
+
+
+def test_categories_that_only_one_side_kept_are_not_taken_for_new() -> None:
+    """Each side keeps the smallest hashes; one that was cut elsewhere is compared only where both kept everything."""
+    names = sorted((f"c{number}" for number in range(300)), key=hash_of)
+    all_of_them, cut = dict.fromkeys(names, 100), dict.fromkeys(names[:128], 100)
+    found = of_values(words(all_of_them), words(cut, others=100 * 172), errors=ERRORS)
+    assert found.effect == 0
+
+
+def test_a_new_category_is_seen() -> None:
+    found = of_values(words({"AA": 5000, "UA": 5000}), words({"AA": 2500, "UA": 2500, "XX": 5000}), errors=ERRORS)
+    assert found.effect == pytest.approx(0.5)
+    assert found.judged(0.1) is Verdict.FAIL
+
+
+@given(st.dictionaries(st.text(min_size=1), st.floats(0, 10), min_size=1, max_size=40))
+def test_the_alarms_of_a_family_share_one_error(weights: dict[str, float]) -> None:
+    found = shares(list(weights), weights, error=0.05)
+    assert sum(one.of_fail for one in found.values()) == pytest.approx(0.05 if found else 0)
+    assert set(found) == {name for name, weight in weights.items() if weight > 0}
+
+
+def test_rows_of_one_block_count_for_fewer() -> None:
+    """An intraclass correlation of .05 in blocks of 100: at the median 2/π·arcsin .05, and Kish's 1 + 99 times that."""
+    random = np.random.default_rng(5)
+
+    def blocks(share: float) -> list[tuple[int, ...]]:
+        return [
+            numbers(
+                random.normal() * math.sqrt(share) + random.normal(size=100) * math.sqrt(1 - share)
+            ).column.histogram.counts  # type: ignore[union-attr]
+            for _ in range(400)
+        ]
+
+    assert design_effect(blocks(0.0)) == pytest.approx(1, abs=0.15)
+    assert design_effect(blocks(0.05)) == pytest.approx(1 + 99 * 2 / math.pi * math.asin(0.05), rel=0.15)
+    with pytest.raises(Incomparable, match="9 blocks"):
+        design_effect(blocks(0.0)[:9])
