@@ -21,6 +21,11 @@ from sklearn.linear_model import LogisticRegression
 
 import image_models
 from image_models import ImageModel
+from mlops_gitops.adapters import bad_request_client
+from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.manifests.model import Model
+from mlops_gitops.testing.infra import bad_requests, protocols
+from mlops_gitops.testing.infra.bad_requests import BadRequest
 from servers import base_images, docker_engine
 from servers.docker_engine import Engine
 
@@ -109,16 +114,35 @@ def test_rest_speaks_both_protocols_and_outlives_bad_requests(
 ) -> None:
     model, fitted, rows = built
     image = loaded(model, "rest")
-    container = engine.client.containers.run(image["loaded"], detach=True, **CAREFUL)
+    container = engine.client.containers.run(image["loaded"], detach=True, **{**CAREFUL, "network_mode": "bridge"})
     try:
         _ready(container)
         _both(container, fitted, rows.head(5))
-        _bad(container, list(rows.columns))
+        _bad(container, Model.from_value(model.value), tuple(rows.iloc[0]))
         _both(container, fitted, rows.head(1))
         container.stop(timeout=30)
         assert container.wait()["StatusCode"] == 0
     finally:
         container.remove(force=True, v=True)
+
+
+def test_the_image_is_held_against_what_the_model_answers_offline(
+    engine: Engine, built: tuple[ImageModel, Any, Any]
+) -> None:
+    model, _, rows = built
+    rows.assign(benign=rows.sum(axis=1) > 2).to_parquet(model.folder / "data/test.parquet")
+    load = {"duration": "PT3S", "warmUp": "PT0S", "concurrency": 2}
+    model.value["spec"]["tests"] = {"infra": {"startWithin": "PT4M", "load": load, "latency": {"p50": 5.0}}}
+    model.value["spec"]["serving"]["resources"] = {"cpu": "2", "memory": "2Gi"}
+    loaded(model, "rest")
+    before = engine.left()
+    (report,) = model.shell.json("test", "infra", "cancer")["reports"]
+    assert engine.left() == before
+    assert [(one["id"], one["message"]) for one in report["checks"] if one["verdict"] != "pass"] == []
+    found = {(one["id"], one["subject"]): one for one in report["checks"]}
+    assert found["infra.parity", "invocations"]["rows"] == found["infra.parity", "v2"]["rows"] == len(rows)
+    assert found["infra.signature", "cancer"]["observed"] == 0
+    assert found["infra.network", found["infra.start", "localhost/cancer"]["subject"]]["observed"] == 0
 
 
 def _ask(container: Any, path: str, body: object = None, kind: str = "application/json") -> tuple[int, str]:
@@ -156,16 +180,18 @@ def _both(container: Any, fitted: Any, rows: Any) -> None:
     np.testing.assert_allclose(json.loads(text)["outputs"][0]["data"], want, rtol=0, atol=1e-12)
 
 
-def _bad(container: Any, names: list[str]) -> None:
-    bad: list[tuple[str, object, str]] = [
-        ("/invocations", "{", "application/json"),
-        ("/invocations", "x", "text/plain"),
-        ("/invocations", {"dataframe_split": {"columns": names[:1], "data": [[1.0]]}}, "application/json"),
-        ("/invocations", {"dataframe_split": {"columns": names, "data": [["ü", "b", "c", "d"]]}}, "application/json"),
-        ("/invocations", {"dataframe_split": 7}, "application/json"),
-        ("/invocations", "[" * 100_000, "application/json"),
-        ("/v2/models/cancer/infer", "{", "application/json"),
-        ("/v2/models/cancer/infer", {"inputs": []}, "application/json"),
-    ]
-    seen = [(path, str(body)[:40], *_ask(container, path, body, kind)) for path, body, kind in bad]
-    assert [one for one in seen if not 400 <= one[2] < 500] == []
+def _bad(container: Any, model: Model, row: tuple[Any, ...]) -> None:
+    """Every bad request that the signature has, each followed by a good one."""
+    container.reload()
+    (network,) = container.attrs["NetworkSettings"]["Networks"].values()
+    url = f"http://{network['IPAddress']}:8080"
+    good = BadRequest("", protocols.INVOCATIONS, protocols.split(model.interface.inputs, [row]))
+    before, seen, many = bad_request_client.send(url, good), [], 0
+    assert before.good
+    for one in bad_requests.requests(model, row):
+        answer = bad_request_client.send(url, one)
+        check = bad_requests.judged(one, answer, bad_request_client.send(url, good), before, location=None)
+        seen += [] if check.verdict is Verdict.PASS else [(check.message, answer.body[:200])]
+        many += 1
+    assert seen == []
+    assert many > 90

@@ -1,4 +1,4 @@
-"""Which process a container belongs to, so that what a killed one left behind can be found and removed.
+"""Which process a container or network belongs to, so that what a killed one left behind can be found and removed.
 
 The label names the machine's start, the process namespace, the process and when it began.  A container is stale only
 where all of that is known here and the process is no more; those of other machines and namespaces are left alone.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 LABEL = "mlops-gitops.training"
-"""On every container of ours."""
+"""On every container and network of ours."""
 
 
 def labels() -> dict[str, str]:
@@ -21,14 +21,22 @@ def labels() -> dict[str, str]:
 
 
 def remove_stale(client: Any) -> None:
-    """Remove the containers of processes that are no more, where the engine lets us."""
+    """Remove the containers and networks of processes that are no more, where the engine lets us."""
     from docker.errors import DockerException
 
     with contextlib.suppress(DockerException):
         for one in client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
-            world, process, born = (*one.labels[LABEL].split(" "), "", "")[:3]
-            if world == _world() and process.isdecimal() and _born(int(process)) != born:
+            if _stale(one.labels[LABEL]):
                 one.remove(force=True, v=True)
+        for one in client.networks.list(filters={"label": LABEL}):
+            if _stale(one.attrs["Labels"][LABEL]):
+                one.remove()
+
+
+def _stale(label: str) -> bool:
+    """Whether a label names a process of this machine that is no more."""
+    world, process, born = (*label.split(" "), "", "")[:3]
+    return world == _world() and process.isdecimal() and _born(int(process)) != born
 
 
 def _world() -> str:

@@ -74,7 +74,7 @@ def _predict(job: dict[str, Any], models: dict[str, Any], frames: dict[str, Any]
     frame_key = json.dumps([job["data"], job["columns"]])
     if frame_key not in frames:
         frames[frame_key] = _frame(job["data"], job["dataFormat"], job["columns"])
-    model, frame = models[job["artifact"]], frames[frame_key]
+    model, frame = models[job["artifact"]], _shuffled(frames[frame_key], job)
     values, kind, classes = _ask(model, frame, job)
     if len(values) != len(frame):
         raise Unusable(f"the model gave {len(values)} predictions for {len(frame)} rows")
@@ -95,6 +95,17 @@ def _frame(path: str, format_: str, columns: list[str]) -> Any:
         "json": lambda: pd.read_json(path, lines=True, convert_dates=False),
     }
     return readers[format_]()[columns]
+
+
+def _shuffled(frame: Any, job: dict[str, Any]) -> Any:
+    """Some columns in another order of rows than the others, as permutation importance wants it."""
+    columns = job.get("shuffled")
+    if not columns:
+        return frame
+    import numpy as np
+
+    order = np.random.default_rng(job["seed"]).permutation(len(frame))
+    return frame.assign(**{name: frame[name].to_numpy()[order] for name in columns}).astype(frame.dtypes)
 
 
 def _load(path: Path, format_: str) -> Any:

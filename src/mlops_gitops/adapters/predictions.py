@@ -93,9 +93,23 @@ def load_problem(
     return None if problem is None else printable(str(problem))
 
 
+def parts(job: Job, *, environ: Mapping[str, str], seconds: float = 120.0, memory: int = MEMORY) -> list[Any] | str:
+    """What ``feature_program`` says of the parts of the job's model, which must have been scanned, or why it cannot."""
+    with tempfile.TemporaryDirectory(prefix="mlops-gitops-") as name:
+        folder, order = Path(name), _order(job, Path(name) / "none")
+        answers = _exchange(folder, [order], environ=environ, seconds=seconds, memory=memory, program="feature_program")
+    answer = answers if isinstance(answers, str) else answers[0]
+    if isinstance(answer, dict) and isinstance(answer.get("parts"), list):
+        found: list[Any] = answer["parts"]
+        return found
+    return printable(str(answer.get("problem", UNREADABLE) if isinstance(answer, dict) else answer))
+
+
 def _key(job: Job, python: Path | None) -> str:
+    shuffled: dict[str, canonical.JSON] = {"shuffled": [*job.shuffled], "seed": job.seed} if job.shuffled else {}
     return canonical.digest(
         {
+            **shuffled,
             "scheme": SCHEME,
             "artifact": job.artifact.digest,
             "format": job.artifact.format,
@@ -155,13 +169,14 @@ def _exchange(
     seconds: float,
     memory: int,
     python: Path | None = None,
+    program: str = "prediction_program",
 ) -> list[Any] | str:
     """Run the program on these jobs: one answer for each, which may be anything, or why there are none."""
     results, home = folder / "results.json", folder / "home"
     home.mkdir()
     order = {"memory": memory, "results": str(results), "jobs": [*jobs]}
     (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
-    problem = _execute(folder, home, environ=environ, seconds=seconds, python=python)
+    problem = _execute(folder, home, environ=environ, seconds=seconds, python=python, program=program)
     if problem:
         return problem
     try:
@@ -180,19 +195,23 @@ def _order(job: Job, output: Path) -> dict[str, object]:
         "columns": [*job.columns],
         "task": job.task,
         "positive": job.positive,
+        "shuffled": [*job.shuffled],
+        "seed": job.seed,
         "output": str(output),
     }
 
 
-def _execute(folder: Path, home: Path, *, environ: Mapping[str, str], seconds: float, python: Path | None) -> str:
+def _execute(
+    folder: Path, home: Path, *, environ: Mapping[str, str], seconds: float, python: Path | None, program: str
+) -> str:
     """Run the program; what went wrong, or nothing."""
     # threads that spin while they wait take the core from whoever has work: several times slower on a busy machine
     threads = {"OMP_WAIT_POLICY": "PASSIVE"}
     fixed = {"HOME": str(home), "TMPDIR": str(home), "TZ": "UTC", "MPLCONFIGDIR": str(home), **threads}
     clean = {name: environ[name] for name in PASSED_ON if name in environ} | fixed
     # the program needs nothing of this package, so that another environment can run it as it lies here
-    program = ["-m", "mlops_gitops.adapters.prediction_program"] if python is None else [str(PROGRAM)]
-    argv = [str(python or sys.executable), "-I", *program, str(folder / "order.json")]
+    called = ["-m", f"mlops_gitops.adapters.{program}"] if python is None else [str(PROGRAM)]
+    argv = [str(python or sys.executable), "-I", *called, str(folder / "order.json")]
     with (folder / "log").open("wb") as log:
         try:
             process = subprocess.Popen(

@@ -7,6 +7,7 @@ import json
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
+from mlops_gitops.cli.built_images import BuiltImage, remember
 from mlops_gitops.cli.candidate import model_names, open_candidate
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Misused
@@ -64,4 +65,8 @@ def _one(name: str, place: tuple[str, str] | None, arguments: argparse.Namespace
     with building.built(candidate, world) as built:
         pushed = building.pushed(built, *place, world=world) if place is not None else None
         loaded = building.loaded(built, world) if arguments.load else None
+        if pushed is not None or loaded is not None:
+            image = built.content.image
+            made = BuiltImage(image.digest, image.id, pushed.name if pushed is not None else None, loaded)
+            remember(candidate.made_of.digest, made, world)
         return building.document(built, pushed, loaded)

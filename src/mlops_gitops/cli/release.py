@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from mlops_gitops.adapters import artifacts
 from mlops_gitops.canonical import JSON
-from mlops_gitops.cli import session
+from mlops_gitops.cli import infra, session
 from mlops_gitops.cli.candidate import (
     artifact_path,
     champions,
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         with session.needing("build"):
             from mlops_gitops.cli import building
         found = replace(found, image=building.released(found, arguments.image, world))
-    reports = judge(found, champions(snapshot, arguments.model), world)
+    reports = (*judge(found, champions(snapshot, arguments.model), world), *infra.of_release(found, snapshot, world))
     settled = publish.release(
         repository,
         build=lambda before: found.release(supersedes=before),

@@ -1,4 +1,4 @@
-"""``test``: run the tests that the manifests declare, of data and of models."""
+"""``test``: run the tests that the manifests declare, of data, of models and of their images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.cli import session
+from mlops_gitops.cli import infra, session
 from mlops_gitops.cli.candidate import MANIFEST, artifact_path, exit_code, model_names
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, WorldFailed
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from mlops_gitops.manifests.documents import Document
     from mlops_gitops.manifests.model import Model
 
-KINDS = ("data", "model")
+KINDS = ("data", "model", "infra")
+FEATURES = "features"
 EXAMPLE = """
 mlops-gitops test
 mlops-gitops test data flight-delays
+mlops-gitops test infra flight-delays --image registry.example.com/models/flight-delays@sha256:…
+mlops-gitops test features flight-delays --server http://127.0.0.1:8080
 mlops-gitops test data flight-delays --write-reference
 """
 
@@ -33,9 +36,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="*",
-        metavar="data|model|MODEL",
-        help="what to test, then which models below models/ (default: everything of all of them)",
+        metavar="data|model|infra|features|MODEL",
+        help="what to test, then which models below models/ (default: data, model and infra of all of them)",
     )
+    infra.add_options(parser)
+    costs = parser.add_argument_group("with features, which measures what they cost and bring, and judges nothing")
+    costs.add_argument("--server", metavar="URL", help="a server of the model, to measure what requests cost")
+    costs.add_argument(
+        "--group", metavar="NAME=COLUMN,…", action="append", default=[], help="measure these columns together"
+    )
+    costs.add_argument("--plot", metavar="FILE", help="write the plot of one model there, as SVG")
     parser.add_argument(
         "--write-reference",
         action="store_true",
@@ -45,15 +55,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Test, print every report, and answer 0 when all passed, 1 when one failed, 4 when one is inconclusive."""
+    if arguments.words[:1] == [FEATURES]:
+        with session.needing("data"):
+            from mlops_gitops.cli import feature_costs
+        return feature_costs.run(_folders(arguments.words[1:], world), arguments, world)
     kinds = arguments.words[:1] if arguments.words[:1] and arguments.words[0] in KINDS else list(KINDS)
     names = arguments.words[1:] if len(kinds) == 1 else arguments.words
     if arguments.write_reference:
         return _write_references(kinds, names, arguments.format, world)
-    reports = [(folder.name, report) for folder in _folders(names, world) for report in _reports(folder, kinds, world)]
+    reports = [
+        (folder.name, report)
+        for folder in _folders(names, world)
+        for report in _reports(folder, kinds, arguments, world)
+    ]
     verdict = combined(one.verdict for _, one in reports)
     if arguments.format == "json":
         documents = [report_document(one, model=model) for model, one in reports]
-        world.print(json.dumps({"verdict": verdict.value, "reports": documents, "written": []}, indent=2))
+        found = {"verdict": verdict.value, "reports": documents, "written": [], "features": []}
+        world.print(json.dumps(found, indent=2))
     else:
         world.print("\n".join(report_text(one) for _, one in reports))
     return exit_code(verdict)
@@ -82,7 +101,8 @@ def _write_references(kinds: Sequence[str], names: Sequence[str], style: str, wo
         _replace(folder / name, reference.text().encode())
         written.append(f"models/{folder.name}/{name}")
     if style == "json":
-        world.print(json.dumps({"verdict": Verdict.PASS.value, "reports": [], "written": written}, indent=2))
+        found = {"verdict": None, "reports": [], "written": written, "features": []}
+        world.print(json.dumps(found, indent=2))
     else:
         world.print("\n".join(f"wrote {one}" for one in written) or "no manifest asks for a reference")
     return 0
@@ -129,7 +149,7 @@ def _opened(folder: Path) -> tuple[Model, Document]:
     return model, document
 
 
-def _reports(folder: Path, kinds: Sequence[str], world: World) -> Iterator[Report]:
+def _reports(folder: Path, kinds: Sequence[str], arguments: argparse.Namespace, world: World) -> Iterator[Report]:
     model, document = _opened(folder)
     with session.needing("data"):
         from mlops_gitops.testing import suite
@@ -138,6 +158,11 @@ def _reports(folder: Path, kinds: Sequence[str], world: World) -> Iterator[Repor
         yield suite.run_data_tests(model, folder=folder, locate=document.location, root=_root(folder))
     if "model" in kinds:
         yield from _model_reports(folder, model, document, world)
+    asked = kinds == ["infra"]
+    if "infra" in kinds and (asked or model.tests.infra is not None):
+        found = infra.report(folder.name, arguments, world, asked=asked)
+        if found is not None:
+            yield found
 
 
 def _model_reports(folder: Path, model: Model, document: Document, world: World) -> Iterator[Report]:

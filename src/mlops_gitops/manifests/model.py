@@ -11,9 +11,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from mlops_gitops.manifests.quantities import quantity_bytes
 from mlops_gitops.times import parse_duration
 
 Scalar = str | int | float | bool
+
+LATENCIES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+"""What a manifest calls a percentile of the latency → the share of the requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,21 +306,71 @@ class ModelTests:
 
 
 @dataclass(frozen=True, slots=True)
+class InfraTests:
+    """What is demanded of the serving image; times in seconds, ``image_size`` in bytes.
+
+    ``latency`` maps a share of the requests, such as 0.95, to the longest that it may take.  ``rate`` is in requests a
+    second, ``throughput`` in good answers a second.  ``rows`` are those of a request under load, ``most_rows`` those of
+    the held-out data that are compared.
+    """
+
+    start_within: float = 60.0
+    stop_within: float = 30.0
+    latency: Mapping[float, float] = field(default_factory=dict)
+    throughput: float | None = None
+    rate: float | None = None
+    concurrency: int = 4
+    seconds: float = 10.0
+    warm_up: float = 2.0
+    rows: int = 1
+    image_size: int | None = None
+    relative: float = 1e-6
+    absolute: float = 1e-9
+    most_rows: int = 100_000
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any] | None, objective: Mapping[str, Any]) -> InfraTests | None:
+        """From ``spec.tests.infra``, which leaves to ``spec.serving.objective`` what it does not say itself."""
+        if value is None:
+            return None
+        load, parity = value.get("load", {}), value.get("parity", {})
+        limits = {"p95": objective.get("latencyP95"), **value.get("latency", {})}
+        rate, size = load.get("rate"), value.get("imageSize")
+        return cls(
+            _seconds(value.get("startWithin", "PT60S")),
+            _seconds(value.get("stopWithin", "PT30S")),
+            {share: limits[name] for name, share in LATENCIES.items() if limits.get(name) is not None},
+            value.get("throughput", objective.get("throughput")),
+            rate,
+            int(load.get("concurrency", 4 if rate is None else 64)),
+            _seconds(load.get("duration", "PT10S")),
+            _seconds(load.get("warmUp", "PT2S")),
+            int(load.get("rows", 1)),
+            None if size is None else quantity_bytes(size),
+            parity.get("relative", 1e-6),
+            parity.get("absolute", 1e-9),
+            int(parity.get("rows", 100_000)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Tests:
     """Everything that is tested beyond the metrics; an absent section demands nothing."""
 
     data: DataTests = DataTests()
     leakage: LeakageTests = LeakageTests()
     model: ModelTests = ModelTests()
+    infra: InfraTests | None = None
 
     @classmethod
-    def from_value(cls, value: Mapping[str, Any]) -> Tests:
-        """From ``spec.tests``."""
+    def from_value(cls, value: Mapping[str, Any], objective: Mapping[str, Any]) -> Tests:
+        """From ``spec.tests``, and ``spec.serving.objective``, which some of them hold a model to."""
         leakage, model = value.get("leakage", {}), value.get("model", {})
         return cls(
             DataTests.from_value(value.get("data", {})),
             LeakageTests(leakage.get("maxSingleFeaturePower"), leakage.get("knownAt")),
             ModelTests(model.get("maxOverfitGap"), model.get("baseline")),
+            InfraTests.from_value(value.get("infra"), objective),
         )
 
 
@@ -479,7 +533,7 @@ class Model:
             interface=Interface.from_value(spec["interface"]),
             task=spec["task"],
             metrics=tuple(map(Metric.from_value, spec["metrics"])),
-            tests=Tests.from_value(spec.get("tests", {})),
+            tests=Tests.from_value(spec.get("tests", {}), spec.get("serving", {}).get("objective", {})),
             reproducibility=Reproducibility.from_value(spec.get("reproducibility", {})),
             serving=Serving.from_value(spec.get("serving", {})),
             monitoring=Monitoring(_duration(monitoring.get("maxAge")), drift.get("metric"), drift.get("max")),
@@ -507,3 +561,7 @@ def _sha256(digest: Mapping[str, str] | None) -> str | None:
 
 def _duration(text: str | None) -> timedelta | None:
     return None if text is None else parse_duration(text)
+
+
+def _seconds(text: str) -> float:
+    return parse_duration(text).total_seconds()

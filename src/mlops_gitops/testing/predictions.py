@@ -31,7 +31,8 @@ class Artifact:
 class Job:
     """One artifact, one data file, and which of its columns the model takes, in order.
 
-    ``positive`` is the positive class of a binary task as text (``true``, ``1``, ``malignant``).
+    ``positive`` is the positive class of a binary task as text (``true``, ``1``, ``malignant``).  The columns
+    ``shuffled`` are put into another order of rows, all of them into the same, which ``seed`` decides.
     """
 
     artifact: Artifact
@@ -41,6 +42,8 @@ class Job:
     columns: tuple[str, ...]
     task: str
     positive: str | None = None
+    shuffled: tuple[str, ...] = ()
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

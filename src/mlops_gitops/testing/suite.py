@@ -21,7 +21,7 @@ from mlops_gitops.testing import model as model_tests
 from mlops_gitops.testing.data import Locate
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.files import DataFile, data_files, identity, unreadable
-from mlops_gitops.testing.metrics import METRICS
+from mlops_gitops.testing.metrics import METRICS, Sample
 from mlops_gitops.testing.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.rows import leaks, overlaps
 from mlops_gitops.testing.samples import Evaluation, Truth
@@ -47,7 +47,7 @@ def run_data_tests(model: Model, *, folder: Path, locate: Locate, root: Path | N
     """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
     files = data_files(model, folder=folder, root=root or folder)
     found = list(_data_checks(model, files, locate, folder=folder, root=root or folder))
-    return _report("data-tests", model, found, _materials(files))
+    return report("data-tests", model, found, _materials(files))
 
 
 def run_model_tests(
@@ -67,7 +67,7 @@ def run_model_tests(
         if evaluation is not None:
             evaluations[file.dataset.name] = evaluation
     found.extend(model_tests.checks(model, evaluations, locate=locate))
-    return _report("model-tests", model, found, _materials(files, artifact=artifact, answers=(usable, answers)))
+    return report("model-tests", model, found, _materials(files, artifact=artifact, answers=(usable, answers)))
 
 
 def job_on(model: Model, dataset: str, artifact: Artifact, *, folder: Path, root: Path) -> Job | str:
@@ -96,6 +96,17 @@ def measured(
         with contextlib.suppress(Unmeasurable):
             found[name] = metric.measure(evaluation.sample).value
     return found
+
+
+def samples(
+    model: Model, dataset: str, answers: Sequence[Predictions | Failed], *, folder: Path, root: Path
+) -> list[Sample | None]:
+    """Labels beside each of these predictions on one data set; ``None`` where they cannot be judged."""
+    file = _named(model, dataset, folder=folder, root=root)
+    if file is None or file.source is None:
+        return [None] * len(answers)
+    found = [_evaluate(model, file, answer, lambda _: Location(""))[1] for answer in answers]
+    return [None if one is None else one.sample for one in found]
 
 
 def _named(model: Model, dataset: str, *, folder: Path, root: Path) -> DataFile | None:
@@ -135,7 +146,7 @@ def compare(
         found.append(Check("comparison.metric", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix))
     materials = _materials(files, artifact=artifact, answers=(usable, answers[len(usable) :]))
     materials += (("champion", champion.artifact.digest),)
-    return _report("comparison", model, found, materials, champion=champion.release)
+    return report("comparison", model, found, materials, champion=champion.release)
 
 
 def _data_checks(
@@ -243,7 +254,7 @@ def _materials(
     return tuple(found)
 
 
-def _report(
+def report(
     kind: str,
     model: Model,
     checks: Sequence[Check],
@@ -251,6 +262,7 @@ def _report(
     *,
     champion: str | None = None,
 ) -> Report:
+    """A report with the summary that people read."""
     counts = {verdict: sum(check.verdict is verdict for check in checks) for verdict in Verdict}
     words = [f"{counts[Verdict.PASS]} of {wording.number(len(checks))} checks passed"]
     words += [f"{counts[verdict]} {word}" for verdict, word in _WORDS.items() if counts[verdict]]

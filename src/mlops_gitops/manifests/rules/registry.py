@@ -25,6 +25,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "training",
         "lifecycle",
         "images",
+        "infra",
     ),
     "Environment": ("policy", "rollouts", "periods", "approvals", "expressions", "addresses"),
     "Trust": ("trust",),

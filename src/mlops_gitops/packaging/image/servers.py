@@ -31,7 +31,13 @@ _PROGRAMS = (
     "serving/predictor.py",
 )
 _OF_PATTERN = {
-    "rest": ("serving/flavor.py", "serving/rest.py", "serving/runtime.py"),
+    "rest": (
+        "serving/flavor.py",
+        "serving/guard.py",
+        "serving/rest.py",
+        "serving/runtime.py",
+        "serving/values.py",
+    ),
     "batch": ("serving/batch.py", "serving/rows.py"),
     "stream": ("serving/nats.py", "serving/rows.py", "serving/stream.py"),
 }

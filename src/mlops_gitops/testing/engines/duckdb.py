@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -45,8 +46,8 @@ _TYPES = {
 
 
 @contextmanager
-def opened(*sources: Source) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that may read these files and do nothing else outside itself."""
+def opened(*sources: Source, written: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that may read these files, write the one at ``written``, and do nothing else outside itself."""
     for one in sources:
         if not one.path.is_file():
             raise Refused(f"{one.path} does not exist", hint="produce the file, or correct its uri", code=UNREADABLE)
@@ -60,7 +61,8 @@ def opened(*sources: Source) -> Iterator[duckdb.DuckDBPyConnection]:
             }
         )
         try:
-            allowed = ", ".join(_text(str(one.path)) for one in sources)
+            paths = [one.path for one in sources] + ([written] if written is not None else [])
+            allowed = ", ".join(_text(str(path)) for path in paths)
             connection.execute(f"SET allowed_paths = [{allowed}]")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
@@ -173,6 +175,17 @@ def arrays(one: Source, expressions: Mapping[str, str]) -> dict[str, Any]:
     with opened(one) as connection:
         found = connection.execute(f"SELECT {wanted} FROM {_READERS[one.format]}", [str(one.path)])  # noqa: S608
         return dict(found.fetchnumpy())
+
+
+def derive(one: Source, target: Path, expressions: Mapping[str, str], *, rows: int) -> None:
+    """Write a Parquet file of the first ``rows`` rows with these columns; the expressions are those of ``arrays``."""
+    wanted = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in expressions.items())
+    with opened(one, written=target) as connection:
+        connection.execute(
+            f"COPY (SELECT {wanted} FROM {_READERS[one.format]} LIMIT {int(rows)}) "  # noqa: S608 - as in ``arrays``
+            f"TO {_text(str(target))} (FORMAT parquet)",
+            [str(one.path)],
+        )
 
 
 def columns(one: Source) -> dict[str, str]:

@@ -1,0 +1,129 @@
+"""``test infra`` from the command line to a gate: build, push, test by digest, release, promote, and the way back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import estate
+import scoring_images
+from estate import Estate
+from image_models import ImageModel
+from servers import base_images, docker_engine
+from servers.docker_engine import Engine
+from shells import Shell
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with docker_engine.served() as served:
+        yield served
+
+
+@pytest.fixture
+def model(engine: Engine, tmp_path: Path) -> Iterator[ImageModel]:
+    """A model with a Dockerfile of its own, beside an environment repository whose prod demands these tests."""
+    policies = {
+        "dev": estate.environment("dev", promotion="automatic"),
+        "prod": estate.environment("prod", after=["dev"], gates=[{"evidence": "infra-tests"}]),
+    }
+    bare = Estate.new(policies).bare(tmp_path)
+    root = tmp_path / "models-repository"
+    environ = {
+        **scoring_images.environ(engine),
+        "HOME": str(tmp_path),
+        "MG_CACHE": str(tmp_path / "cache"),
+        "MG_ENVIRONMENTS": bare.as_uri(),
+        "USER": "grace",
+    }
+    value = scoring_images.value(load={**scoring_images.QUICK, "concurrency": 1})
+    made = ImageModel(root, Shell(root, bare, environ), value)
+    scoring_images.lay_out(made.folder, value)
+    base = base_images.put(engine.registry, "scoring", base_images.working())
+    made.write("Dockerfile", scoring_images.recipe(base))
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True, env={**os.environ, **environ})
+    made.commit()
+    engine.client.images.pull(base)  # an own Dockerfile's base stays in the engine, as with `docker build`
+    yield made
+    for one in engine.client.images.list(name="cancer"):
+        engine.client.images.remove(one.id, force=True)
+
+
+def reports(told: Any) -> dict[str, Any]:
+    return {one["kind"]: one for one in told["reports"]}
+
+
+def bad(report: Any) -> dict[str, str]:
+    return {one["id"]: one["message"] for one in report["checks"] if one["verdict"] != "pass"}
+
+
+def message(report: Any, id_: str) -> str:
+    return str(next(one["message"] for one in report["checks"] if one["id"] == id_))
+
+
+def test_from_the_image_to_the_gate_and_back(model: ImageModel, engine: Engine) -> None:
+    shell = model.shell
+    error = shell.json("test", "infra")["error"]
+    assert (error["code"], error["exitCode"]) == ("no-image", 2)
+    assert "no image is known that was made of this manifest" in error["message"]
+
+    # What was built and loaded is tested, without being named.
+    image = shell.json("build", "--load")["images"][0]
+    before = engine.left()
+    report = reports(shell.json("test", "infra", "cancer"))["infra-tests"]
+    assert bad(report) == {}
+    assert report["materials"][0] == {"name": "image", "digest": {"sha256": image["digest"].removeprefix("sha256:")}}
+    assert message(report, "infra.rollback").startswith("skipped: no release of cancer runs in any environment")
+    assert engine.left() == before
+
+    # The same by its name in a registry: pulled for the test, and gone afterwards.
+    reference = shell.json("build", "--push", engine.registry)["images"][0]["pushed"]["reference"]
+    engine.client.images.remove(image["loaded"], force=True)
+    before = engine.left()
+    assert bad(reports(shell.json("test", "infra", "--image", reference))["infra-tests"]) == {}
+    assert engine.left() == before
+    tagged = shell.json("test", "infra", "--image", reference.split("@")[0] + ":1.0.0")["error"]
+    assert tagged["code"] == "image-tag"
+
+    # Its release carries the verdict as evidence, which a gate demands.
+    told = shell.json("release", "cancer", "--image", reference)
+    assert reports(told)["infra-tests"]["verdict"] == "pass"
+    assert shell("promote", "--all") == 0, shell.out
+    assert shell("promote", "cancer", "--to", "prod") == 0, shell.out
+
+    # The next version answers otherwise than offline: the gate stays shut; the way back is still there.
+    model.value["metadata"]["version"] = "1.1.0"
+    recipe = (model.folder / "Dockerfile").read_text()
+    model.write("Dockerfile", recipe.replace("ENV MODE=", "ENV MODE=skew"))
+    model.commit()
+    reference = shell.json("build", "--push", engine.registry)["images"][0]["pushed"]["reference"]
+    before = engine.left()
+    report = reports(shell.json("release", "cancer", "--image", reference))["infra-tests"]
+    assert engine.left() == before
+    assert set(bad(report)) == {"infra.parity"}
+    assert "1.0.0, which runs in dev and prod, still starts" in message(report, "infra.rollback")
+    assert shell("promote", "--all") == 0, shell.out
+    assert shell("promote", "cancer", "--to", "prod") == 1
+    assert "infra-tests" in shell.out
+
+
+def test_without_an_image_everything_else_is_tested(model: ImageModel) -> None:
+    model.shell("test", "cancer")
+    assert "✓ infra-tests" not in model.shell.out
+    assert "its image is not tested: none is known" in model.shell.err
+    model.value["spec"]["serving"]["pattern"] = "batch"
+    model.commit()
+    error = model.shell.json("test", "infra", "cancer")["error"]
+    assert (error["code"], error["exitCode"]) == ("infra-pattern", 2)
+
+
+def test_an_engine_that_is_gone_is_told_and_nothing_is_made(model: ImageModel) -> None:
+    model.shell.json("build", "--load")
+    model.shell.environ = {**model.shell.environ, "DOCKER_HOST": "unix:///nowhere/engine"}
+    error = model.shell.json("test", "infra", "cancer")["error"]
+    assert (error["code"], error["exitCode"], error["retry"]) == ("no-engine", 5, True)
