@@ -353,6 +353,10 @@ def test_a_run_that_is_cancelled_leaves_nothing_and_can_run_again(airline: Airli
 def test_two_at_once_one_cut_off_and_one_whose_token_has_expired(airline: Airline) -> None:
     hub, before = airline.hub, airline.hub.tip(MODELS)
     hub.commit(MODELS, files("1.0.1"), by=ADA)
+    nowhere = airline.run(
+        "model-release", "push", {"after": hub.tip(MODELS)}, commit=hub.tip(MODELS), token=airline.app
+    )
+    assert (nowhere.succeeded, nowhere.names()) == (True, ["plan"]), "nobody has said where to release to"
     expired = hub.token("expired")
     tip = hub.tip(ENVIRONMENTS)
     ran = airline.release(before, token=expired)
