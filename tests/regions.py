@@ -15,7 +15,8 @@ from mlops_gitops.manifests.rendering import render
 from mlops_gitops.promotion import apply, controls, layout, publish
 from mlops_gitops.promotion.apply import Answered, Wish
 from mlops_gitops.promotion.plan import Decision, Outcome
-from mlops_gitops.promotion.snapshot import Slot, Snapshot
+from mlops_gitops.promotion.slots import Slot
+from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Files
 from mlops_gitops.promotion.transaction import Proposal, Settled, settle
 from mlops_gitops.promotion.verify import verify

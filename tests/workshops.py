@@ -17,7 +17,8 @@ from mlops_gitops.promotion import apply, layout, publish, reconcile
 from mlops_gitops.promotion.apply import Preflight, Wish
 from mlops_gitops.promotion.forge import Forge, Pull
 from mlops_gitops.promotion.reconcile import Reconciled
-from mlops_gitops.promotion.snapshot import Slot, Snapshot
+from mlops_gitops.promotion.slots import Slot
+from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Files
 from mlops_gitops.promotion.survey import Reader
 from mlops_gitops.promotion.transaction import Proposal, settle

@@ -26,7 +26,8 @@ from mlops_gitops.manifests.rendering import render  # noqa: E402
 from mlops_gitops.manifests.trust import Trust  # noqa: E402
 from mlops_gitops.promotion import apply, layout, overlay, plan, pointer, publish, receipts  # noqa: E402
 from mlops_gitops.promotion.receipts import Filed  # noqa: E402
-from mlops_gitops.promotion.snapshot import Dossier, Slot  # noqa: E402
+from mlops_gitops.promotion.slots import Slot  # noqa: E402
+from mlops_gitops.promotion.snapshot import Dossier  # noqa: E402
 from mlops_gitops.promotion.store import MemoryTree  # noqa: E402
 
 ENVIRONMENTS = ("dev", "integration", "staging", "canary", "prod")

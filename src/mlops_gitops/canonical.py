@@ -23,6 +23,7 @@ It differs from RFC 8785 in how it writes some numbers, in the order of names be
 ``_is_plain`` lets none of that come here.
 """
 _EXACT, _DEEP = 2**53 - 1, 64
+_LEAVES = frozenset({str, bool, type(None)})
 
 
 def encode(value: JSON) -> bytes:
@@ -38,27 +39,21 @@ def encode(value: JSON) -> bytes:
         raise ValueError(str(error)) from error
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: Any, deep: int = _DEEP) -> bool:
     """Whether both encoders write the same bytes; exact types only, and no deeper than a document of ours can be."""
-    waiting = [value]
-    for _ in range(_DEEP):
-        following: list[Any] = []
-        for one in waiting:
-            kind = type(one)
-            if kind is str or kind is bool or one is None:
-                continue
-            if kind is dict:
-                if not _are_plain(one):
-                    return False
-                following += one.values()
-            elif kind is list:
-                following += one
-            elif not _is_plain_number(one):
-                return False
-        if not following:
-            return True
-        waiting = following
-    return False
+    kind = type(value)
+    if kind is dict:
+        if not _are_plain(value):
+            return False
+        inner: Iterable[Any] = value.values()
+    elif kind is list:
+        inner = value
+    else:
+        return kind in _LEAVES or _is_plain_number(value)
+    for one in inner:  # noqa: SIM110 - most are text, and a call for each would cost more than the question
+        if type(one) is not str and not (deep and _is_plain(one, deep - 1)):
+            return False
+    return True
 
 
 def _is_plain_number(value: Any) -> bool:

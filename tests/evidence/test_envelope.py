@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from securesystemslib.dsse import Envelope as ReferenceEnvelope
 
@@ -170,3 +171,44 @@ def test_a_broken_key_is_told_without_a_traceback(tmp_path: Any, content: str) -
 def test_a_service_key_needs_its_id() -> None:
     with pytest.raises(Failure, match="key id"):
         open_signer("awskms:arn:1", environ={}, known=list)
+
+
+@st.composite
+def nearly_sealed(draw: st.DrawFn) -> bytes:
+    """An envelope, often with something changed in it."""
+    payload, sig = draw(st.binary(max_size=30)), draw(st.binary(max_size=70))
+    keyid = draw(st.one_of(st.just("a1" * 32), st.text(max_size=5), st.just('","sig":"'), st.just("é")))
+    written = [base64.b64encode(payload).decode(), base64.b64encode(sig).decode()]
+    at = draw(st.integers(0, 3))
+    if at < 2:
+        odd = draw(st.sampled_from(["=", "====", "!", " ", "\n", '","sig":"', "-_", "A", "AB==", "é"]))
+        written[at] = odd + written[at] if draw(st.booleans()) else written[at] + odd
+    kind = draw(st.sampled_from([envelope.PAYLOAD_TYPE, envelope.PAYLOAD_TYPE, "text/plain"]))
+    document = {"payload": written[0], "payloadType": kind, "signatures": [{"keyid": keyid, "sig": written[1]}]}
+    data = canonical.encode(document)
+    if draw(st.booleans()):
+        place = draw(st.integers(0, len(data)))
+        data = data[:place] + draw(st.sampled_from([b"", b" ", b'"', b"}", b"A", b"\\u0041"])) + data[place + 1 :]
+    return data
+
+
+def parsed_by(parse: Callable[[bytes], envelope.Envelope], data: bytes) -> envelope.Envelope | None:
+    try:
+        return parse(data)
+    except ValueError:
+        return None
+
+
+@given(nearly_sealed() | st.binary(max_size=60))
+@example(sealed())
+@example(sealed() + b"\n")
+@settings(max_examples=300, deadline=None)
+def test_cutting_an_envelope_gives_what_a_json_parser_gives(data: bytes) -> None:
+    found = parsed_by(envelope.parse, data)
+    assert found == parsed_by(envelope.parse_slowly, data)
+    assert found is None or data == envelope._render(found)
+
+
+def test_an_envelope_of_ours_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(envelope, "parse_slowly")
+    assert envelope.parse(sealed()).keyid == estate.signer("ci").keyid

@@ -19,7 +19,8 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.promotion import apply, controls, layout, publish
 from mlops_gitops.promotion.apply import Answered, Wish
-from mlops_gitops.promotion.snapshot import Slot, Snapshot
+from mlops_gitops.promotion.slots import Slot
+from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.transaction import Proposal, settle
 from mlops_gitops.promotion.verify import verify
 from stores import Killed, MemoryStore

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import estate
 from estate import NOW, Estate
+from mlops_gitops.adapters.crew import Crew
 from mlops_gitops.adapters.git import Repository
 from mlops_gitops.adapters.shelves import LARGEST, MOST, Shelf
 from mlops_gitops.errors import Failure
@@ -44,6 +45,18 @@ class Board:
 
     def keep(self, data: bytes) -> None:
         self.data, self.kept = data, self.kept + 1
+
+
+class Halves:
+    """Two hands, one after the other, in this process."""
+
+    def share(self, work: Callable[[int, int], bytes], count: int) -> list[bytes]:
+        return [work(0, count // 2), work(count // 2, count)]
+
+
+@pytest.fixture(autouse=True)
+def everything_is_worth_sharing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recall, "_MANY", 1)
 
 
 @dataclass
@@ -90,6 +103,8 @@ def compared(store: MemoryStore, board: Board, *, hours: int = 0) -> tuple[statu
     now = NOW + timedelta(hours=hours)
     tree = store.trees[store.tip]
     slow = status.running(Snapshot(tree), now=now)
+    shared = Recall(Board(board.data), crew=Halves())
+    assert status.running(Snapshot(tree), now=now, recall=shared) == slow
     assert status.running(Snapshot(tree), now=now, recall=Recall(board)) == slow
     return slow
 
@@ -361,3 +376,30 @@ def test_real_git_gives_the_same_table(tmp_path: Path) -> None:
         assert status.running(Snapshot(tree), now=NOW) == expected
         assert status.running(Snapshot(tree), now=NOW, recall=Recall(shelf)) == expected
     assert json.loads((shelf.load() or b"").split(b"\n")[0])[1] == repository.fetch().commit
+
+
+def test_several_processes_read_the_same_table_each_from_a_git_of_its_own(tmp_path: Path) -> None:
+    damaged = layout.receipts("dev", "boats")
+    files = {
+        path: data[:-1] if path.startswith(damaged) else data for path, data in STARTED.trees[STARTED.tip].files.items()
+    }
+    repository = Repository(
+        str(Estate(dict(files)).bare(tmp_path)), branch="main", cache=tmp_path / "cache", environ=os.environ
+    )
+    expected = status.running(Snapshot(MemoryTree(files)), now=NOW)
+    assert [one.problem is not None for one in expected].count(True) == 1
+    tree = repository.fetch()
+    assert tree.names("releases") == MODELS  # so that git is asked here before others ask theirs
+
+    def asked(_start: int, _end: int) -> bytes:
+        assert tree.read("trust/signers.yaml") is not None
+        process = tree._objects._process
+        return b"%d" % process.pid if process is not None else b"none"
+
+    first, second = Crew(2).share(asked, 2)
+    assert first != second
+    for hands in (2, 5):
+        board = Board()
+        assert status.running(Snapshot(tree), now=NOW, recall=Recall(board, crew=Crew(hands))) == expected
+        assert status.running(Snapshot(tree), now=NOW, recall=Recall(board)) == expected
+    assert tree.names("releases") == MODELS

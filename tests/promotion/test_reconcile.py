@@ -19,7 +19,7 @@ from mlops_gitops.promotion import apply, controls, layout, plan, proposals, rec
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.pull_steps import Step
-from mlops_gitops.promotion.snapshot import Slot
+from mlops_gitops.promotion.slots import Slot
 from mlops_gitops.promotion.store import Files
 from mlops_gitops.reporting import promotion as wording
 from workshops import LOGINS, Workshop, environments, no_forge

@@ -17,7 +17,7 @@ from estate import MODEL
 from merging_forges import WRITES
 from mlops_gitops.errors import WorldFailed
 from mlops_gitops.promotion import controls, layout
-from mlops_gitops.promotion.snapshot import Slot
+from mlops_gitops.promotion.slots import Slot
 from mlops_gitops.promotion.store import Files
 from stores import Killed
 from workshops import Workshop

@@ -24,7 +24,8 @@ from mlops_gitops.evidence.reviews import Said
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.promotion import controls, layout
 from mlops_gitops.promotion.receipts import Filed
-from mlops_gitops.promotion.snapshot import Slot, Snapshot
+from mlops_gitops.promotion.slots import Slot
+from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Files
 from stores import Killed
 from workshops import LOGINS, Workshop, environments

@@ -22,7 +22,7 @@ from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.pull_steps import Step
 from mlops_gitops.promotion.pulls import Question
-from mlops_gitops.promotion.snapshot import Slot
+from mlops_gitops.promotion.slots import Slot
 from mlops_gitops.promotion.store import Files
 from mlops_gitops.reporting import pull_request
 from workshops import Workshop, environments

@@ -7,6 +7,7 @@ never an absent file: a hold that cannot be read must not read as no hold.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import subprocess
 import threading
@@ -24,6 +25,8 @@ _PIPE = 512
 """A pipe holds at least this many bytes, whatever the system is short of: POSIX promises it."""
 LARGEST = 16 * 1024 * 1024
 """No document of ours comes near this many bytes; of a larger file only the beginning is read, which is none."""
+_FEW = 50
+"""A folder with more names than that stays listed until all is let go: listing it again costs too much."""
 _KEPT = 256 * 1024
 """Files up to this size are kept when they are read ahead; a larger one is read again when it is asked for."""
 
@@ -67,8 +70,7 @@ class GitTree:
 
     def _read_ahead(self, paths: Iterable[str]) -> None:
         asked = [path for path in paths if path not in self._folders]
-        for parent in dict.fromkeys(path.rpartition("/")[0] for path in asked):
-            self._entries(parent)
+        self._list({path.rpartition("/")[0] for path in asked})
         listed = [(path, entry) for path in asked if (entry := self._listed(path)) is not None]
         folders = [(path, _id(entry)) for path, entry in listed if entry.startswith(_FOLDER)]
         wanted = dict.fromkeys(_id(entry) for _, entry in listed if entry.startswith("10"))
@@ -80,6 +82,28 @@ class GitTree:
         for name, found in zip(wanted, self._objects.get_all(list(wanted)), strict=True):
             if found is not None and found[0] == "blob" and len(found[1]) <= _KEPT:
                 self._ahead[name] = found[1]
+
+    def _list(self, folders: set[str]) -> None:
+        """List folders, those beside each other in one conversation; the small ones pass with what was announced."""
+        above = {folder.rpartition("/")[0] for folder in folders if folder and folder not in self._folders}
+        if above:
+            self._list(above)
+        missing = [folder for folder in folders if folder not in self._folders]
+        if not above:
+            for folder in missing:
+                self._entries(folder)
+            return
+        there = [(one, entry) for one in missing if (entry := self._listed(one) or "").startswith(_FOLDER)]
+        self._folders.update((folder, {}) for folder in missing)
+        self._passing.extend(missing)
+        for (folder, _), found in zip(there, self._objects.get_all([_id(one) for _, one in there]), strict=True):
+            if found is None:  # whoever reads it is told that it is damaged
+                del self._folders[folder]
+                continue
+            content = found[1] if found[0] == "tree" else b""
+            self._folders[folder] = _tree_entries(content, id_bytes=len(self.commit) // 2)
+            if len(self._folders[folder]) > _FEW:
+                self._passing.remove(folder)
 
     def before(self, path: str) -> GitTree | None:
         """The commit before the one in which ``path`` appeared, or ``None`` where there is none."""
@@ -133,6 +157,7 @@ class GitTree:
             content = found[1] if found is not None and found[0] == "tree" else b""
             sought = b" " + name.encode(errors="surrogateescape") + b"\0"
             if sought not in content and len(content) <= LARGEST:  # told without taking ten thousand names apart
+                self._folders[path] = {}  # so nothing below it need be looked for
                 return True
         return self._entries(folder).get(name, _SUBMODULE).startswith(_SUBMODULE)
 
@@ -166,6 +191,7 @@ class Objects:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
         self._lock = threading.Lock()
 
     def get(self, name: str) -> tuple[str, bytes] | None:
@@ -205,7 +231,10 @@ class Objects:
             return answers
 
     def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._owner != os.getpid():  # after a fork: it answers whoever started it
+            self._process = None
         if self._process is None or self._process.poll() is not None:
+            self._owner = os.getpid()
             self._process = subprocess.Popen(
                 ["git", *SAFE, "cat-file", "--batch"],
                 env=dict(self._environ),
@@ -219,7 +248,7 @@ class Objects:
     def close(self) -> None:
         """End the process; the next question starts another."""
         with self._lock:
-            if self._process is not None:
+            if self._process is not None and self._owner == os.getpid():
                 self._process.kill()
                 self._process.communicate()
                 self._process = None
@@ -230,7 +259,10 @@ class Objects:
 
 def _content(stream: IO[bytes], size: int) -> bytes | None:
     """The next object of ``cat-file``, at most ``LARGEST`` bytes of it and one more; ``None`` where it breaks off."""
-    content = stream.read(min(size, LARGEST + 1))
+    if size <= LARGEST:
+        content = stream.read(size + 1)
+        return content[:-1] if len(content) == size + 1 else None
+    content = stream.read(LARGEST + 1)
     left = size + 1 - len(content)
     while left > 0:
         skipped = len(stream.read(min(left, 1 << 20)))

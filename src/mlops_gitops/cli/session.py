@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_gitops import times
+from mlops_gitops.adapters.crew import Crew
 from mlops_gitops.adapters.git import Repository, cache_folder
 from mlops_gitops.adapters.github_address import Address, address
 from mlops_gitops.adapters.mlflow import MlflowRegistry
@@ -135,6 +136,11 @@ def _client(place: Address, world: World) -> Client:
 def shelf(repository: Repository, world: World) -> Shelf:
     """Where the table of the environment repository is remembered."""
     return Shelf(cache(world), url=repository.url, branch=repository.branch)
+
+
+def crew() -> Crew:
+    """The processors of this machine, for what takes long."""
+    return Crew()
 
 
 def registry(world: World) -> MlflowRegistry | None:

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     tree = repository.fetch()
     if arguments.at:
         tree = repository.at(arguments.at, tree.commit)
-    recall = Recall(session.shelf(repository, world), keep=not arguments.at)
+    recall = Recall(session.shelf(repository, world), keep=not arguments.at, crew=session.crew())
     rows = status.running(Snapshot(tree), now=world.now(), recall=recall)
     if arguments.format == "json":
         world.print(report.status_json(tree.commit, rows))

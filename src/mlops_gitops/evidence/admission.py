@@ -15,7 +15,7 @@ from mlops_gitops import canonical
 from mlops_gitops.evidence import envelope, statements
 from mlops_gitops.evidence.signing import PublicKey
 from mlops_gitops.evidence.statements import Claim
-from mlops_gitops.manifests.trust import Signer, Trust
+from mlops_gitops.manifests.trust import Key, Signer, Trust
 
 _NAME = re.compile(r"([a-z-]+)-([0-9a-f]{64})\.json")
 
@@ -44,17 +44,19 @@ def file_name(kind: str, data: bytes) -> str:
 
 def public_keys(signer: Signer) -> tuple[PublicKey, ...]:
     """The keys of a signer, able to check signatures."""
-    return tuple(PublicKey(key.keyid, key.keytype, key.scheme, key.keyval["public"]) for key in signer.keys)
+    return tuple(map(public_key, signer.keys))
+
+
+def public_key(key: Key) -> PublicKey:
+    """A key of ``trust/``, able to check signatures."""
+    return PublicKey(key.keyid, key.keytype, key.scheme, key.keyval["public"])
 
 
 @lru_cache(maxsize=16384)
 def signed_by(sealed: envelope.Envelope, trust: Trust) -> Signer | None:
     """The signer of ``trust/`` who made this envelope, or ``None``.  Judged once for the same bytes and trust."""
-    for signer in trust.signers:
-        for key in public_keys(signer):
-            if sealed.verified_by(key):
-                return signer
-    return None
+    named = trust.keys.get(sealed.keyid, ())
+    return next((signer for signer, key in named if sealed.verified_by(public_key(key))), None)
 
 
 def may_sign(signer: Signer, kind: str, environment: str | None) -> bool:

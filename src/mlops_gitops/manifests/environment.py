@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from mlops_gitops import canonical
@@ -137,7 +138,7 @@ class Window:
     recurrence: Recurrence
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Environment:
     """One environment.
 
@@ -203,7 +204,7 @@ class Environment:
         """Whether promotions come by a pull request; a rollback never waits for one."""
         return self.mode == "pull-request"
 
-    @property
+    @cached_property
     def policy_digest(self) -> str:
         """SHA-256 of the document's canonical JSON: comments and layout do not count, every value does."""
         return canonical.digest(dict(self.value))

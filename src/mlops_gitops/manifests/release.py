@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from mlops_gitops import canonical
@@ -83,7 +84,7 @@ class Material:
     uri: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Release:
     """One release.  ``value`` is the whole document; the other fields are what is asked of it most."""
 
@@ -125,7 +126,7 @@ class Release:
             value=value,
         )
 
-    @property
+    @cached_property
     def id(self) -> str:
         """SHA-256 of the document's canonical JSON."""
         return canonical.digest(self.document())

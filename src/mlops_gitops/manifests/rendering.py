@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from mlops_gitops.canonical import JSON
 
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_RESERVED = frozenset({"yes", "no", "on", "off", "true", "false", "null", "y", "n"})
+RESERVED = frozenset({"yes", "no", "on", "off", "true", "false", "null", "y", "n"})
 
 
 def render(value: JSON) -> bytes:
@@ -44,7 +44,7 @@ def _entry(head: str, value: JSON, depth: int) -> Iterator[str]:
 
 
 def _key(key: str) -> str:
-    return key if _PLAIN_KEY.fullmatch(key) and key.lower() not in _RESERVED else scalar(key)
+    return key if _PLAIN_KEY.fullmatch(key) and key.lower() not in RESERVED else scalar(key)
 
 
 def scalar(value: JSON) -> str:

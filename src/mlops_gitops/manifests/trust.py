@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 
@@ -55,11 +56,27 @@ class Signer:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trust:
     """Every signer whose signature counts."""
 
     signers: tuple[Signer, ...]
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.signers)
+
+    @cached_property
+    def keys(self) -> Mapping[str, tuple[tuple[Signer, Key], ...]]:
+        """Key id → every signer who has a key with that id, with the key, in the order of the file."""
+        found: dict[str, tuple[tuple[Signer, Key], ...]] = {}
+        for signer in self.signers:
+            for key in signer.keys:
+                found[key.keyid] = (*found.get(key.keyid, ()), (signer, key))
+        return found
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Trust:

@@ -19,7 +19,8 @@ from mlops_gitops.manifests.trust import Signer, Trust
 from mlops_gitops.promotion import controls, layout, overlay, plan, pointer, receipts, rollbacks, rows
 from mlops_gitops.promotion.plan import Action, Decision, Outcome
 from mlops_gitops.promotion.receipts import Receipt
-from mlops_gitops.promotion.snapshot import Slot, Snapshot
+from mlops_gitops.promotion.slots import Slot
+from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Files, Store, Tree
 from mlops_gitops.promotion.transaction import Proposal, Settled, settle
 
@@ -267,18 +268,30 @@ def answers(snapshot: Snapshot, wishes: Sequence[Wish], *, now: datetime) -> Ite
     for start in range(0, len(wishes), _TOGETHER):
         together = wishes[start : start + _TOGETHER]
         if len(together) > 1:
-            snapshot.tree.prefetch(
-                dict.fromkeys(path for one in together for path in rows.sources(one.environment, one.model))
-            )
+            _read_ahead(snapshot, together)
         for one in together:
             yield answer(snapshot, one, now=now)
+
+
+def _read_ahead(snapshot: Snapshot, together: Sequence[Wish]) -> None:
+    """Everything that the decisions about some wishes may look at, in a few conversations with git."""
+    asked = []
+    for one in together:
+        try:
+            environment = snapshot.environment(one.environment)
+        except Failure:  # told by the decision about it
+            continue
+        asked += [path for name in (environment.name, *environment.after) for path in rows.read_first(name, one.model)]
+        if plan.rests_on_evidence(environment):
+            asked += map(layout.evidence, snapshot.release_ids(one.model))
+    snapshot.tree.prefetch(dict.fromkeys(asked))
 
 
 def answer(snapshot: Snapshot, wish: Wish, *, now: datetime) -> Answered:
     """The decision about one wish, or why there is none."""
     try:
         release = wish.release or snapshot.candidate(wish.model, snapshot.environment(wish.environment))
-        case = plan.situation(snapshot, model=wish.model, environment=wish.environment, release=release)
+        case = plan.decisive(snapshot, model=wish.model, environment=wish.environment, release=release)
     except Failure as failure:
         return Answered(wish, None, None, failure)
     return Answered(wish, plan.decide(case, now=now), None)

@@ -15,7 +15,7 @@ from mlops_gitops.errors import Misused
 from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.control import Control, ControlFile
 from mlops_gitops.promotion import layout
-from mlops_gitops.promotion.snapshot import Slot
+from mlops_gitops.promotion.slots import Slot
 from mlops_gitops.promotion.store import Files
 
 

@@ -24,7 +24,8 @@ from mlops_gitops.manifests.environment import ApprovalsGate, Environment, Expre
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.trust import Trust
 from mlops_gitops.promotion import calendar, receipts, rollouts
-from mlops_gitops.promotion.snapshot import Dossier, Slot, Snapshot
+from mlops_gitops.promotion.slots import Slot
+from mlops_gitops.promotion.snapshot import Dossier, Snapshot
 
 
 class Outcome(Enum):
@@ -94,6 +95,25 @@ class Decision:
     def blocking(self) -> tuple[Judgement, ...]:
         """What stands in the way, failures first."""
         return tuple(one for answer in (Answer.FAIL, Answer.PENDING) for one in self.judgements if one.answer is answer)
+
+
+def decisive(snapshot: Snapshot, *, model: str, environment: str, release: str) -> Situation:
+    """The same as ``situation`` for all that ``decide`` can say of it: evidence is read only where it may decide."""
+    slot = snapshot.slot(environment, model)
+    settled = rollouts.complete(slot, release) and not stranded(slot)
+    if not settled and rests_on_evidence(slot.environment):
+        return situation(snapshot, model=model, environment=environment, release=release)
+    return Situation(
+        slot=slot,
+        upstream=tuple(snapshot.slot(name, model) for name in slot.environment.after),
+        dossier=Dossier(snapshot.release(model, release), (), ()),
+        trust=snapshot.trust,
+    )
+
+
+def rests_on_evidence(environment: Environment) -> bool:
+    """Whether any evidence can change what is decided about an environment."""
+    return not environment.ungated or environment.rollout is not None or environment.by_pull_request
 
 
 def situation(snapshot: Snapshot, *, model: str, environment: str, release: str) -> Situation:

@@ -8,6 +8,7 @@ byte-identical in every environment: to promote is to copy it, and drift is a co
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.manifests.release import Release
@@ -39,6 +40,7 @@ def render(release: Release) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
+@lru_cache(maxsize=4096)
 def release_id(data: bytes, *, path: str) -> str:
     """The release that a pointer file names.  Raises ``Refused`` where it names none."""
     for line in data.decode(errors="replace").splitlines():

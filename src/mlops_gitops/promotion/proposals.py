@@ -20,8 +20,9 @@ from mlops_gitops.errors import Failure
 from mlops_gitops.promotion import apply, layout, receipts
 from mlops_gitops.promotion.plan import Action, Decision
 from mlops_gitops.promotion.receipts import PULL_REQUEST, Filed, Receipt
-from mlops_gitops.promotion.snapshot import Snapshot, may_promote
+from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Branches, History, Store, Tree
+from mlops_gitops.promotion.stored import may_promote
 
 
 @dataclass(frozen=True, slots=True)

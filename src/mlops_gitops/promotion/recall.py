@@ -11,7 +11,7 @@ else may have written, which is the ``Shelf``'s promise; take part in ``promote`
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,6 +25,8 @@ Address = tuple[str, str]
 """An environment and a model."""
 _TOGETHER = 500
 """Slots that are read ahead in one conversation: enough that waiting is rare, few enough to be held in memory."""
+_MANY = 2000
+"""So many slots that it pays to share them between processes."""
 _FORM = f"{__version__}/{rows.FORM}"
 _FOLDERS = ("controls", "environments", "receipts", "releases", "seals", "trust")
 
@@ -39,20 +41,29 @@ class Shelf(Protocol):
         """Keep it instead of what was kept before."""
 
 
+class Crew(Protocol):
+    """Several processes that share one long work."""
+
+    def share(self, work: Callable[[int, int], bytes], count: int) -> list[bytes]:
+        """``work(start, end)`` for parts of ``range(count)``, in order."""
+
+
 class Recall:
     """Reads rows, and remembers them on a shelf where it has one.
 
-    ``keep``: what is read replaces what is remembered; not where somebody asks about the past.
+    ``keep``: what is read replaces what is remembered; not where somebody asks about the past.  ``crew`` shares the
+    reading where there is much of it.
     """
 
-    def __init__(self, shelf: Shelf | None = None, *, keep: bool = True) -> None:
+    def __init__(self, shelf: Shelf | None = None, *, keep: bool = True, crew: Crew | None = None) -> None:
         self._shelf = shelf
         self._keep = keep
+        self._crew = crew
 
     def rows(self, tree: Tree, addresses: Sequence[Address]) -> list[Row | str]:
         """The row of each address, or in words why it cannot be believed."""
         if self._shelf is None:
-            return [one.row for one in _readings(tree, addresses)]
+            return [one.row for one in self._readings(tree, addresses)]
         table = _Table.of(self._shelf.load())
         whole = _whole(tree)
         if table is not None and table.answers(whole, tree):
@@ -62,13 +73,24 @@ class Recall:
         entries = [old.get(key) for key in zip(addresses, keys, strict=True)]
         unknown = [number for number, one in enumerate(entries) if one is None]
         told: list[Row | str] = [Row.of(one.said) if one is not None else "" for one in entries]
-        for number, reading in zip(unknown, _readings(tree, [addresses[one] for one in unknown]), strict=True):
+        for number, reading in zip(unknown, self._readings(tree, [addresses[one] for one in unknown]), strict=True):
             told[number] = reading.row
             if reading.own and isinstance(reading.row, Row):
                 entries[number] = _Entry(reading.row.document(), reading.past)
         if self._keep:
             self._shelf.keep(_Table.written(tree, whole, addresses, keys, entries))
         return told
+
+    def _readings(self, tree: Tree, addresses: Sequence[Address]) -> Iterator[Reading]:
+        if self._crew is None or len(addresses) < _MANY:
+            yield from _readings(tree, addresses)
+            return
+
+        def work(start: int, end: int) -> bytes:
+            return _compact([one.document() for one in _readings(tree, addresses[start:end])]).encode()
+
+        for part in self._crew.share(work, len(addresses)):
+            yield from map(Reading.of, json.loads(part))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +166,7 @@ def _readings(tree: Tree, addresses: Sequence[Address]) -> Iterator[Reading]:
     for start in range(0, len(addresses), _TOGETHER):
         together = addresses[start : start + _TOGETHER]
         always = [layout.TRUST, *(layout.environment(name) for name, _ in together)]
-        tree.prefetch(dict.fromkeys([*always, *(path for one in together for path in rows.sources(*one))]))
+        tree.prefetch(dict.fromkeys([*always, *(path for one in together for path in rows.read_first(*one))]))
         for environment, model in together:
             yield rows.read(tree, environment, model)
 

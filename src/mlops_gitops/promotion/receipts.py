@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mlops_gitops import canonical, times
@@ -31,7 +32,7 @@ DIRECT, PULL_REQUEST = "direct", "pull-request"
 PROMOTE, ROLLBACK = "promote", "rollback"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Receipt:
     """One promotion or rollback.
 
@@ -60,7 +61,7 @@ class Receipt:
     targets: tuple[str, ...] = ()
     whole: bool = True
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The promotion id."""
         return promotion_id(
@@ -151,8 +152,12 @@ def judgements_document(judgements: Sequence[Judgement]) -> JSON:
     ]
 
 
+@lru_cache(maxsize=4096)
 def parse(data: bytes, *, path: str) -> Filed:
-    """A receipt file.  Raises ``Refused`` for anything but the one byte form, or a name that is not its id."""
+    """A receipt file, parsed once for the same bytes in the same place.
+
+    Raises ``Refused`` for anything but the one byte form, or a name that is not its id.
+    """
     try:
         sealed = envelope.parse(data)
         receipt = _receipt(sealed, path)

@@ -18,7 +18,8 @@ from mlops_gitops.promotion import plan, rollouts
 from mlops_gitops.promotion.observations import observed
 from mlops_gitops.promotion.plan import Action, Decision
 from mlops_gitops.promotion.receipts import Receipt
-from mlops_gitops.promotion.snapshot import Slot, Snapshot
+from mlops_gitops.promotion.slots import Slot
+from mlops_gitops.promotion.snapshot import Snapshot
 
 GATE = "automatic"
 """What the judgement is called that says which evidence demanded a rollback."""

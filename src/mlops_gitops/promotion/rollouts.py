@@ -24,7 +24,8 @@ from mlops_gitops.manifests.rollout import Rollout
 from mlops_gitops.manifests.trust import Trust
 from mlops_gitops.promotion.observations import observed
 from mlops_gitops.promotion.receipts import PROMOTE, PULL_REQUEST, Filed
-from mlops_gitops.promotion.snapshot import Dossier, Slot
+from mlops_gitops.promotion.slots import Slot
+from mlops_gitops.promotion.snapshot import Dossier
 from mlops_gitops.promotion.targets import Place
 
 GATE = "rollout"

@@ -15,7 +15,8 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.errors import Failure
 from mlops_gitops.manifests.control import Control
 from mlops_gitops.promotion import layout
-from mlops_gitops.promotion.snapshot import Slot, Snapshot
+from mlops_gitops.promotion.slots import Slot
+from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Tree
 
 FORM = 2
@@ -73,6 +74,16 @@ class Reading:
     own: bool
     past: bool
 
+    def document(self) -> JSON:
+        """As one process tells it to another."""
+        return [self.row if isinstance(self.row, str) else self.row.document(), self.own, self.past]
+
+    @classmethod
+    def of(cls, said: Any) -> Reading:
+        """From what ``document`` gave."""
+        row, own, past = said
+        return cls(row if isinstance(row, str) else Row.of(row), own, past)
+
 
 def read(tree: Tree, environment: str, model: str) -> Reading:
     """What one commit says about one slot."""
@@ -89,6 +100,12 @@ def sources(environment: str, model: str) -> tuple[str, ...]:
         layout.controls(environment, model),
         layout.releases(model),
     )
+
+
+def read_first(environment: str, model: str) -> tuple[str, ...]:
+    """What to read ahead of a row: the overlay, which people keep beside the pointer, is not looked into."""
+    _, *others = sources(environment, model)
+    return (layout.pointer(environment, model), *others)
 
 
 def _row(snapshot: Snapshot, environment: str, model: str) -> Row | str:
@@ -130,7 +147,7 @@ class Watched:
 
     def __init__(self, tree: Tree, allowed: tuple[str, ...]) -> None:
         self._tree = tree
-        self._allowed = allowed
+        self._allowed = frozenset(allowed)
         self.strayed = False
         self.looked_back = False
 
@@ -169,4 +186,6 @@ class Watched:
         return self._tree.follows(commit)
 
     def _note(self, path: str) -> None:
-        self.strayed = self.strayed or not any(path == one or path.startswith(f"{one}/") for one in self._allowed)
+        while path and path not in self._allowed:
+            path = path.rpartition("/")[0]
+        self.strayed = self.strayed or not path

@@ -21,8 +21,9 @@ from mlops_gitops.promotion.plan import Action, Decision, Outcome
 from mlops_gitops.promotion.pulls import PROJECT
 from mlops_gitops.promotion.receipts import PULL_REQUEST, Filed, Receipt
 from mlops_gitops.promotion.seals import PullRequest, Seal
-from mlops_gitops.promotion.snapshot import Snapshot, may_promote
+from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Change, Tree
+from mlops_gitops.promotion.stored import may_promote
 
 WATCHED = (*layout.APPEND_ONLY, "environments", "trust", "controls")
 """What a promotion must not bring along: everything that decisions are made from."""

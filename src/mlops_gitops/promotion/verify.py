@@ -286,7 +286,7 @@ def _again(history: History, change: Change, tree: Tree, filed: Filed) -> Iterat
         )
         return
     before = Snapshot(history.tree(change.parent))
-    case = plan.situation(before, model=receipt.model, environment=receipt.environment, release=receipt.release)
+    case = plan.decisive(before, model=receipt.model, environment=receipt.environment, release=receipt.release)
     back = receipt.action == Action.ROLLBACK.value
     decision = _decision(before, case, receipt)
     if decision is None:

@@ -18,8 +18,9 @@ from mlops_gitops.promotion.plan import Action, Decision, Outcome
 from mlops_gitops.promotion.problems import Problem
 from mlops_gitops.promotion.receipts import DIRECT, PULL_REQUEST, Filed
 from mlops_gitops.promotion.seals import Seal
-from mlops_gitops.promotion.snapshot import Snapshot, may_promote
+from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Change, History, Tree
+from mlops_gitops.promotion.stored import may_promote
 
 
 def at_tip(snapshot: Snapshot, trees: Mapping[str, Tree]) -> Iterator[Problem]:

@@ -14,7 +14,8 @@ from mlops_gitops.errors import Failure
 from mlops_gitops.manifests.environment import Environment
 from mlops_gitops.promotion import plan
 from mlops_gitops.promotion.apply import Wish
-from mlops_gitops.promotion.snapshot import Slot, Snapshot
+from mlops_gitops.promotion.slots import Slot
+from mlops_gitops.promotion.snapshot import Snapshot
 
 
 def automatic(snapshot: Snapshot, *, now: datetime) -> tuple[Wish, ...]:
