@@ -13,9 +13,10 @@ import hashlib
 import os
 import platform
 import secrets
+import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 RUNTIME = Path(__file__).resolve().parent
@@ -33,6 +34,8 @@ EXTRAS = {
     "rollback": ("data",),
 }
 """What an Action needs beyond the base, by its name: an extra of ``pyproject.toml`` each.  Others need nothing."""
+INSTALLING = {"reproduce", "build"}
+"""The Actions that install what a model's lock names, with uv."""
 
 
 def extras(action: str, environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -59,17 +62,24 @@ def cache(environ: Mapping[str, str]) -> Path:
     raise provision.Unable("no folder of this runner can be written", hint="set RUNNER_TOOL_CACHE or RUNNER_TEMP")
 
 
-def install(home: Path, wanted: tuple[str, ...], *, tools: Path, environ: Mapping[str, str]) -> None:
-    """Fill ``home`` with the packages.  What the installers print is shown, and no line of it is obeyed."""
+@contextlib.contextmanager
+def unheard() -> Iterator[None]:
+    """While this lasts, what installers print is shown, and no line of it is obeyed."""
     word = secrets.token_hex(16)
     sys.stdout.write(f"::stop-commands::{word}\n")
     sys.stdout.flush()
     try:
-        uv = provision.uv(tools, environ)
-        provision.sync(ROOT, provision.Selection(home, extras=wanted, project=False), uv=uv, environ=environ)
+        yield
     finally:
         sys.stdout.write(f"::{word}::\n")
         sys.stdout.flush()
+
+
+def install(home: Path, wanted: tuple[str, ...], *, tools: Path, environ: Mapping[str, str]) -> None:
+    """Fill ``home`` with the packages."""
+    with unheard():
+        uv = provision.uv(tools, environ)
+        provision.sync(ROOT, provision.Selection(home, extras=wanted, project=False), uv=uv, environ=environ)
 
 
 def prepared(action: str, environ: Mapping[str, str]) -> Path:
@@ -85,6 +95,16 @@ def prepared(action: str, environ: Mapping[str, str]) -> Path:
                 install(home, wanted, tools=folder / f"uv-{provision.PINNED_UV}", environ=environ)
                 done.touch()
     return python
+
+
+def search(action: str, environ: Mapping[str, str]) -> str:
+    """The ``PATH`` of an Action: those that install what a model's lock names find a uv on it."""
+    named = environ.get("PATH", "")
+    if action not in INSTALLING:
+        return named
+    with unheard():
+        found = provision.uv(cache(environ) / f"uv-{provision.PINNED_UV}", environ)
+    return named if shutil.which("uv", path=named) == found else os.pathsep.join([named, str(Path(found).parent)])
 
 
 def unable(problem: provision.Unable, environ: Mapping[str, str]) -> int:
@@ -110,11 +130,13 @@ def main(words: list[str], environ: Mapping[str, str]) -> int:
     if words[:1] == ["--ready"]:
         return start(words[1:])
     try:
-        python = prepared(words[0] if words else "", environ)
+        action = words[0] if words else ""
+        python, path = prepared(action, environ), search(action, environ)
     except provision.Unable as problem:
         return unable(problem, environ)
     sys.stdout.flush()
-    return os.execv(python, [str(python), "-I", __file__, "--ready", *words])  # noqa: S606 - argv, no shell
+    argv = [str(python), "-I", __file__, "--ready", *words]
+    return os.execve(python, argv, {**environ, "PATH": path})  # noqa: S606 - argv, no shell
 
 
 if __name__ == "__main__":

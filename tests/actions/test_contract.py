@@ -75,7 +75,7 @@ def test_every_input_is_an_option_of_the_verb_or_read_by_the_action(name: str) -
             (only,) = positional
             assert (only.nargs == "*") is (entry.kind is Kind.LINES), entry.name
     read = {one.name for one in action(name).inputs if one.argument is None}
-    assert read <= READ_BY_THE_ACTION | {"kind", "models", "fail-on"}
+    assert read <= READ_BY_THE_ACTION | {"kind", "models", "fail-on", "comment", "reports"}
 
 
 @pytest.mark.parametrize("name", ACTIONS)

@@ -66,3 +66,16 @@ def test_a_cache_that_somebody_else_made_is_passed_over(
     monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
     with pytest.raises(start.provision.Unable):
         start.cache(environ)
+
+
+def test_an_action_that_installs_finds_a_uv(start: ModuleType, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    uv = tools / "mlops-gitops" / f"uv-{start.provision.PINNED_UV}" / "bin" / "uv"
+    uv.parent.mkdir(parents=True)
+    uv.write_text(f"#!/bin/sh\necho uv {start.provision.PINNED_UV}\n")
+    uv.chmod(0o755)
+    environ = {"PATH": "/usr/bin:/bin", "RUNNER_TOOL_CACHE": str(tools)}
+    assert start.search("validate", environ) == "/usr/bin:/bin"
+    assert start.search("reproduce", environ) == f"/usr/bin:/bin:{uv.parent}"
+    there = {**environ, "PATH": f"/usr/bin:/bin:{uv.parent}"}
+    assert start.search("build", there) == there["PATH"]

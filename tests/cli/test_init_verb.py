@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import json
-import re
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -31,7 +29,7 @@ def test_any_number_of_environments_passes(tmp_path: Path, names: list[str]) -> 
     assert said(tmp_path / "where/they/are", "validate", "--strict")[0] == 0
 
 
-@pytest.mark.parametrize("words", [["model", "delays"], ["environments", "."], ["workflows"], ["key", "ada"]])
+@pytest.mark.parametrize("words", [["model", "delays"], ["environments", "."], ["key", "ada"]])
 def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path, words: list[str]) -> None:
     assert said(tmp_path, "init", *words)[0] == 0
     written = files(tmp_path)
@@ -86,37 +84,53 @@ def test_the_printed_key_passes_in_signers(tmp_path: Path) -> None:
     assert "MG904" in said(tmp_path, "validate")[1]
 
 
-def test_workflows_call_the_two_actions(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["model", "environments"])
+def test_workflows_are_written_once_and_again_only_where_nobody_edited_them(tmp_path: Path, kind: str) -> None:
+    words = ("init", "workflows", "--for", kind)
+    assert said(tmp_path, *words)[0] == 0
+    first = files(tmp_path)
+    code, out, _ = said(tmp_path, *words, "--format", "json")
+    assert (code, json.loads(out)["written"], files(tmp_path)) == (0, [], first)
+    removed = tmp_path / min(first)
+    removed.unlink()
+    assert json.loads(said(tmp_path, *words, "--format", "json")[1])["written"] == [min(first)]
+    assert files(tmp_path) == first
+    assert said(tmp_path, *words, "--ref", "v2")[0] == 0
+    changed = files(tmp_path)
+    assert all(b"@v2" in data for name, data in changed.items() if "/workflows/" in name)
+
+    edited = tmp_path / max(first)
+    edited.write_bytes(changed[max(first)] + b"# mine\n")
+    assert said(tmp_path, *words, "--ref", "v2")[0] == 1
+    removed.unlink()
+    before = files(tmp_path)
+    code, _, err = said(tmp_path, *words, "--ref", "v3")
+    assert code == 1
+    assert f"already there: {max(first)}" in err
+    assert files(tmp_path) == before, "one in the way, and none is written"
+
+
+def test_a_link_in_the_place_of_a_workflow_is_left_alone(tmp_path: Path) -> None:
     assert said(tmp_path, "init", "workflows")[0] == 0
-    for verb in ("validate", "promote"):
-        workflow = yaml.safe_load((tmp_path / f".github/workflows/{verb}.yml").read_text())
-        uses = [step["uses"] for step in workflow["jobs"][verb]["steps"]]
-        assert uses[-1] == f"mlops-gitops/mlops-gitops/actions/{verb}@v1"
-        assert workflow["permissions"] == {}
-        action = yaml.safe_load((Path(__file__).parents[2] / f"actions/{verb}/action.yml").read_text())
-        assert set(workflow["jobs"][verb]["steps"][-1].get("with", {})) <= set(action["inputs"])
+    caller = tmp_path / ".github/workflows/model-release.yml"
+    caller.rename(tmp_path / "elsewhere.yml")
+    caller.symlink_to(tmp_path / "elsewhere.yml")
+    assert said(tmp_path, "init", "workflows", "--ref", "v2")[0] == 1
+    assert "@v1" in (tmp_path / "elsewhere.yml").read_text()
 
 
-def jobs(workflow: str) -> dict[str, Any]:
-    """What a workflow does, without what only people read.  ``on`` is the boolean true to a YAML 1.1 reader."""
-    read: dict[Any, Any] = yaml.safe_load(workflow)
-    (job,) = read["jobs"].values()
-    triggers = read[True] if isinstance(read[True], dict) else dict.fromkeys(read[True])
-    return {
-        "on": triggers,
-        "keys": set(read) - {"name"},
-        "permissions": (read["permissions"], job["permissions"]),
-        "uses": [step["uses"] for step in job["steps"]],
-        "secrets": set(re.findall(r"secrets\.(\w+)", workflow)),
-    }
+def test_what_the_repository_holds_decides_which_workflows(tmp_path: Path) -> None:
+    assert said(tmp_path, "init", "environments", ".")[0] == 0
+    assert said(tmp_path, "init", "workflows", "--uses", "platform/mlops")[0] == 0
+    written = sorted(name for name in files(tmp_path) if name.startswith(".github"))
+    assert written == [".github/workflows/environment-gate.yml", ".github/workflows/environment-reconcile.yml"]
+    assert all(b"uses: platform/mlops/.github/" in files(tmp_path)[name] for name in written)
 
 
-def test_workflows_are_those_of_the_guide(tmp_path: Path) -> None:
-    guide = (Path(__file__).parents[2] / "docs/how-to/use-the-actions.md").read_text()
-    blocks = re.findall(r"```yaml\n(on:.*?)```", guide, re.DOTALL)
-    assert said(tmp_path, "init", "workflows")[0] == 0
-    written = [(tmp_path / f".github/workflows/{verb}.yml").read_text() for verb in ("validate", "promote")]
-    assert list(map(jobs, written)) == list(map(jobs, blocks))
+@pytest.mark.parametrize("words", [("--uses", "somewhere"), ("--uses", "a/b c"), ("--ref", "$(id)"), ("--ref", "a\nb")])
+def test_a_reference_that_is_none_is_wrong_usage(tmp_path: Path, words: tuple[str, str]) -> None:
+    assert said(tmp_path, "init", "workflows", *words)[0] == 2
+    assert files(tmp_path) == {}
 
 
 def test_private_keys_and_artifacts_are_not_committed(tmp_path: Path) -> None:

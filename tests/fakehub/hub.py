@@ -91,6 +91,7 @@ class Hub(GitServer):
         contents: Level = "write",
         pulls: Level = "write",
         members: bool | None = None,
+        workflows: Level = "none",
     ) -> str:
         """A new token.  ``login`` is who acts with it: a person for ``user``, the App's name for ``app``."""
         actors = {"user": login or "ada", "app": f"{login or 'promoter'}[bot]"}
@@ -98,11 +99,11 @@ class Hub(GitServer):
         if kind == "user" and actor not in self.users:
             self.user(actor)
         if kind == "fork":
-            contents, pulls = "read", "read"
+            contents, pulls, workflows = "read", "read", "read"
         sees = frozenset(repositories) if repositories is not None else None
         may_read_teams = kind in {"user", "app"} if members is None else members and kind != "actions"
         value = f"{kind}_{secrets.token_hex(12)}"
-        self.tokens_by_value[value] = Token(kind, actor, sees, contents, pulls, may_read_teams)
+        self.tokens_by_value[value] = Token(kind, actor, sees, contents, pulls, may_read_teams, workflows)
         return value
 
     def review(
@@ -225,7 +226,7 @@ class Hub(GitServer):
 
     def allowed(self, token: Token, permission: str, wanted: Level = "write") -> None:
         """Raises ``Refused`` with 403, as GitHub words it for this kind of token."""
-        has = token.contents if permission == "contents" else token.pulls
+        has = {"contents": token.contents, "actions": token.workflows}.get(permission, token.pulls)
         if RANKS[has] < RANKS[wanted]:
             kind = "personal access token" if token.kind == "user" else "integration"
             headers = {"X-Accepted-GitHub-Permissions": f"{permission}={wanted}"}

@@ -24,6 +24,8 @@ class Token(NamedTuple):
     contents: Level
     pulls: Level
     members: bool
+    workflows: Level = "none"
+    """Whether it may start workflows (``actions``)."""
 
     @property
     def bot(self) -> bool:

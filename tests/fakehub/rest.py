@@ -323,6 +323,17 @@ def activity(asked: Asked, repository: Repository) -> Answer:
     return paged(asked, found)
 
 
+@route("POST", "/repos/{owner}/{name}/actions/workflows/{file}/dispatches")
+def start_workflow(asked: Asked, repository: Repository, file: str) -> Answer:
+    """The one event, with ``repository_dispatch``, that GITHUB_TOKEN may cause."""
+    asked.hub.allowed(asked.token, "actions")
+    tip = objects.tip(repository.folder, asked.text("ref"))
+    if tip is None or f".github/workflows/{file}" not in asked.hub.files(repository.name, tip):
+        raise not_found() if tip else invalid(f"No ref found for: {asked.text('ref')}")
+    asked.hub.started.append(("workflow_dispatch", repository.name, file))
+    return Answer(204, None)
+
+
 @route("GET", "/repos/{owner}/{name}/collaborators/{login}/permission")
 def permission(asked: Asked, repository: Repository, login: str) -> Answer:
     level = asked.hub.collaborators.get((repository.name, login), "none")

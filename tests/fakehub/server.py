@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,9 +21,12 @@ from fakehub.refusals import Refused
 from fakehub.rest import Answer, Asked
 from servers.git_http import PUSH, _Handler
 
+_GIT = re.compile(r"^(/[^/]+/[^/]+?)(?:\.git)?/(info/refs|git-upload-pack|git-receive-pack)(?=\?|$)")
+"""A repository has two addresses, with ``.git`` and without it."""
+
 
 class Handler(_Handler):
-    """A path with ``.git/`` in it is git's; anything else is the API's."""
+    """A path with ``.git/`` in it is git's, and so is one that only git asks for; anything else is the API's."""
 
     shop: Hub
 
@@ -36,6 +40,7 @@ class Handler(_Handler):
         self._answer(self._body())
 
     def _answer(self, body: bytes) -> None:
+        self.path = _GIT.sub(r"\1.git/\2", self.path)
         address = urlsplit(self.path)
         if ".git/" in address.path:
             super()._answer(body)

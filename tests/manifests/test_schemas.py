@@ -18,6 +18,7 @@ from mlops_gitops.manifests.rendering import render
 from mlops_gitops.manifests.rules import registry
 from mlops_gitops.manifests.rules.subject import Subject
 from mlops_gitops.manifests.wording import problems, validator
+from mlops_gitops.reporting.scorecard.assembly import KINDS
 
 NAMES = list(schema.KINDS.values())
 OUTPUTS = [
@@ -85,6 +86,18 @@ def test_only_what_the_compiled_validator_understands_is_used(name: str) -> None
         assert all(isinstance(value, str) for value in one.get("enum", ()))
         if one.get("uniqueItems"):
             assert one["items"].get("type") == "string" or "enum" in one["items"]
+
+
+@pytest.mark.parametrize("name", [f"output/{kind}" for kind in KINDS])
+def test_examples_of_what_reports_hold_fit_the_compiled_validator(name: str) -> None:
+    compiler = schema.Compiler(schema.document(name))
+    for one in subschemas(schema.document(name)):
+        assert all(compiler.compile(one)(example) for example in one.get("examples", ())), one
+
+
+def test_true_is_no_number_of_an_enumeration() -> None:
+    fits = schema.Compiler({}).compile({"enum": [1, 2]})
+    assert [fits(value) for value in (1, 2, 3, True, "1", None)] == [True, True, False, False, False, False]
 
 
 def test_an_unsupported_keyword_is_refused_not_skipped() -> None:

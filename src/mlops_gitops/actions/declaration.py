@@ -112,6 +112,8 @@ class Action(NamedTuple):
     reasons: Callable[[Document], list[str]] | None = None
     findings: Callable[[Document], tuple[Finding, ...]] | None = None
     summary: Callable[[Document, str], str] | None = None
+    page: Callable[[Call], str] | None = None
+    """A whole summary in place of the usual one."""
     judge: Callable[[Answer, Call], tuple[str, int]] | None = None
 
 

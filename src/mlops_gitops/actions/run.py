@@ -28,7 +28,7 @@ from mlops_gitops.errors import EXIT_BUG, Failure, Misused, WorldFailed
 
 ACTIONS = (
     *("plan", "validate", "test", "reproduce", "build", "gate"),
-    *("release", "promote", "reconcile", "rollback", "verify"),
+    *("release", "promote", "reconcile", "rollback", "verify", "report"),
 )
 
 

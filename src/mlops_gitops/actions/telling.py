@@ -54,7 +54,7 @@ def outcome(action: Action, answer: Answer, call: Call) -> Outcome:
     return Outcome(
         exit_code=exit_code,
         outputs={**values, "result": result, REPORT.name: report},
-        summary=_summary(action, answer.document, result, reasons) + "".join(f"\n{one}\n" for one in late),
+        summary=_page(action, answer, call, result, reasons) + "".join(f"\n{one}\n" for one in late),
         annotations=(
             *_lines(found),
             *(_annotations(action, result, reasons, late) if (answer.exit_code and not found) or late else ()),
@@ -177,6 +177,10 @@ def _lines(found: tuple[Finding, ...]) -> tuple[str, ...]:
     hidden = len(found) - len(shown)
     more = commands.annotation("notice", f"and {hidden} more in the summary", title="mlops-gitops")
     return (*shown, *([more] if hidden else []))
+
+
+def _page(action: Action, answer: Answer, call: Call, result: str, reasons: list[str]) -> str:
+    return action.page(call) if action.page is not None else _summary(action, answer.document, result, reasons)
 
 
 def _summary(action: Action, document: Document, result: str, reasons: list[str]) -> str:

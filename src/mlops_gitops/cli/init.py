@@ -1,7 +1,7 @@
 """``init``: the first files of a model, an environment repository, workflows, or a key.
 
-What is written passes ``validate``.  Nothing that exists is ever overwritten: where one file is in the way, no file is
-written.
+What is written passes ``validate``.  Nothing that a person wrote is ever overwritten: where one file is in the way, no
+file is written.
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ EXAMPLE = """
 mlops-gitops init model flight-delays
 mlops-gitops init environments ../environments --environment dev --environment prod
 mlops-gitops init workflows
+mlops-gitops init workflows --ref 9a1e0c55d2f34b6788aa0b1c2d3e4f5061728394
 mlops-gitops init key ada --directory ~/keys
 """
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
+_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 _ENVIRONMENTS = ("dev", "staging", "prod")
 
 
@@ -39,7 +42,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     environments.add_argument(
         "--environment", action="append", dest="names", metavar="NAME", help="in order (default: dev, staging, prod)"
     )
-    _add(what, "workflows", "GitHub workflows that call the Actions")
+    workflows = _add(what, "workflows", "GitHub workflows: short files that call those of this project")
+    workflows.add_argument(
+        "--for",
+        dest="kind",
+        choices=("model", "environments"),
+        help="what the repository holds (default: environments where there is trust/signers.yaml, else model)",
+    )
+    workflows.add_argument(
+        "--uses",
+        metavar="OWNER/NAME",
+        default="mlops-gitops/mlops-gitops",
+        help="where the reusable workflows are, if you keep a copy (default: %(default)s)",
+    )
+    workflows.add_argument("--ref", default="v1", help="their tag or, so that nobody can move it, commit (default: v1)")
     key = _add(what, "key", "an ed25519 key pair: NAME.pem stays private, NAME.pub.yaml goes into trust/signers.yaml")
     key.add_argument("name", metavar="NAME", help="the signer's name")
     key.add_argument("--directory", default=".", help="where to write the two files (default: here)")
@@ -68,18 +84,46 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             written = _write(environments.files(names), world.cwd / arguments.directory)
             next_step = f"read {arguments.directory}/README.md"
         case "workflows":
-            from mlops_gitops.manifests.starters import workflows
-
-            written = _write(workflows.files(), world.cwd)
-            next_step = "set the variable and the secrets that .github/workflows/promote.yml names"
+            written, next_step = _workflows(arguments, world.cwd)
         case _:
             return _key(_name(arguments.name), world.cwd / arguments.directory, arguments.format, world)
     if arguments.format == "json":
         world.print(json.dumps(_document(written, next_step, world.cwd), indent=2))
     else:
-        world.print("\n".join(f"wrote {_shown(one, world.cwd)}" for one in written))
+        world.print("\n".join(f"wrote {_shown(one, world.cwd)}" for one in written) or "everything is there already")
         world.print(_next(next_step.splitlines()))
     return 0
+
+
+def _workflows(arguments: argparse.Namespace, root: Path) -> tuple[list[Path], str]:
+    """Write the callers that are missing, and those that an earlier version wrote and nobody has edited since."""
+    from mlops_gitops.manifests.starters import workflows
+
+    for option, pattern, wanted in (("uses", _REPOSITORY, "OWNER/NAME"), ("ref", _REF, "a tag or a commit id")):
+        if pattern.fullmatch(getattr(arguments, option)) is None:
+            raise Misused(f"--{option} is {getattr(arguments, option)!r}", hint=f"write it as {wanted}", code="usage")
+    there = (root / "trust" / "signers.yaml").exists()
+    kind: workflows.Kind = arguments.kind or ("environments" if there else "model")
+    wanted_files = workflows.files(kind, uses=arguments.uses, ref=arguments.ref)
+    known = {root / path: text for path, text in wanted_files.items() if not _differs(root / path, text)}
+    stale = [one for path in wanted_files if _untouched(one := root / path) and one not in known]
+    _free([one for path in wanted_files if (one := root / path) not in known and one not in stale], root)
+    for file in stale:
+        file.unlink()
+    written = _write({path: text for path, text in wanted_files.items() if root / path not in known}, root)
+    where = {"model": "release", "environments": "promotion"}[kind]
+    return written, f"make the GitHub environment `{where}`, for `main` alone, with the secrets that the files name"
+
+
+def _differs(file: Path, text: str) -> bool:
+    return file.is_symlink() or not file.is_file() or file.read_bytes() != text.encode()
+
+
+def _untouched(file: Path) -> bool:
+    """Whether a file is as `init workflows` wrote it once."""
+    from mlops_gitops.manifests.starters import workflows
+
+    return not file.is_symlink() and file.is_file() and workflows.untouched(file.read_text("utf-8", "replace"))
 
 
 def _next(steps: list[str]) -> str:

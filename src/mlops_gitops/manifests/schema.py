@@ -141,7 +141,8 @@ def _type(schema: Mapping[str, Any], _: Compiler) -> Check:
 
 def _enum(schema: Mapping[str, Any], _: Compiler) -> Check:
     allowed = frozenset(schema["enum"])
-    return lambda value: value.__class__ is str and value in allowed
+    kinds = {one.__class__ for one in allowed}  # so that `true` is not taken for 1
+    return lambda value: value.__class__ in kinds and value in allowed
 
 
 def _const(schema: Mapping[str, Any], _: Compiler) -> Check:

@@ -60,5 +60,6 @@ ACTION = Action(
         Output("jobs", "jobs", Take.COUNT),
         REPORT,
     ),
+    prepare=_prepare,
     summary=_summary,
 )
