@@ -118,13 +118,13 @@ class BatchImage:
             time.sleep(_POLL)
         if signal == "SIGTERM":
             stopped = container.stop(within=60.0)
-            return stopped if stopped.code != 0 else None
+            return stopped if stopped.exit_code != 0 else None
         with failing(f"kill {container.facts.name}"):
             if container.state().running:
                 container.made.kill("SIGKILL")
             container.made.wait(timeout=60)
         state = container.state()
-        return Stopped(state.code or 0, 0.0, killed=True) if state.code != 0 else None
+        return Stopped(state.exit_code or 0, 0.0, killed=True) if state.exit_code != 0 else None
 
     @contextlib.contextmanager
     def _container(self, words: list[str] | None = None) -> Iterator[Any]:

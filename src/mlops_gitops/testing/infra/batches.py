@@ -90,7 +90,7 @@ def run(
     yield checks.stateless(facts, locate)
     yield from _hit(subject, batch, facts, infra, there)
     done = batch.run(IN, OUT, "--rows", _ROWS, within=_LONGEST)
-    good = done.state.code == 0 and batch.get(OUT, scratch / OUT) and batch.get(ASIDE, scratch / ASIDE)
+    good = done.state.exit_code == 0 and batch.get(OUT, scratch / OUT) and batch.get(ASIDE, scratch / ASIDE)
     ready = Ready(done.seconds if good else None, done.state, Answer(0, problem="there is no output"))
     if not good:
         yield checks.started(facts, ready, _LONGEST, locate)
@@ -122,25 +122,25 @@ def _hit(subject: Subject, batch: Batch, facts: Facts, infra: InfraTests, there:
         message = f"{signal} in the middle left no output" if not half else f"{signal} left half of {min(half)}"
         yield checks.probe("infra.kill", facts.name, message, place, bad=bool(half))
         if signal == "SIGTERM":
-            found = Stopped(ran.state.code or 0, ran.seconds, ran.seconds > infra.stop_within)
+            found = Stopped(ran.state.exit_code or 0, ran.seconds, ran.seconds > infra.stop_within)
             yield checks.stopped(facts, found, infra.stop_within, subject.locate)
 
 
 def _again(batch: Batch, facts: Facts, scratch: Path, place: Location) -> Iterator[Check]:
     """The same once more, one row, no row, and a file that is none."""
     ran = batch.run(IN, OUT, "--rows", _ROWS, within=_LONGEST)
-    same = ran.state.code == 0 and batch.get(OUT, scratch / "again")
+    same = ran.state.exit_code == 0 and batch.get(OUT, scratch / "again")
     same = same and (scratch / "again").read_bytes() == (scratch / OUT).read_bytes()
     message = "run again, it gives the same file" if same else f"run again, its output is another: {ran.state.words}"
     yield checks.probe("infra.restart", facts.name, message, place, bad=not same)
     for id_, name, rows in (("infra.one-row", "one", 1), ("infra.empty", "none", 0)):
         ran = batch.run(name, f"{name}.out", within=_LONGEST)
-        found = _rows(batch, f"{name}.out", scratch) if ran.state.code == 0 else None
+        found = _rows(batch, f"{name}.out", scratch) if ran.state.exit_code == 0 else None
         message = f"a file of {rows} rows gives {found} predictions" if found is not None else ran.state.words
         yield checks.probe(id_, facts.name, f"{name}: {message}", place, bad=found != rows)
     ran = batch.run("noise", "noise.out", within=_LONGEST)
-    refused = ran.state.code not in {0, None} and not any(one.startswith("noise.") for one in batch.names())
-    said = f"a file that is none is refused (code {ran.state.code}), and nothing is written"
+    refused = ran.state.exit_code not in {0, None} and not any(one.startswith("noise.") for one in batch.names())
+    said = f"a file that is none is refused (code {ran.state.exit_code}), and nothing is written"
     said = said if refused else f"a file that is none is not refused: {ran.state.words}"
     yield checks.probe("infra.refused", facts.name, said, place, bad=not refused)
 
