@@ -181,5 +181,9 @@ def test_rows_of_one_block_count_for_fewer() -> None:
 
     assert design_effect(blocks(0.0)) == pytest.approx(1, abs=0.15)
     assert design_effect(blocks(0.05)) == pytest.approx(1 + 99 * 2 / math.pi * math.asin(0.05), rel=0.15)
+    random = np.random.default_rng(6)
+    tail = [numbers(random.uniform(-3, 1.3, 50) if at % 10 else random.uniform(1.3, 3, 50)) for at in range(400)]
+    counts = [one.column.histogram.counts for one in tail]  # type: ignore[union-attr]
+    assert design_effect(counts) > 4 * 50 * 0.09 * 0.9
     with pytest.raises(Incomparable, match="9 blocks"):
         design_effect(blocks(0.0)[:9])

@@ -244,8 +244,9 @@ def design_effect(blocks: Iterable[tuple[int, ...]]) -> float:
 
     Each block is its counts by bin.  The between-block variance of the count below an edge, over its binomial variance
     (Kish 1965; the ratio estimator of a cluster sample), over the edges in the middle half of the rows: there D has the
-    most room to be wrong, and the resemblance of rows is largest.  Raises ``Incomparable`` where there are too few
-    blocks to tell.
+    most room to be wrong.  Where rows of one block resemble one another in a tail only, the variance there may be the
+    larger; so it counts too, over the largest that a share of independent rows has, a quarter.
+    Raises ``Incomparable`` where there are too few blocks to tell.
     """
     cumulated = [list(accumulate(block)) for block in blocks if sum(block)]
     if len(cumulated) < FEWEST_BLOCKS:
@@ -259,4 +260,12 @@ def design_effect(blocks: Iterable[tuple[int, ...]]) -> float:
     )
     expected = sum(rows * shares_[at] * (1 - shares_[at]) for at in middle)
     correction = len(cumulated) / (len(cumulated) - 1)
-    return max(1.0, correction * observed / expected) if expected else 1.0
+    tails = (
+        max(
+            sum((block[at] - size * share) ** 2 for block, size in zip(cumulated, sizes, strict=True))
+            for at, share in enumerate(shares_)
+        )
+        if shares_
+        else 0.0
+    )
+    return max(1.0, correction * observed / expected, 4 * correction * tails / rows) if expected else 1.0
