@@ -134,6 +134,17 @@ def test_a_document_that_contradicts_itself_or_says_nothing_is_no_yes(
     assert examples.card(documents).answer is answer
 
 
+@pytest.mark.parametrize(("number", "head"), [(8, examples.HEAD), (7, "0" * 40)])
+def test_a_verdict_on_another_pull_request_or_another_head_is_left_out(number: int, head: str) -> None:
+    other = {**examples.gated("pass"), "repository": "airline/models", "number": number, "head": head}
+    found = examples.card({"gate": other, "validate": examples.findings()})
+    assert found.answer is Answer.PENDING
+    assert not found.asked
+    assert "another" in found.left_out[0].reason
+    same = {**other, "number": 7, "head": examples.HEAD}
+    assert examples.card({"gate": same, "validate": examples.findings()}).answer is Answer.PASS
+
+
 def test_a_model_of_any_name_is_no_command_in_a_log() -> None:
     report = examples.report("data-tests", [examples.check("a", "b", "fail")], model="::stop-commands::x ##[add-mask]y")
     *_, last = report_forms.made(examples.card({"test": examples.tests(report)})).printed("github").splitlines()

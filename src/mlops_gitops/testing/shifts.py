@@ -164,7 +164,9 @@ def _of_numbers(reference: Sample, current: Sample, errors: Errors) -> Shift:
 def _watched(sample: Sample) -> _Counts:
     """Counts of the watched values; of the others, where somebody's profile leaves any, as one."""
     rest = sample.present - sum(count for _, count in sample.column.watched)
-    return {**{value: count for value, count in sample.column.watched}, None: rest}
+    counts: dict[str | None, int] = {None: rest}
+    counts.update(sample.column.watched)
+    return counts
 
 
 def _of_counts(reference: Sample, current: Sample, before: _Counts, after: _Counts, errors: Errors) -> Shift:

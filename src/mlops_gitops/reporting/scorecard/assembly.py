@@ -29,7 +29,12 @@ def scorecard(
 ) -> Scorecard:
     """Everything that the documents say, by model, the worst first."""
     heap = Heap()
-    documents = list(told)
+    documents, left_out = [], list(left_out)
+    for one in told:
+        if _elsewhere(one, run):
+            left_out.append(LeftOut(one.source.file, "it is about another pull request, or another head of this one"))
+        else:
+            documents.append(one)
     for one in documents:
         READERS[one.source.kind](heap, one.document)
     kinds = {one.source.kind for one in documents if not empty(one.source.kind, one.document)}
@@ -54,6 +59,15 @@ def scorecard(
         left_out=tuple(left_out),
         missing=missing,
     )
+
+
+def _elsewhere(one: Told, run: Run) -> bool:
+    """Whether a verdict on a pull request of this repository is not one on this head of this pull request."""
+    if one.source.kind != "gate" or one.document["repository"] != run.repository:
+        return False
+    asked = (one.document["number"], one.document["head"])
+    known = (run.pull_request, run.head)
+    return any(mine is not None and mine != its for mine, its in zip(known, asked, strict=True))
 
 
 def _card(model: str, pile: Pile) -> Card:
