@@ -125,9 +125,12 @@ def move(tag: str) -> int:
     if tag not in names:
         print(f"publish: the remote has no tag {tag}: push it first", file=sys.stderr)
         return 1
+    git("fetch", "--quiet", "--no-tags", "origin", f"+refs/tags/{tag}:refs/tags/{tag}")
+    if git("rev-parse", f"{tag}^{{commit}}") != git("rev-parse", "HEAD"):
+        print(f"publish: {tag} is another commit on the remote than the one here: nothing follows it", file=sys.stderr)
+        return 1
     wanted = [f"+refs/tags/{tag}^{{}}:refs/tags/{line}" for line in moving(version, names)]
     if wanted:
-        git("fetch", "--quiet", "--no-tags", "origin", f"+refs/tags/{tag}:refs/tags/{tag}")
         git("push", "--quiet", "--atomic", "origin", *wanted)
     return 0
 

@@ -132,8 +132,9 @@ def test_tags_move_on_the_remote_and_a_second_run_changes_nothing(project: Path)
     assert run(project, "move", "v1.2.3").returncode == 0
     newer = committed(project, "1.3.0")
     for _ in range(2):
-        assert run(project, "move", "v1.3.0").returncode == 0
-        assert run(project, "move", "v1.2.3").returncode == 0
+        for tag in ("v1.3.0", "v1.2.3"):
+            git(project, "checkout", "--quiet", tag)
+            assert run(project, "move", tag).returncode == 0
     remote = project.parent / "remote.git"
     at = {name: git(remote, "rev-parse", f"{name}^{{commit}}") for name in ("v1", "v1.2", "v1.3", "v1.2.3")}
     assert at == {"v1": newer, "v1.2": first, "v1.3": newer, "v1.2.3": first}
@@ -144,6 +145,16 @@ def test_a_commit_beside_main_is_refused(project: Path) -> None:
     refused = run(project, "check", "v1.2.3")
     assert refused.returncode == 1
     assert "not part of main" in refused.stderr
+
+
+def test_a_tag_that_somebody_moved_after_the_build_moves_nothing(project: Path) -> None:
+    git(project, "commit", "--quiet", "--allow-empty", "-m", "beside")
+    git(project, "push", "--quiet", "--force", "origin", "HEAD:refs/tags/v1.2.3")
+    git(project, "checkout", "--quiet", "HEAD~")
+    refused = run(project, "move", "v1.2.3")
+    assert refused.returncode == 1
+    assert "another commit" in refused.stderr
+    assert "v1" not in git(project.parent / "remote.git", "tag").split()
 
 
 def test_a_tag_that_nobody_pushed_moves_nothing(project: Path) -> None:

@@ -113,6 +113,52 @@ def test_arrows_say_where_the_number_went_and_colours_whether_that_is_good(
         assert (drawn.index("●") > len(drawn) // 2) == (outcome == "better")
 
 
+@pytest.mark.parametrize(
+    ("documents", "answer"),
+    [
+        ({"test": {"verdict": "fail", "reports": [], "written": []}}, Answer.FAIL),
+        ({"test": {"verdict": "pass", "reports": [], "written": ["models/a/train.profile.json"]}}, Answer.PENDING),
+        ({"validate": {"files": 1, "errors": 3, "warnings": 0, "findings": []}}, Answer.FAIL),
+        ({"gate": {**examples.gated("pass"), "result": "fail"}}, Answer.FAIL),
+        ({"reproduce": {"verdict": "fail", "reproductions": []}}, Answer.FAIL),
+        (
+            {"test": examples.tests({**examples.report("data-tests", [examples.check("a", "b", "inconclusive")]),
+                                     "verdict": "pass"})},
+            Answer.PENDING,
+        ),
+    ],
+)  # fmt: skip
+def test_a_document_that_contradicts_itself_or_says_nothing_is_no_yes(
+    documents: dict[str, Any], answer: Answer
+) -> None:
+    assert examples.card(documents).answer is answer
+
+
+@pytest.mark.parametrize(("number", "head"), [(8, examples.HEAD), (7, "0" * 40)])
+def test_a_verdict_on_another_pull_request_or_another_head_is_left_out(number: int, head: str) -> None:
+    other = {**examples.gated("pass"), "repository": "airline/models", "number": number, "head": head}
+    found = examples.card({"gate": other, "validate": examples.findings()})
+    assert found.answer is Answer.PENDING
+    assert not found.asked
+    assert "another" in found.left_out[0].reason
+    same = {**other, "number": 7, "head": examples.HEAD}
+    assert examples.card({"gate": same, "validate": examples.findings()}).answer is Answer.PASS
+
+
+def test_a_model_of_any_name_is_no_command_in_a_log() -> None:
+    report = examples.report("data-tests", [examples.check("a", "b", "fail")], model="::stop-commands::x ##[add-mask]y")
+    *_, last = report_forms.made(examples.card({"test": examples.tests(report)})).printed("github").splitlines()
+    assert last.startswith("❌ ")
+    assert "##[" not in last
+
+
+def test_numbers_at_the_end_of_all_numbers_are_still_json() -> None:
+    found = examples.card({"test": examples.tests(*examples.scored([examples.metric("rmse", 1e308, -1e308)]))})
+    (score,) = found.cards[0].scores
+    assert score.champion is None
+    assert "Infinity" not in report_forms.made(found).files["report.json"]
+
+
 def test_the_verdict_is_first_and_what_decides_it_comes_in_order() -> None:
     text = forms("bad").comment
     order = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,48 @@ def test_a_column_that_moved_fails_and_no_other(project: Make, column: str, move
     assert "--write-reference" in found[id_, f"test.{column}"].fix
 
 
+@pytest.mark.parametrize("start", [np.full(5_000, 5.0), np.where(np.arange(5_000) % 2, 5.0, np.arange(5_000))])
+def test_a_value_of_many_rows_that_becomes_a_smaller_one_is_seen(project: Make, start: np.ndarray) -> None:
+    fresh = rows(5_000, seed=2).assign(**{"mean texture": start})
+    moved = fresh.assign(**{"mean texture": np.where(start == 5, 4.5, start)})
+    made_ = project(drifting(), train=fresh, test=moved)
+    written(made_)
+    assert drifts(made_)["data.drift", "test.mean texture"].verdict is Verdict.FAIL
+
+
+def test_nothing_is_left_out_in_silence(project: Make) -> None:
+    """A column that the reference lacks, and a data set of which no column is compared."""
+    fresh = rows(5_000, seed=2)
+    made_ = project(drifting(), train=fresh.drop(columns="site"), test=fresh)
+    written(made_)
+    assert drifts(made_)["data.drift", "test.site"].verdict is Verdict.INCONCLUSIVE
+    without = project(drifting(weights=dict.fromkeys(fresh.columns, 0)), train=fresh, test=fresh)
+    written(without)
+    assert [(key, one.verdict) for key, one in drifts(without).items()] == [
+        (("data.drift", "test"), Verdict.INCONCLUSIVE)
+    ]
+
+
+@pytest.mark.parametrize("role", ["serving", "reference"])
+def test_a_data_set_that_is_not_tested_otherwise_is_compared(project: Make, role: str) -> None:
+    def seen(spec: dict[str, Any]) -> None:
+        drifting(**{"in": ["seen"]})(spec)
+        spec["data"].append({"name": "seen", "role": role, "uri": "data/test.parquet"})
+
+    fresh = rows(5_000, seed=2)
+    made_ = project(seen, train=rows(20_000, seed=1), test=fresh.assign(site="north"))
+    written(made_)
+    assert drifts(made_)["data.drift", "seen.site"].verdict is Verdict.FAIL
+
+
+def test_the_reference_is_that_of_the_data_set_that_the_manifest_names(project: Make) -> None:
+    made_ = project(drifting(), train=rows(500, seed=1))
+    text = written(made_).text()
+    (made_.folder / "train.profile.json").write_text(text.replace('"dataset": "train"', '"dataset": "test"'))
+    (check,) = drifts(made_).values()
+    assert "that of 'test'" in check.message
+
+
 def test_few_rows_answer_nothing_and_say_how_many_would(project: Make) -> None:
     made_ = project(drifting(), train=rows(20_000, seed=1), test=rows(120, seed=2))
     written(made_)
@@ -180,6 +223,10 @@ def test_only_a_data_set_that_is_there_becomes_a_reference(project: Make) -> Non
         (lambda text: text.replace(b'"edges":[', b'"edges":[1e300,'), "do not rise"),
         (lambda text: text.replace(b'"name":"site"', b'"name":"benign"'), "two columns of one name"),
         (lambda text: text.replace(b'"columns"', b'"collumns"'), "does not fit the schema"),
+        (lambda text: text.replace(b'"edges":[', b'"edges":[1e999,'), "beyond all bounds"),
+        (lambda text: text.replace(b'"edges":[', b'"edges":[' + b"9" * 400 + b","), "beyond all bounds"),
+        (lambda text: text.replace(b'"others":0', b'"others":1'), "does not name 128 categories"),
+        (lambda text: re.sub(rb',"watched":{"false":\d+,"true":\d+}', b"", text), "has no counts"),
     ],
 )
 def test_a_file_that_somebody_spoilt_is_refused_with_the_reason(

@@ -125,6 +125,35 @@ def test_categories_that_only_one_side_kept_are_not_taken_for_new() -> None:
     assert found.effect == 0
 
 
+def test_categories_that_are_counted_together_do_not_pass_unseen() -> None:
+    names = [[f"{letter}{number}" for number in range(128)] for letter in "ab"]
+    before, after = (words(dict.fromkeys(kept, 1), others=10_000) for kept in names)
+    found = of_values(before, after, errors=ERRORS)
+    assert found.judged(0.1) is Verdict.INCONCLUSIVE
+    assert found.upper > 0.98
+    assert found.rows_to_decide(0.1, errors=ERRORS) is None
+
+
+def test_a_category_of_any_name_is_only_itself() -> None:
+    found = of_values(words({"a": 5000}), words({"\0others": 5000}), errors=ERRORS)
+    assert found.effect == 1
+
+
+@pytest.mark.parametrize("watched", [(("false", 0), ("true", 0)), (("maybe", 1000),), ()])
+def test_values_that_nobody_watched_count_too(watched: tuple[tuple[str, int], ...]) -> None:
+    truth = Sample(Column("x", "boolean", nulls=0, watched=(("false", 0), ("true", 1000))), 1000)
+    other = Sample(Column("x", "boolean", nulls=0, watched=watched), 1000)
+    assert of_values(other, truth, errors=ERRORS).judged(0.1) is not Verdict.PASS
+    with pytest.raises(Incomparable, match="of type boolean and is of type string"):
+        of_values(truth, words({"x": 1000}), errors=ERRORS)
+
+
+def test_a_share_of_the_errors_that_vanishes_never_alarms() -> None:
+    error = shares(["a", "b"], {"a": 5e-324}, error=0.05)["a"]
+    found = of_values(numbers(np.zeros(1000)), numbers(np.ones(1000)), errors=error)
+    assert (found.effect, found.lower) == (1, 0)
+
+
 def test_a_new_category_is_seen() -> None:
     found = of_values(words({"AA": 5000, "UA": 5000}), words({"AA": 2500, "UA": 2500, "XX": 5000}), errors=ERRORS)
     assert found.effect == pytest.approx(0.5)
@@ -152,5 +181,9 @@ def test_rows_of_one_block_count_for_fewer() -> None:
 
     assert design_effect(blocks(0.0)) == pytest.approx(1, abs=0.15)
     assert design_effect(blocks(0.05)) == pytest.approx(1 + 99 * 2 / math.pi * math.asin(0.05), rel=0.15)
+    random = np.random.default_rng(6)
+    tail = [numbers(random.uniform(-3, 1.3, 50) if at % 10 else random.uniform(1.3, 3, 50)) for at in range(400)]
+    counts = [one.column.histogram.counts for one in tail]  # type: ignore[union-attr]
+    assert design_effect(counts) > 4 * 50 * 0.09 * 0.9
     with pytest.raises(Incomparable, match="9 blocks"):
         design_effect(blocks(0.0)[:9])

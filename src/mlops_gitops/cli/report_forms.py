@@ -73,7 +73,7 @@ class Forms:
         if form == "markdown":
             return self.comment.rstrip("\n")
         if form == "github":
-            return f"{self.annotations}{self.sentence}"
+            return f"{self.annotations}{markdown.ANSWERS[self.found.answer]} {self.sentence}"
         return self._text()
 
     def _text(self) -> str:

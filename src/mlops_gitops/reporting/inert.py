@@ -16,9 +16,9 @@ def inert(text: str) -> str:
     """``text`` on one line, every control or format character shown as an escape.
 
     A new line becomes a space: nothing that somebody else wrote begins a line of ours, where a runner looks for
-    commands.
+    commands.  The old form of those, ``##[name]``, it finds anywhere in a line.
     """
-    return "".join(_shown(char) for char in text)
+    return "".join(_shown(char) for char in text).replace("##[", "##\\u005b")
 
 
 def _shown(char: str) -> str:

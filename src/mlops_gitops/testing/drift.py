@@ -8,7 +8,7 @@ manifest's confidence allows.  Whether rows count as independent is said in ever
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
@@ -65,6 +65,7 @@ def checks(
     target = model.interface.target
     names = [one.name for one in reference.profile.columns if one.type not in _UNJUDGED]
     labels = [name for name in names if target is not None and name == target.column]
+    yield from _unheld(model, tests, names, dataset=dataset, profile=profile, location=location)
     for family in (labels, [name for name in names if name not in labels]):
         for name, errors in shifts.shares(family, tests.weights, error=1 - tests.confidence).items():
             before, column, subject = reference.sample(name), profile.column(name), f"{dataset}.{name}"
@@ -77,6 +78,22 @@ def checks(
             held = _Held(model, tests, subject, before, after, errors, blocks if name in designs else None, location)
             yield _values(held)
             yield from _absence(held)
+
+
+def _unheld(
+    model: Model, tests: DriftTests, names: Sequence[str], *, dataset: str, profile: Profile, location: Location
+) -> Iterator[Check]:
+    """What has nothing to be held against: no silence may pass for an answer."""
+    fix = f"write the reference again (`{WRITE.format(model=model.name)}`), or give the column the weight 0"
+    for one in profile.columns:
+        if one.type not in _UNJUDGED and one.name not in names and tests.weights.get(one.name, 1.0) > 0:
+            subject = f"{dataset}.{one.name}"
+            message = f"{subject} cannot be compared: the reference has no such column, or cannot judge it"
+            yield Check("data.drift", subject, Verdict.INCONCLUSIVE, message, location=location, fix=fix)
+    if not any(tests.weights.get(name, 1.0) > 0 for name in names):
+        message = f"no column of {dataset} is compared with the reference"
+        fix = "give a column that the reference has another weight than 0, or leave the comparison out"
+        yield Check("data.drift", dataset, Verdict.INCONCLUSIVE, message, location=location, fix=fix)
 
 
 def _as_before(before: Sample, column: Column) -> Column:
@@ -145,8 +162,8 @@ def _fix(verdict: Verdict, shift: Shift, held: _Held) -> str:
     needed = shift.rows_to_decide(held.tests.max, errors=held.errors)
     if needed is None:
         return (
-            f"no number of rows decides it: the reference counts for {wording.rows(int(shift.reference))} only, or the "
-            "change is as large as the limit"
+            f"no number of rows decides it: the reference counts for {wording.rows(int(shift.reference))} only, the "
+            "change is as large as the limit, or too many categories are counted together (the weight 0 leaves it out)"
         )
     needed = math.ceil(needed * max(1.0, held.after.design))
     return f"if the change is what it seems, about {wording.rows(needed)} would decide; there are {held.after.rows:,}"

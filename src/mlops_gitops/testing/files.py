@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,12 +36,12 @@ class DataFile:
         return self.source
 
 
-def data_files(model: Model, *, folder: Path, root: Path) -> list[DataFile]:
-    """The data sets that are tested, in the order of the manifest, which lies in ``folder``."""
+def data_files(model: Model, *, folder: Path, root: Path, also: Collection[str] = ()) -> list[DataFile]:
+    """The data sets that are tested, and those named in ``also``, in the order of the manifest, lying in ``folder``."""
     return [
         _file(dataset, index, folder=folder, root=root)
         for index, dataset in enumerate(model.data)
-        if dataset.role in TESTED
+        if dataset.role in TESTED or dataset.name in also
     ]
 
 

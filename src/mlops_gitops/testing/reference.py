@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 from mlops_gitops import canonical
 from mlops_gitops.canonical import JSON
 from mlops_gitops.manifests import schema
-from mlops_gitops.testing.profile import Category, Column, Histogram, Profile, document_of
+from mlops_gitops.testing.profile import CATEGORIES, NUMERIC, Category, Column, Histogram, Profile, document_of
 from mlops_gitops.testing.scans import Wanted
 from mlops_gitops.testing.shifts import Sample
 
@@ -27,7 +28,9 @@ SUFFIX = ".profile.json"
 LARGEST = 16 * 1024 * 1024
 """Bytes of a file that is read: 4,096 columns of the longest kind fit."""
 BINS = 64
-"""Edges lie at the 64-quantiles: between two of them is a 64th of the rows, and D on them is within 1/64 of exact."""
+"""Edges lie at the 64-quantiles, and on both sides of a value that spans two of them: D is within 1/32 of exact."""
+_DIGITS = 22
+"""Of a whole number: the largest double that canonical JSON writes without an exponent has as many."""
 HEADER: Mapping[str, JSON] = {"apiVersion": "mlops-gitops/v1", "kind": "Profile"}
 
 
@@ -73,7 +76,9 @@ def read(data: bytes) -> Reference:
     if len(data) > LARGEST:
         raise ValueError(f"it has {len(data):,} bytes, and {LARGEST:,} are the most that is read")
     try:
-        value = json.loads(data, parse_constant=_refused, object_pairs_hook=_once)
+        value = json.loads(
+            data, parse_constant=_refused, parse_float=_finite, parse_int=_whole, object_pairs_hook=_once
+        )
     except (ValueError, RecursionError) as error:
         raise ValueError(f"it is no JSON: {error}") from error
     if not schema.check("profile")(value):
@@ -108,9 +113,13 @@ def _column(value: Mapping[str, Any], rows: int) -> Column:
             raise ValueError(f"the edges of column {name!r} do not rise, or are not one less than its counts")
         counted = sum(column.histogram.counts)
     elif column.type == "string":
+        if column.others and len(column.categories) != CATEGORIES:
+            raise ValueError(f"column {name!r} has others, and does not name {CATEGORIES} categories before them")
         counted = column.others + sum(one.count for one in column.categories)
     elif column.watched:
         counted = sum(count for _, count in column.watched)
+    elif column.type in NUMERIC or column.type == "boolean":
+        raise ValueError(f"column {name!r} has no counts")
     else:
         return column
     if counted + column.nulls + column.nans + column.infinities != rows:
@@ -127,6 +136,18 @@ def hash_of(text: str) -> int:
     """The hash by which categories are kept: the last 64 bits of the MD5, as the engine computes it."""
     digest = hashlib.md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
     return int.from_bytes(digest[8:], "little")
+
+
+def _whole(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError("it holds a number beyond all bounds")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError("it holds a number beyond all bounds")
+    return value
 
 
 def _refused(constant: str) -> None:

@@ -55,7 +55,10 @@ def found(model: Model, *, folder: Path, root: Path, locate: Locate) -> Comparis
         if not path.is_relative_to(root.resolve()):
             raise ValueError("it leads out of the repository")  # noqa: TRY301 - one place says it
         with path.open("rb") as stream:
-            return Comparison(tests, read(stream.read(LARGEST + 1)))
+            reference = read(stream.read(LARGEST + 1))
+        if reference.dataset != tests.of:
+            raise ValueError(f"it is that of {reference.dataset!r}")  # noqa: TRY301 - one place says it
+        return Comparison(tests, reference)
     except FileNotFoundError:
         problem, fix = "it is not there", f"write it, and commit it: `{write}`"
     except (OSError, ValueError) as error:
@@ -73,9 +76,10 @@ def made(model: Model, *, folder: Path, root: Path) -> Reference:
             hint="add `tests.data.drift` with `of`, the data set that others are held against, and `in`, the others",
             code="no-drift",
         )
-    file = next((one for one in data_files(model, folder=folder, root=root) if one.dataset.name == tests.of), None)
+    files = data_files(model, folder=folder, root=root, also={tests.of})
+    file = next((one for one in files if one.dataset.name == tests.of), None)
     if file is None or file.source is None:
-        problem = "it is no data set that is tested" if file is None else file.problem
+        problem = "it is no data set of the manifest" if file is None else file.problem
         raise Refused(f"{tests.of} cannot be read: {problem}", hint="produce the file, or correct `of`", code="no-data")
     edges = engine.quantiles(file.source, bins=BINS)
     kinds = engine.columns(file.source)

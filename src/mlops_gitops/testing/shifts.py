@@ -19,6 +19,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TypeAlias
 
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.testing.profile import Category, Column
@@ -27,8 +28,9 @@ FEWEST_ROWS = 50
 """Below this many rows, or rows' worth, on either side there is no answer: the bounds rest on larger samples."""
 FEWEST_BLOCKS = 10
 """Below this many blocks nobody can say how much rows of one block resemble one another."""
-_OTHERS = "\0others"
 _MIDDLE = 0.25
+_Counts: TypeAlias = "Mapping[str | None, int]"
+"""Rows of each category; under ``None`` those of all that are counted together."""
 
 
 class Incomparable(ValueError):
@@ -62,6 +64,7 @@ class Shift:
 
     ``measure`` is ``D`` or ``total variation``.  ``reference`` and ``current`` are the rows' worth on either side.
     ``slack`` is what the lower bound gives away beside ``width``, for the categories that chance alone makes differ.
+    ``unseen`` is what the upper bound adds: rows of categories that are counted together may have changed among them.
     """
 
     measure: str
@@ -71,6 +74,7 @@ class Shift:
     reference: float
     current: float
     slack: float = 0.0
+    unseen: float = 0.0
 
     def judged(self, limit: float) -> Verdict:
         """Whether the change is certainly beyond ``limit``, certainly within, or neither."""
@@ -84,8 +88,8 @@ class Shift:
         Rows' worth; with a design effect that many times more.
         """
         passes = self.effect <= limit
-        gap = abs(self.effect - limit)
-        if gap == 0:
+        gap = limit - self.effect - self.unseen if passes else self.effect - limit
+        if gap <= 0:
             return None
         constant = _constant(errors.of_pass if passes else errors.of_fail, measure=self.measure)
         inverse = (gap / constant) ** 2 - 1 / self.reference
@@ -120,8 +124,8 @@ def of_values(reference: Sample, current: Sample, *, errors: Errors) -> Shift:
     """How the values that are there have moved.  Raises ``Incomparable``."""
     if reference.column.histogram is not None and current.column.histogram is not None:
         return _of_numbers(reference, current, errors)
-    if reference.column.watched and current.column.watched:
-        return _of_counts(reference, current, dict(reference.column.watched), dict(current.column.watched), errors)
+    if reference.column.type == current.column.type == "boolean":
+        return _of_counts(reference, current, _watched(reference), _watched(current), errors)
     if reference.column.type == current.column.type == "string":
         before, after = _same_categories(reference.column, current.column)
         return _of_counts(reference, current, before, after, errors)
@@ -130,8 +134,12 @@ def of_values(reference: Sample, current: Sample, *, errors: Errors) -> Shift:
 
 def of_absence(reference: Sample, current: Sample, *, errors: Errors) -> Shift:
     """How the share of rows without a value has moved."""
-    before, after = ({"absent": one.rows - one.present, "present": one.present} for one in (reference, current))
+    before, after = _gaps(reference), _gaps(current)
     return _variation(before, after, reference.worth(reference.rows), current.worth(current.rows), errors)
+
+
+def _gaps(sample: Sample) -> _Counts:
+    return {"absent": sample.rows - sample.present, "present": sample.present}
 
 
 def _of_numbers(reference: Sample, current: Sample, errors: Errors) -> Shift:
@@ -153,9 +161,15 @@ def _of_numbers(reference: Sample, current: Sample, errors: Errors) -> Shift:
     )
 
 
-def _of_counts(
-    reference: Sample, current: Sample, before: Mapping[str, int], after: Mapping[str, int], errors: Errors
-) -> Shift:
+def _watched(sample: Sample) -> _Counts:
+    """Counts of the watched values; of the others, where somebody's profile leaves any, as one."""
+    rest = sample.present - sum(count for _, count in sample.column.watched)
+    counts: dict[str | None, int] = {None: rest}
+    counts.update(sample.column.watched)
+    return counts
+
+
+def _of_counts(reference: Sample, current: Sample, before: _Counts, after: _Counts, errors: Errors) -> Shift:
     n, m = _worths(reference, current)
     return _variation(before, after, n, m, errors)
 
@@ -168,12 +182,13 @@ def _worths(reference: Sample, current: Sample) -> tuple[float, float]:
     return n, m
 
 
-def _variation(before: Mapping[str, int], after: Mapping[str, int], n: float, m: float, errors: Errors) -> Shift:
+def _variation(before: _Counts, after: _Counts, n: float, m: float, errors: Errors) -> Shift:
     if min(n, m) < FEWEST_ROWS:
         raise Incomparable(f"there are {int(min(n, m)):,} rows' worth, and {FEWEST_ROWS} are the least")
     left, right = sum(before.values()), sum(after.values())
     names = [name for name in dict.fromkeys([*before, *after]) if before.get(name, 0) or after.get(name, 0)]
     effect = sum(abs(before.get(name, 0) / left - after.get(name, 0) / right) for name in names) / 2
+    unseen = min(before.get(None, 0) / left, after.get(None, 0) / right)
     slack = math.sqrt((len(names) - 1) * (1 / n + 1 / m)) / 2
     width_of_fail, width_of_pass = (
         _constant(error, measure="total variation") * math.sqrt(1 / n + 1 / m)
@@ -183,10 +198,11 @@ def _variation(before: Mapping[str, int], after: Mapping[str, int], n: float, m:
         "total variation",
         effect,
         lower=max(0.0, effect - slack - width_of_fail),
-        upper=min(1.0, effect + width_of_pass),
+        upper=min(1.0, effect + unseen + width_of_pass),
         reference=n,
         current=m,
         slack=slack,
+        unseen=unseen,
     )
 
 
@@ -204,10 +220,12 @@ def _constant(error: float, *, measure: str) -> float:
     1 - exp(-2c²) on one side (McDiarmid 1989).  Its mean is at least the true value (Jensen), and at most ``slack``
     more: half the sum of the standard errors of K shares, which is greatest where all are equal (Cauchy and Schwarz).
     """
+    if error <= 0:  # a share so small that it vanished
+        return math.inf
     return math.sqrt(math.log((2 if measure == "D" else 1) / error) / 2)
 
 
-def _same_categories(before: Column, after: Column) -> tuple[dict[str, int], dict[str, int]]:
+def _same_categories(before: Column, after: Column) -> tuple[_Counts, _Counts]:
     """Counts by category, where both sides still know the category; the rest of each counts as one.
 
     A profile keeps the categories with the smallest hashes.  Below the largest hash that a cut side kept, it kept all.
@@ -215,10 +233,10 @@ def _same_categories(before: Column, after: Column) -> tuple[dict[str, int], dic
     cut = [max(one.hash for one in column.categories) for column in (before, after) if column.others]
     known = min(cut, default=None)
 
-    def counted(column: Column) -> dict[str, int]:
+    def counted(column: Column) -> _Counts:
         kept: list[Category] = [one for one in column.categories if known is None or one.hash <= known]
         rest = column.others + sum(one.count for one in column.categories) - sum(one.count for one in kept)
-        return {**{one.value: one.count for one in kept}, _OTHERS: rest}
+        return {**{one.value: one.count for one in kept}, None: rest}
 
     return counted(before), counted(after)
 
@@ -228,8 +246,9 @@ def design_effect(blocks: Iterable[tuple[int, ...]]) -> float:
 
     Each block is its counts by bin.  The between-block variance of the count below an edge, over its binomial variance
     (Kish 1965; the ratio estimator of a cluster sample), over the edges in the middle half of the rows: there D has the
-    most room to be wrong, and the resemblance of rows is largest.  Raises ``Incomparable`` where there are too few
-    blocks to tell.
+    most room to be wrong.  Where rows of one block resemble one another in a tail only, the variance there may be the
+    larger; so it counts too, over the largest that a share of independent rows has, a quarter.
+    Raises ``Incomparable`` where there are too few blocks to tell.
     """
     cumulated = [list(accumulate(block)) for block in blocks if sum(block)]
     if len(cumulated) < FEWEST_BLOCKS:
@@ -243,4 +262,12 @@ def design_effect(blocks: Iterable[tuple[int, ...]]) -> float:
     )
     expected = sum(rows * shares_[at] * (1 - shares_[at]) for at in middle)
     correction = len(cumulated) / (len(cumulated) - 1)
-    return max(1.0, correction * observed / expected) if expected else 1.0
+    tails = (
+        max(
+            sum((block[at] - size * share) ** 2 for block, size in zip(cumulated, sizes, strict=True))
+            for at, share in enumerate(shares_)
+        )
+        if shares_
+        else 0.0
+    )
+    return max(1.0, correction * observed / expected, 4 * correction * tails / rows) if expected else 1.0

@@ -20,7 +20,7 @@ from mlops_gitops.testing import comparison, data, health, references, wording
 from mlops_gitops.testing import model as model_tests
 from mlops_gitops.testing.data import Locate
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.files import DataFile, data_files, identity, unreadable
+from mlops_gitops.testing.files import TESTED, DataFile, data_files, identity, unreadable
 from mlops_gitops.testing.metrics import METRICS, Sample
 from mlops_gitops.testing.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.rows import leaks, overlaps
@@ -45,7 +45,8 @@ class Champion:
 
 def run_data_tests(model: Model, *, folder: Path, locate: Locate, root: Path | None = None) -> Report:
     """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
-    files = data_files(model, folder=folder, root=root or folder)
+    drift = model.tests.data.drift
+    files = data_files(model, folder=folder, root=root or folder, also=drift.datasets if drift else ())
     found = list(_data_checks(model, files, locate, folder=folder, root=root or folder))
     return report("data-tests", model, found, _materials(files))
 
@@ -173,8 +174,9 @@ def _data_checks(
         except Refused as refusal:
             yield unreadable(file, refusal, locate)
             continue
-        rows[name] = scan.profile.rows
-        yield from data.checks(model, dataset=name, source=file.source, scan=scan, locate=locate)
+        if file.dataset.role in TESTED:
+            rows[name] = scan.profile.rows
+            yield from data.checks(model, dataset=name, source=file.source, scan=scan, locate=locate)
         if held:
             yield from held.checks(model, file, scan, locate=locate)
     readable = [file for file in files if rows.get(file.dataset.name)]

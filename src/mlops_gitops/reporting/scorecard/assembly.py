@@ -7,12 +7,13 @@ reports on the same thing the worse counts.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mlops_gitops.evidence.gates import Answer
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.reporting.scorecard.piles import READERS, Heap, Pile, number
+from mlops_gitops.reporting.scorecard.piles import READERS, Heap, Pile, answer, empty, number
 from mlops_gitops.reporting.scorecard.records import Card, LeftOut, Run, Score, Scorecard, Told
 
 KINDS = tuple(READERS)
@@ -28,17 +29,23 @@ def scorecard(
 ) -> Scorecard:
     """Everything that the documents say, by model, the worst first."""
     heap = Heap()
-    documents = list(told)
+    documents, left_out = [], list(left_out)
+    for one in told:
+        if _elsewhere(one, run):
+            left_out.append(LeftOut(one.source.file, "it is about another pull request, or another head of this one"))
+        else:
+            documents.append(one)
     for one in documents:
         READERS[one.source.kind](heap, one.document)
-    kinds = {one.source.kind for one in documents}
+    kinds = {one.source.kind for one in documents if not empty(one.source.kind, one.document)}
     missing = tuple(kind for kind in expected if kind not in kinds)
     heap.settle()
     cards = [_card(model, one) for model, one in heap.models.items()]
     cards.sort(key=lambda card: (_WORST.index(card.answer), card.model))
     answers = [card.answer for card in cards] + [one.answer for one in heap.asked]
+    answers += [answer(one.source.kind, one.document) for one in documents]
     answers += [Answer.FAIL] * any(one.error for one in heap.remarks)
-    answers += [Answer.PENDING] * bool(left_out or missing or not documents)
+    answers += [Answer.PENDING] * bool(left_out or missing or not kinds)
     answers += [Answer.PENDING if one.retry else Answer.FAIL for one in heap.troubles]
     return Scorecard(
         run=run,
@@ -52,6 +59,15 @@ def scorecard(
         left_out=tuple(left_out),
         missing=missing,
     )
+
+
+def _elsewhere(one: Told, run: Run) -> bool:
+    """Whether a verdict on a pull request of this repository is not one on this head of this pull request."""
+    if one.source.kind != "gate" or one.document["repository"] != run.repository:
+        return False
+    asked = (one.document["number"], one.document["head"])
+    known = (run.pull_request, run.head)
+    return any(mine is not None and mine != its for mine, its in zip(known, asked, strict=True))
 
 
 def _card(model: str, pile: Pile) -> Card:
@@ -79,12 +95,13 @@ def _scores(pile: Pile) -> tuple[Score, ...]:
     A name that stands twice (on two data sets, or in two reports that differ) is not put together: nobody could say
     which value belongs to which difference.
     """
-    found = []
-    for name in dict.fromkeys([*pile.measured, *((metric, part) for metric, part, _ in pile.compared)]):
+    found: list[Score] = []
+    compared: dict[tuple[str, str | None], dict[str | None, list[Mapping[str, Any]]]] = {}
+    for (metric, part, who), checks in pile.compared.items():
+        compared.setdefault((metric, part), {})[who] = _unlike(checks)
+    for name in dict.fromkeys([*pile.measured, *compared]):
         measured = _unlike(pile.measured.get(name, []))
-        by_champion = {
-            who: _unlike(checks) for (metric, part, who), checks in pile.compared.items() if (metric, part) == name
-        }
+        by_champion = compared.get(name, {})
         if len(measured) <= 1 and all(len(checks) == 1 for checks in by_champion.values()):
             own = measured[0] if measured else {}
             found += [_score(*name, own, checks[0], who) for who, checks in by_champion.items()]
@@ -96,7 +113,7 @@ def _scores(pile: Pile) -> tuple[Score, ...]:
 
 
 def _unlike(checks: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [one for index, one in enumerate(checks) if one not in checks[:index]]
+    return list({json.dumps(one, sort_keys=True): one for one in checks}.values())
 
 
 def _score(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlops_gitops.evidence.gates import Answer
-from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.evidence.verdicts import Verdict, combined
 from mlops_gitops.reporting.scorecard.records import (
     Asked,
     Gap,
@@ -77,6 +77,20 @@ def number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+def answer(kind: str, document: Mapping[str, Any]) -> Answer:
+    """What a document says of itself, whatever stands in it: it may not be better than that."""
+    if kind == "validate":
+        return Answer.FAIL if document["errors"] else Answer.PASS
+    said = document.get("verdict", document["result"] if kind == "gate" else "pass")
+    return {"fail": Answer.FAIL, "pass": Answer.PASS}.get(said, Answer.PENDING)
+
+
+def empty(kind: str, document: Mapping[str, Any]) -> bool:
+    """Whether it fits the schema and reports nothing: such as ``test --write-reference`` prints."""
+    listed = {"test": "reports", "release": "reports", "reproduce": "reproductions", "build": "images"}.get(kind)
+    return listed is not None and not document[listed]
+
+
 def _validate(heap: Heap, document: Mapping[str, Any]) -> None:
     heap.files += document["files"]
     heap.remarks += [
@@ -109,7 +123,8 @@ def _release(heap: Heap, document: Mapping[str, Any]) -> None:
 def _report(pile: Pile, report: Mapping[str, Any]) -> None:
     kind, checks = report["kind"], report["checks"]
     counts = [sum(one["verdict"] == word for one in checks) for word in ("fail", "inconclusive")]
-    pile.parts.append(Part(kind, Verdict(report["verdict"]), report["summary"], len(checks), *counts))
+    verdict = combined([Verdict(report["verdict"]), *(Verdict(one["verdict"]) for one in checks)])
+    pile.parts.append(Part(kind, verdict, report["summary"], len(checks), *counts))
     if report["champion"]:
         pile.champions.append(report["champion"])
     for one in checks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -83,7 +84,8 @@ class Score:
     @property
     def champion(self) -> float | None:
         """What the champion reaches on the same rows."""
-        return None if self.candidate is None or self.change is None else self.candidate - self.change
+        found = math.nan if self.candidate is None or self.change is None else self.candidate - self.change
+        return found if math.isfinite(found) else None
 
     @property
     def outcome(self) -> Literal["better", "worse", "unclear", "unknown"]:

@@ -8,7 +8,9 @@ nor loaded.  What cannot be read ends in ``Refused`` with DuckDB's first line, n
 
 from __future__ import annotations
 
+import math
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -110,7 +112,10 @@ def scan(one: Source, wanted: Wanted) -> Scan:
 
 
 def quantiles(one: Source, *, bins: int) -> dict[str, tuple[float, ...]]:
-    """Edges of each numeric column that part its finite values into ``bins`` of as equal size as its values allow."""
+    """Edges of each numeric column that part its finite values into ``bins`` of as equal size as its values allow.
+
+    A value that fills a bin has an edge below it too: what moves from it to a smaller one is seen.
+    """
     with opened(one) as connection:
         kinds = stored_types(connection, one)
         names = [name for name, kind in kinds.items() if _type(kind) in NUMERIC]
@@ -119,7 +124,13 @@ def quantiles(one: Source, *, bins: int) -> dict[str, tuple[float, ...]]:
         shares = [step / bins for step in range(1, bins)]
         asked = ", ".join(f"quantile_disc({_real(name)}, {shares}) FILTER (isfinite({_real(name)}))" for name in names)
         found = connection.execute(f"SELECT {asked} FROM {_READERS[one.format]}", [str(one.path)]).fetchall()[0]  # noqa: S608
-        return {name: tuple(sorted(set(map(float, edges or ())))) for name, edges in zip(names, found, strict=True)}
+        return {name: _parted(edges or ()) for name, edges in zip(names, found, strict=True)}
+
+
+def _parted(quantiles: Sequence[float]) -> tuple[float, ...]:
+    counted = Counter(map(float, quantiles))
+    below = {math.nextafter(value, -math.inf) for value, count in counted.items() if count > 1}
+    return tuple(sorted({*counted, *filter(math.isfinite, below)}))
 
 
 def blocks(
