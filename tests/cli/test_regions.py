@@ -99,7 +99,6 @@ def test_an_old_release_that_does_not_load_is_a_failure_that_is_told(shell: Shel
         (),
         (MODEL,),
         (MODEL, "--in", "prod"),
-        (MODEL, "--in", "prod", "--reason", "x", "--dry-run"),
         ("--due", MODEL),
         ("--due", "--in", "prod"),
         ("--due", "--reason", "x"),
