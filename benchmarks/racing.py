@@ -56,7 +56,7 @@ def main() -> int:
         report.ratio(
             f"{runners} runners that drain, as fast as naive retry", theirs.settled / drained.settled, at_least=5
         )
-        report.count("pushes that reached the server while they drained", pushed)
+        report.ratio("pushes that reached the server while they drained, of one for each runner", pushed / runners)
         report.ratio(f"{runners} runners with a model each, as fast as naive retry", theirs.settled / own.settled)
         report.ratio("requests to push for each of those models", tries / runners)
         for name, race in (("draining", drained), ("a model each", own), ("naive retry", theirs)):

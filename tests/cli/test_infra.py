@@ -119,7 +119,7 @@ def test_without_an_image_everything_else_is_tested(model: ImageModel) -> None:
     model.value["spec"]["serving"]["pattern"] = "batch"
     model.commit()
     error = model.shell.json("test", "infra", "cancer")["error"]
-    assert (error["code"], error["exitCode"]) == ("infra-pattern", 2)
+    assert (error["code"], error["exitCode"]) == ("no-image", 2)
 
 
 def test_an_engine_that_is_gone_is_told_and_nothing_is_made(model: ImageModel) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 
@@ -377,9 +378,7 @@ def test_a_receipt_that_names_other_targets_than_were_decided_is_found(regions: 
     regions.promote(second)
     tip, (parent, when) = regions.store.tip, regions.store.parents[regions.store.tip]
     filed = Snapshot(regions.store.trees[tip]).slot("prod", MODEL).receipts[-1]
-    greedy = receipts.Receipt(**{
-        **{name: getattr(filed.receipt, name) for name in filed.receipt.__slots__}, "targets": ("eu-west", "asia"),
-    })  # fmt: skip
+    greedy = replace(filed.receipt, targets=("eu-west", "asia"))
     files = {
         greedy.path: envelope.seal(receipts.statement(greedy), estate.signer("ci")),
         layout.pointer("prod", MODEL, "eu-west"): pointer.render(second),
@@ -393,9 +392,7 @@ def test_a_receipt_that_names_other_targets_than_were_decided_is_found(regions: 
 @pytest.mark.parametrize("name", ["../../dev", "a/b", "", "eu-west"])
 def test_a_receipt_whose_targets_are_no_names_is_refused(regions: Regions, name: str) -> None:
     receipt = regions.slot().receipts[-1].receipt
-    bad = receipts.Receipt(**{
-        **{one: getattr(receipt, one) for one in receipt.__slots__}, "targets": ("eu-west", name),
-    })  # fmt: skip
+    bad = replace(receipt, targets=("eu-west", name))
     data = envelope.seal(receipts.statement(bad), estate.signer("ci"))
     with pytest.raises(Refused, match="not different names"):
         receipts.parse(data, path=bad.path)
@@ -403,9 +400,7 @@ def test_a_receipt_whose_targets_are_no_names_is_refused(regions: Regions, name:
 
 def test_a_receipt_that_moves_nothing_is_refused(regions: Regions) -> None:
     receipt = regions.slot().receipts[-1].receipt
-    bad = receipts.Receipt(**{
-        **{one: getattr(receipt, one) for one in receipt.__slots__}, "targets": (), "whole": False,
-    })  # fmt: skip
+    bad = replace(receipt, targets=(), whole=False)
     data = envelope.seal(receipts.statement(bad), estate.signer("ci"))
     with pytest.raises(Refused, match="not a receipt"):
         receipts.parse(data, path=bad.path)
