@@ -66,10 +66,16 @@ def main() -> int:
 
 
 def told(report: Report, concurrency: int, found: dict[str, list[Found]]) -> None:
-    """The least disturbed of the turns; the ratio to the nearest peer is what is judged, at p50 and p90."""
-    least = {who: {name: _best(name, all_) for name in (*SHARES, "rate")} for who, all_ in found.items()}
+    """The least disturbed of the turns; the ratio to the nearest peer is what is judged, at p50 and p90.
+
+    A client that saw too few answers in every turn says no p99, and none is told of it.
+    """
+    least = {
+        who: {name: _best(name, all_) for name in (*SHARES, "rate") if any(name in one for one in all_)}
+        for who, all_ in found.items()
+    }
     for name in SHARES:
-        said = ", ".join(f"{who} {1000 * one[name]:.2f} ms" for who, one in least.items())
+        said = ", ".join(f"{who} {1000 * one[name]:.2f} ms" for who, one in least.items() if name in one)
         report.add(Line(f"{name} at {concurrency} at a time", said))
         ratios = [one[name] / least["ours"][name] for who, one in least.items() if who != "ours"]
         if ratios and name != "p99":
@@ -80,7 +86,7 @@ def told(report: Report, concurrency: int, found: dict[str, list[Found]]) -> Non
 
 
 def _best(name: str, found: list[Found]) -> float:
-    values = [one[name] for one in found]
+    values = [one[name] for one in found if name in one]
     return max(values) if name == "rate" else best(values)
 
 
