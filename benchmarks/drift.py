@@ -16,9 +16,7 @@ them:
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -27,12 +25,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from grounds.simulation import simulated
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.testing.profile import Column, Histogram
 from mlops_gitops.testing.shifts import Incomparable, Sample, design_effect, of_values, shares
 
 PAGE = Path(__file__).parents[1] / "docs/explanation/drift.md"
-BEGIN, END = "<!-- drift: begin -->", "<!-- drift: end -->"
 COLUMNS, REFERENCE, LIMIT, BLOCK = 30, 20_000, 0.1, 50
 NAMES = tuple(f"x{number}" for number in range(COLUMNS))
 
@@ -160,19 +158,5 @@ def table(draws: int) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Simulate, print the table, and write it when asked to."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=100)
-    parser.add_argument("--write", action="store_true")
-    asked = parser.parse_args()
-    text = table(asked.draws)
-    sys.stdout.write(text + "\n")
-    if asked.write:
-        page = PAGE.read_text(encoding="utf-8")
-        before, after = page.split(BEGIN)[0], page.split(END)[1]
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    simulated(__doc__ or "", table, draws=100, page=PAGE, name="drift")

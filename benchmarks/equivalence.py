@@ -10,18 +10,16 @@ decision changes with the true probability.  Everything is judged by ``reproduct
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
+from grounds.simulation import simulated
 from mlops_gitops.reproduction import equivalence
 from mlops_gitops.reproduction.levels import Answer, PredictionComparison
 
 PAGE = Path(__file__).parents[1] / "docs/reference/reproducibility-statistics.md"
-BEGIN, END = "<!-- equivalence: begin -->", "<!-- equivalence: end -->"
 SEEDS, MARGINS = (3, 5, 10, 20), (3.0, 4.0, 6.0)
 ROWS, BUDGET, SHARES = (200, 1000, 5000), 0.02, (0.005, 0.01, 0.02, 0.03, 0.05)
 
@@ -67,19 +65,5 @@ def tables(draws: int) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Simulate, print the tables, and write them when asked to."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=2000)
-    parser.add_argument("--write", action="store_true")
-    asked = parser.parse_args()
-    text = tables(asked.draws)
-    sys.stdout.write(text + "\n")
-    if asked.write:
-        page = PAGE.read_text(encoding="utf-8")
-        before, after = page.split(BEGIN)[0], page.split(END)[1]
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    simulated(__doc__ or "", tables, draws=2000, page=PAGE, name="equivalence")

@@ -23,10 +23,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 import reproduction_faults as faults  # noqa: E402 - lies in tests, which is no package
+from grounds.simulation import put  # noqa: E402 - as above
 from mlops_gitops.reproduction.reproductions import Explanation  # noqa: E402 - as above
 
 PAGE = ROOT / "docs/reference/causes.md"
-BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,7 @@ def main() -> None:
             print(row, flush=True)
     print(table(rows))
     if chosen.write:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{after}", encoding="utf-8")
+        put(PAGE, "faults", table(rows))
 
 
 if __name__ == "__main__":

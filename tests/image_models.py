@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,17 @@ class ImageModel:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data.encode() if isinstance(data, str) else data)
+
+    def lock_from_index(self, packages: Iterable[str]) -> None:
+        """Lock real packages, from the index that this machine uses; the shell uses it, too."""
+        kept = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_"))}
+        self.shell.environ = {**self.shell.environ, **kept}
+        for name in ("UV_DEFAULT_INDEX", "UV_CACHE_DIR"):
+            if name not in kept:
+                self.shell.environ.pop(name, None)
+        argv = [UV, "pip", "compile", "--quiet", "--generate-hashes", "--python-version", "3.11", "-"]
+        done = subprocess.run(argv, input="\n".join(packages), capture_output=True, text=True, check=True)
+        self.write("serving.lock", done.stdout)
 
     def commit(self, message: str = "Change", *, date: str = "2026-11-25T12:00:00Z") -> None:
         self.write("model.yaml", rendering.render(self.value))

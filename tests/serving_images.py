@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,14 +56,8 @@ def made(engine: Engine, room: Path) -> Iterator[Served]:
     base = base_images.put(engine.registry, "serving-base", base_images.working())
     broker = base_images.put(engine.registry, "nats", base_images.nats(), entrypoint=("/nats-server",))
     model = image_models.made(room / "repo", base=base, cache=room / "cache", wheels=room / "wheels", pattern="batch")
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_"))}
-    model.shell.environ = {**model.shell.environ, "DOCKER_HOST": engine.host, **kept}
-    for name in ("UV_DEFAULT_INDEX", "UV_CACHE_DIR"):
-        if name not in kept:
-            model.shell.environ.pop(name, None)
-    argv = [image_models.UV, "pip", "compile", "--quiet", "--generate-hashes", "--python-version", "3.11", "-"]
-    done = subprocess.run(argv, input="\n".join(PACKAGES), capture_output=True, text=True, check=True)
-    model.write("serving.lock", done.stdout)
+    model.shell.environ = {**model.shell.environ, "DOCKER_HOST": engine.host}
+    model.lock_from_index(PACKAGES)
     frame = rows(600)
     frame["benign"] = (frame["height"] * 2 + frame["visits"] + (frame["city"] == "Uppsala")) > 4
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)

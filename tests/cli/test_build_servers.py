@@ -6,8 +6,6 @@ The only tests that install a server's packages: they come from the package inde
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,14 +64,8 @@ def built(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     room = tmp_path_factory.mktemp("servers")
     base = base_images.put(engine.registry, "serving-base", base_images.working())
     model = image_models.made(room / "repo", base=base, cache=room / "cache", wheels=room / "wheels")
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_"))}
-    model.shell.environ = {**model.shell.environ, "DOCKER_HOST": engine.host, **kept}
-    for name in ("UV_DEFAULT_INDEX", "UV_CACHE_DIR"):
-        if name not in kept:
-            model.shell.environ.pop(name, None)
-    argv = [image_models.UV, "pip", "compile", "--quiet", "--generate-hashes", "--python-version", "3.11", "-"]
-    done = subprocess.run(argv, input="\n".join(PACKAGES), capture_output=True, text=True, check=True)
-    model.write("serving.lock", done.stdout)
+    model.shell.environ = {**model.shell.environ, "DOCKER_HOST": engine.host}
+    model.lock_from_index(PACKAGES)
     names = [one["name"] for one in model.value["spec"]["interface"]["inputs"]]
     rows = pd.DataFrame(np.random.default_rng(0).random((300, len(names))), columns=names)
     fitted = LogisticRegression().fit(rows, rows.sum(axis=1) > 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mlops_gitops.reporting.inert import inert
@@ -55,3 +55,11 @@ def summarise(text: str, path: Path | None) -> None:
 def code(text: str) -> str:
     """Untrusted ``text`` as one piece of code in Markdown: nothing in it is a mention, a link, a tag or a new line."""
     return encoded(inert(text))
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table in Markdown; the cells are untrusted, and each is shown as a piece of code."""
+    names = list(heads)
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    lines += [f"| {' | '.join(map(code, cells))} |" for cells in rows]
+    return "\n".join(lines)

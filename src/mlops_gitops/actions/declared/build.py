@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from mlops_gitops.actions import outputs
 from mlops_gitops.actions.declaration import (
@@ -53,13 +54,14 @@ def _findings(document: Document) -> tuple[Finding, ...]:
 
 
 def _summary(document: Document, _result: str) -> str:
-    lines = ["| model | digest | reference | megabytes |", "|---|---|---|---|"]
-    for one in map(_image, moves.entries(document.get("images"))):
-        size = one["size"]
-        megabytes = f"{size / 1e6:.1f}" if isinstance(size, int) else "—"
-        cells = (str(one["model"]), str(one["digest"]), str(one["reference"] or "—"), megabytes)
-        lines.append("| " + " | ".join(map(outputs.code, cells)) + " |")
-    return "\n".join(lines)
+    rows = map(_row, map(_image, moves.entries(document.get("images"))))
+    return outputs.table(("model", "digest", "reference", "megabytes"), rows)
+
+
+def _row(one: Mapping[str, object]) -> tuple[str, ...]:
+    size = one["size"]
+    megabytes = f"{size / 1e6:.1f}" if isinstance(size, int) else "—"
+    return str(one["model"]), str(one["digest"]), str(one["reference"] or "—"), megabytes
 
 
 ACTION = Action(

@@ -74,8 +74,6 @@ def counts(document: Document, _call: Call) -> dict[str, str]:
 
 def summary(document: Document, _result: str) -> str:
     """A line for each report."""
-    lines = ["| model | what | verdict | summary |", "|---|---|---|---|"]
-    for one in moves.entries(document.get("reports")):
-        cells = (str(one.get(name)) for name in ("model", "kind", "verdict", "summary"))
-        lines.append("| " + " | ".join(map(outputs.code, cells)) + " |")
-    return "\n".join(lines)
+    fields = ("model", "kind", "verdict", "summary")
+    rows = ((str(one.get(name)) for name in fields) for one in moves.entries(document.get("reports")))
+    return outputs.table(("model", "what", "verdict", "summary"), rows)

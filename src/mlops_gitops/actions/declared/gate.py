@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlops_gitops.actions import outputs
 from mlops_gitops.actions.declaration import (
     ALLOW_PENDING,
     ENVIRONMENTS,
@@ -49,9 +50,9 @@ def _reasons(document: Document) -> list[str]:
 def _summary(document: Document, _result: str) -> str:
     about = f"Pull request {document.get('number')} at {str(document.get('head'))[:12]}."
     notes = [note for one in moves.entries(document.get("parts")) for note in one.get("notCounted", ())]
-    from mlops_gitops.actions.outputs import code
-
-    return "\n".join([about, *(["", "Not counted:", "", *(f"* {code(note)}" for note in notes)] if notes else [])])
+    return "\n".join(
+        [about, *(["", "Not counted:", "", *(f"* {outputs.code(note)}" for note in notes)] if notes else [])]
+    )
 
 
 ACTION = Action(

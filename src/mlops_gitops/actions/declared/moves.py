@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlops_gitops.actions import outputs
+from mlops_gitops.actions.declaration import Call, Document
 from mlops_gitops.reporting.inert import inert
 
 Entry = Mapping[str, Any]
@@ -16,16 +17,38 @@ def entries(listed: Any) -> list[Entry]:
     return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
 
-def table(moves: Iterable[Entry], *, done: str) -> str:
-    """A line for each move; ``done`` is the word for one that happened."""
-    lines = ["| environment | model | version | release | outcome |", "|---|---|---|---|---|"]
-    for entry in moves:
-        outcome = done if entry.get("promotion") else entry.get("outcome")
+class Told(NamedTuple):
+    """How the answer of a verb that moves releases is told.
+
+    ``field`` is where the moves stand in it, ``into`` the input that names the environment, and ``done`` the word for a
+    move that happened.
+    """
+
+    field: str
+    into: str
+    done: str
+
+    def values(self, document: Document, call: Call) -> dict[str, str]:
+        """The outputs that name the one move, where there is one."""
+        listed = entries(document.get(self.field))
+        named = {name: single(listed, name) for name in ("environment", "release", "promotion")}
+        return {**named, "environment": named["environment"] or call.inputs.texts[self.into]}
+
+    def reasons(self, document: Document) -> list[str]:
+        """Why moves did not happen."""
+        return [reason for entry in entries(document.get(self.field)) for reason in reasons(entry)]
+
+    def summary(self, document: Document, _result: str) -> str:
+        """A line for each move; empty where there is none."""
+        rows = [self._row(entry) for entry in entries(document.get(self.field))]
+        return outputs.table(("environment", "model", "version", "release", "outcome"), rows) if rows else ""
+
+    def _row(self, entry: Entry) -> list[str]:
+        outcome = self.done if entry.get("promotion") else entry.get("outcome")
         cells = (entry.get("environment"), entry.get("model"), entry.get("version"), entry.get("release"), outcome)
         short = [str(cell or "—")[:64] for cell in cells]
         short[3] = short[3][:12]
-        lines.append("| " + " | ".join(map(outputs.code, short)) + " |")
-    return "\n".join(lines) if len(lines) > 2 else ""  # noqa: PLR2004 - the two lines of the head
+        return short
 
 
 def reasons(entry: Entry) -> list[str]:

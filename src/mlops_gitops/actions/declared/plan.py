@@ -33,14 +33,15 @@ def _summary(document: Document, _result: str) -> str:
     listed = moves.entries(document.get("models"))
     lines = [f"{len(listed)} of {document.get('known')} models are touched."]
     if listed:
-        lines += ["", "| model | why | file |", "|---|---|---|"]
-    for one in listed[:SHOWN]:
-        first = (moves.entries(one.get("reasons")) or [{}])[0]
-        cells = (str(one.get("model")), str(first.get("why") or "—"), str(first.get("path") or "—"))
-        lines.append("| " + " | ".join(map(outputs.code, cells)) + " |")
+        lines += ["", outputs.table(("model", "why", "file"), map(_row, listed[:SHOWN]))]
     if len(listed) > SHOWN:
         lines += ["", f"and {len(listed) - SHOWN} more in `report-path`"]
     return "\n".join(lines)
+
+
+def _row(one: moves.Entry) -> tuple[str, ...]:
+    first = (moves.entries(one.get("reasons")) or [{}])[0]
+    return str(one.get("model")), str(first.get("why") or "—"), str(first.get("path") or "—")
 
 
 ACTION = Action(

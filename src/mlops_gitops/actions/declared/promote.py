@@ -13,7 +13,6 @@ from mlops_gitops.actions.declaration import (
     WORKING_DIRECTORY,
     Action,
     Call,
-    Document,
     Output,
     Take,
 )
@@ -30,19 +29,7 @@ def _prepare(call: Call) -> list[str]:
     return []
 
 
-def _values(document: Document, call: Call) -> dict[str, str]:
-    listed = moves.entries(document.get("promotions"))
-    named = {name: moves.single(listed, name) for name in ("environment", "release", "promotion")}
-    return {**named, "environment": named["environment"] or call.inputs.texts["to"]}
-
-
-def _reasons(document: Document) -> list[str]:
-    return [reason for entry in moves.entries(document.get("promotions")) for reason in moves.reasons(entry)]
-
-
-def _summary(document: Document, _result: str) -> str:
-    return moves.table(moves.entries(document.get("promotions")), done="promoted")
-
+TOLD = moves.Told("promotions", into="to", done="promoted")
 
 ACTION = Action(
     "promote",
@@ -70,7 +57,7 @@ ACTION = Action(
     ),
     needs_secrets=True,
     prepare=_prepare,
-    values=_values,
-    reasons=_reasons,
-    summary=_summary,
+    values=TOLD.values,
+    reasons=TOLD.reasons,
+    summary=TOLD.summary,
 )

@@ -63,11 +63,8 @@ def _reasons(document: Document) -> list[str]:
 
 
 def _summary(document: Document, _result: str) -> str:
-    lines = ["| model | promised | reached | verdict |", "|---|---|---|---|"]
-    for one in moves.entries(document.get("reproductions")):
-        cells = (str(one.get(name) or "—") for name in ("model", "promised", "reached", "verdict"))
-        lines.append("| " + " | ".join(map(outputs.code, cells)) + " |")
-    return "\n".join(lines)
+    heads, listed = ("model", "promised", "reached", "verdict"), moves.entries(document.get("reproductions"))
+    return outputs.table(heads, ((str(one.get(name) or "—") for name in heads) for one in listed))
 
 
 ACTION = Action(

@@ -13,7 +13,6 @@ from mlops_gitops.actions.declaration import (
     WORKING_DIRECTORY,
     Action,
     Call,
-    Document,
     Output,
     Take,
 )
@@ -32,19 +31,7 @@ def _prepare(call: Call) -> list[str]:
     return []
 
 
-def _values(document: Document, call: Call) -> dict[str, str]:
-    listed = moves.entries(document.get("rollbacks"))
-    named = {name: moves.single(listed, name) for name in ("environment", "release", "promotion")}
-    return {**named, "environment": named["environment"] or call.inputs.texts["in"]}
-
-
-def _reasons(document: Document) -> list[str]:
-    return [reason for entry in moves.entries(document.get("rollbacks")) for reason in moves.reasons(entry)]
-
-
-def _summary(document: Document, _result: str) -> str:
-    return moves.table(moves.entries(document.get("rollbacks")), done="rolled back")
-
+TOLD = moves.Told("rollbacks", into="in", done="rolled back")
 
 ACTION = Action(
     "rollback",
@@ -73,7 +60,7 @@ ACTION = Action(
     needs_secrets=True,
     at_home=True,
     prepare=_prepare,
-    values=_values,
-    reasons=_reasons,
-    summary=_summary,
+    values=TOLD.values,
+    reasons=TOLD.reasons,
+    summary=TOLD.summary,
 )
