@@ -16,7 +16,7 @@ from mlops_gitops.evidence.gates import SKEW, Answer, Case, Waiver, judge
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.environment import ApprovalsGate, Demand, EvidenceGate, Group
-from mlops_gitops.manifests.model import Threshold
+from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.reading import read
 from mlops_gitops.manifests.rendering import render
 from mlops_gitops.manifests.trust import Grant, Signer, Trust

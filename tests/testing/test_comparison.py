@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from cancer import FEATURES, Project, bad, find, one, save
 from mlops_gitops import canonical
 from mlops_gitops.evidence.verdicts import Report, Verdict
-from mlops_gitops.manifests.model import Metric, Threshold
+from mlops_gitops.manifests.metrics import Metric, Threshold
 from mlops_gitops.testing.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.suite import Champion, compare
 

@@ -19,8 +19,8 @@ from mlops_gitops.cli.candidate import Candidate, artifact_path
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Refused
 from mlops_gitops.findings import Finding
-from mlops_gitops.manifests.model import ServingImage
 from mlops_gitops.manifests.rules import images as rules
+from mlops_gitops.manifests.serving import ServingImage
 from mlops_gitops.packaging import digests, provenance
 from mlops_gitops.packaging.image import assembly, layers, origin, packages, servers
 from mlops_gitops.packaging.image.bases import Facts

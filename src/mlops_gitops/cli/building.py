@@ -20,9 +20,9 @@ from mlops_gitops.cli.candidate import Candidate
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, Refused
 from mlops_gitops.findings import Severity
-from mlops_gitops.manifests.model import ServingImage
 from mlops_gitops.manifests.reading import Invalid
 from mlops_gitops.manifests.release import Image
+from mlops_gitops.manifests.serving import ServingImage
 from mlops_gitops.packaging.image import bases, origin, references
 
 

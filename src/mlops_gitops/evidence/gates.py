@@ -25,7 +25,7 @@ from mlops_gitops.evidence.approvals import Voices
 from mlops_gitops.evidence.statements import LEVELS, TEST_KINDS, agreed, measured
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.environment import SIGNATURES, ApprovalsGate, EvidenceGate, ExpressionGate, Gate
-from mlops_gitops.manifests.model import Threshold
+from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.trust import Signer, Trust
 from mlops_gitops.records import record

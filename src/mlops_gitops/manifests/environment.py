@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from mlops_gitops import canonical
-from mlops_gitops.manifests.model import Person, Threshold
+from mlops_gitops.manifests.metrics import Threshold
+from mlops_gitops.manifests.model import Person
 from mlops_gitops.manifests.recurrence import Recurrence
 from mlops_gitops.manifests.rollout import AutomaticRollback, Rollout
 from mlops_gitops.records import record

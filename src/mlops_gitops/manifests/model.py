@@ -7,18 +7,16 @@ here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import timedelta
 from typing import Any
 
-from mlops_gitops.manifests.quantities import quantity_bytes
+from mlops_gitops.manifests.data_tests import DataTests, LeakageTests, Scalar
+from mlops_gitops.manifests.infra_tests import InfraTests
+from mlops_gitops.manifests.metrics import Metric
+from mlops_gitops.manifests.model_tests import ModelTests
+from mlops_gitops.manifests.serving import Serving
 from mlops_gitops.records import record
 from mlops_gitops.times import parse_duration
-
-Scalar = str | int | float | bool
-
-LATENCIES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
-"""What a manifest calls a percentile of the latency → the share of the requests."""
 
 
 @record
@@ -34,23 +32,6 @@ class Person:
     def from_value(cls, value: Mapping[str, Any]) -> Person:
         """From one entry of ``metadata.owners``."""
         return cls(value["name"], value["email"], value.get("role", "owner"), value.get("github"))
-
-
-@record
-class Threshold:
-    """What passes: ``min`` ≤ value ≤ ``max``; an absent bound is ``None``."""
-
-    min: float | None = None
-    max: float | None = None
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any] | None) -> Threshold | None:
-        """From ``{min, max}``; ``None`` stays ``None``."""
-        return None if value is None else cls(value.get("min"), value.get("max"))
-
-    def allows(self, value: float) -> bool:
-        """Whether ``value`` passes."""
-        return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
 
 
 @record
@@ -163,198 +144,6 @@ class Artifact:
 
 
 @record
-class Slice:
-    """The same metric for each value of ``column`` that has at least ``min_rows`` rows."""
-
-    column: str
-    threshold: Threshold
-    min_rows: int = 1
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any]) -> Slice:
-        """From one entry of a metric's ``slices``."""
-        return cls(
-            value["column"], Threshold.from_value(value["threshold"]) or Threshold(), int(value.get("minRows", 1))
-        )
-
-
-@record
-class Metric:
-    """A number that the model must reach on a data set."""
-
-    name: str
-    dataset: str
-    threshold: Threshold
-    primary: bool = False
-    max_regression: float | None = None
-    claimed: float | None = None
-    slices: tuple[Slice, ...] = ()
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any]) -> Metric:
-        """From one entry of ``spec.metrics``."""
-        return cls(
-            value["name"],
-            value["dataset"],
-            Threshold.from_value(value["threshold"]) or Threshold(),
-            value.get("primary", False),
-            value.get("maxRegression"),
-            value.get("claimed"),
-            tuple(map(Slice.from_value, value.get("slices", ()))),
-        )
-
-
-@record
-class ColumnTest:
-    """What is demanded of one column of the data."""
-
-    name: str
-    type: str | None = None
-    required: bool = True
-    range: Threshold | None = None
-    max_null_rate: float | None = None
-    domain: tuple[Scalar, ...] | None = None
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any]) -> ColumnTest:
-        """From one entry of ``spec.tests.data.columns``."""
-        domain = value.get("domain")
-        return cls(
-            value["name"],
-            value.get("type"),
-            value.get("required", True),
-            Threshold.from_value(value.get("range")),
-            value.get("maxNullRate"),
-            None if domain is None else tuple(domain),
-        )
-
-
-@record
-class Overlap:
-    """The largest share of test rows that may be in the training data, told apart by ``key``."""
-
-    key: tuple[str, ...]
-    max: float
-
-
-@record
-class DriftTests:
-    """How far columns may move from a reference.
-
-    ``of`` is the data set of the reference, ``datasets`` are those that are held against it, ``max`` is the largest
-    effect that passes, from 0 to 1, and ``confidence`` that of the bounds.  A column of weight 0 is left out.
-    """
-
-    of: str
-    datasets: tuple[str, ...]
-    max: float = 0.1
-    confidence: float = 0.95
-    weights: Mapping[str, float] = field(default_factory=dict)
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any] | None) -> DriftTests | None:
-        """From ``spec.tests.data.drift``."""
-        if value is None:
-            return None
-        return cls(
-            value["of"],
-            tuple(value["in"]),
-            value.get("max", 0.1),
-            value.get("confidence", 0.95),
-            value.get("weights", {}),
-        )
-
-
-@record
-class DataTests:
-    """What is demanded of the data."""
-
-    columns: tuple[ColumnTest, ...] = ()
-    rows: Threshold | None = None
-    unique: tuple[tuple[str, ...], ...] = ()
-    max_duplicate_rate: float | None = None
-    overlap: Overlap | None = None
-    drift: DriftTests | None = None
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any]) -> DataTests:
-        """From ``spec.tests.data``."""
-        overlap = value.get("overlap")
-        return cls(
-            tuple(map(ColumnTest.from_value, value.get("columns", ()))),
-            Threshold.from_value(value.get("rows")),
-            tuple(map(tuple, value.get("unique", ()))),
-            value.get("maxDuplicateRate"),
-            None if overlap is None else Overlap(tuple(overlap["key"]), overlap["max"]),
-            DriftTests.from_value(value.get("drift")),
-        )
-
-
-@record
-class LeakageTests:
-    """Limits for features that know the answer; ``known_at`` maps a feature to the column with the time it is known."""
-
-    max_single_feature_power: float | None = None
-    known_at: Mapping[str, str] | None = None
-
-
-@record
-class ModelTests:
-    """Limits for the model's behaviour."""
-
-    max_overfit_gap: float | None = None
-    baseline: str | None = None
-
-
-@record
-class InfraTests:
-    """What is demanded of the serving image; times in seconds, ``image_size`` in bytes.
-
-    ``latency`` maps a share of the requests, such as 0.95, to the longest that it may take.  ``rate`` is in requests a
-    second, ``throughput`` in good answers a second.  ``rows`` are those of a request under load, ``most_rows`` those of
-    the held-out data that are compared.
-    """
-
-    start_within: float = 60.0
-    stop_within: float = 30.0
-    latency: Mapping[float, float] = field(default_factory=dict)
-    throughput: float | None = None
-    rate: float | None = None
-    concurrency: int = 4
-    seconds: float = 10.0
-    warm_up: float = 2.0
-    rows: int = 1
-    image_size: int | None = None
-    relative: float = 1e-6
-    absolute: float = 1e-9
-    most_rows: int = 100_000
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any] | None, objective: Mapping[str, Any]) -> InfraTests | None:
-        """From ``spec.tests.infra``, which leaves to ``spec.serving.objective`` what it does not say itself."""
-        if value is None:
-            return None
-        load, parity = value.get("load", {}), value.get("parity", {})
-        limits = {"p95": objective.get("latencyP95"), **value.get("latency", {})}
-        rate, size = load.get("rate"), value.get("imageSize")
-        return cls(
-            _seconds(value.get("startWithin", "PT60S")),
-            _seconds(value.get("stopWithin", "PT30S")),
-            {share: limits[name] for name, share in LATENCIES.items() if limits.get(name) is not None},
-            value.get("throughput", objective.get("throughput")),
-            rate,
-            int(load.get("concurrency", 4 if rate is None else 64)),
-            _seconds(load.get("duration", "PT10S")),
-            _seconds(load.get("warmUp", "PT2S")),
-            int(load.get("rows", 1)),
-            None if size is None else quantity_bytes(size),
-            parity.get("relative", 1e-6),
-            parity.get("absolute", 1e-9),
-            int(parity.get("rows", 100_000)),
-        )
-
-
-@record
 class Tests:
     """Everything that is tested beyond the metrics; an absent section demands nothing."""
 
@@ -414,66 +203,6 @@ class Reproducibility:
             seed.get("variable"),
             value.get("probe"),
             value.get("predictions"),
-        )
-
-
-@record
-class ServingImage:
-    """What the serving image is made of: a base by digest and a lock with hashes, or a Dockerfile of one's own.
-
-    ``lock`` is that of ``spec.dependencies`` where it is ``None``; ``code`` are files and folders beside the manifest.
-    """
-
-    base: str | None = None
-    platform: str = "linux/amd64"
-    python: str | None = None
-    lock: str | None = None
-    code: tuple[str, ...] = ()
-    dockerfile: str | None = None
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any] | None) -> ServingImage | None:
-        """From ``spec.serving.image``; ``None`` stays ``None``."""
-        if value is None:
-            return None
-        return cls(
-            value.get("base"),
-            value.get("platform", "linux/amd64"),
-            value.get("python"),
-            value.get("lock"),
-            tuple(value.get("code", ())),
-            value.get("dockerfile"),
-        )
-
-
-@record
-class Serving:
-    """How the model is served.  ``latency_p95`` is in seconds, ``throughput`` in requests per second."""
-
-    pattern: str = "rest"
-    strategy: str = "rolling"
-    steps: tuple[int, ...] = ()
-    cpu: str | None = None
-    memory: str | None = None
-    gpu: int = 0
-    latency_p95: float | None = None
-    throughput: float | None = None
-    image: ServingImage | None = None
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any]) -> Serving:
-        """From ``spec.serving``."""
-        rollout, resources, objective = (value.get(key, {}) for key in ("rollout", "resources", "objective"))
-        return cls(
-            value.get("pattern", "rest"),
-            rollout.get("strategy", "rolling"),
-            tuple(rollout.get("steps", ())),
-            resources.get("cpu"),
-            resources.get("memory"),
-            int(resources.get("gpu", 0)),
-            objective.get("latencyP95"),
-            objective.get("throughput"),
-            ServingImage.from_value(value.get("image")),
         )
 
 
@@ -562,7 +291,3 @@ def _sha256(digest: Mapping[str, str] | None) -> str | None:
 
 def _duration(text: str | None) -> timedelta | None:
     return None if text is None else parse_duration(text)
-
-
-def _seconds(text: str) -> float:
-    return parse_duration(text).total_seconds()

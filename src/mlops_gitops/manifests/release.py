@@ -14,8 +14,10 @@ from typing import Any
 from mlops_gitops import canonical
 from mlops_gitops.canonical import JSON
 from mlops_gitops.findings import Location
-from mlops_gitops.manifests.model import Interface, Metric, Serving
+from mlops_gitops.manifests.metrics import Metric
+from mlops_gitops.manifests.model import Interface
 from mlops_gitops.manifests.rendering import render
+from mlops_gitops.manifests.serving import Serving
 from mlops_gitops.records import record
 
 

@@ -15,7 +15,7 @@ from statistics import NormalDist
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
-from mlops_gitops.manifests.model import Metric as Demand
+from mlops_gitops.manifests.metrics import Metric as Demand
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import statistics, wording
 from mlops_gitops.testing.data import Locate

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
-from mlops_gitops.manifests.model import DriftTests, Model
+from mlops_gitops.manifests.data_tests import DriftTests
+from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import shifts, wording
 from mlops_gitops.testing.data import DATA, Locate
 from mlops_gitops.testing.profile import Column, Profile

@@ -15,8 +15,9 @@ import numpy as np
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
-from mlops_gitops.manifests.model import Metric as Demand
-from mlops_gitops.manifests.model import Model, Slice, Threshold
+from mlops_gitops.manifests.metrics import Metric as Demand
+from mlops_gitops.manifests.metrics import Slice, Threshold
+from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import statistics, wording
 from mlops_gitops.testing.data import Locate, Place
 from mlops_gitops.testing.metrics import METRICS, Metric, Sample

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
-from mlops_gitops.manifests.model import DriftTests, Model
+from mlops_gitops.manifests.data_tests import DriftTests
+from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import drift
 from mlops_gitops.testing.data import Locate
 from mlops_gitops.testing.engines import duckdb as engine

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlops_gitops.manifests.model import Scalar, Slice, Target
+from mlops_gitops.manifests.data_tests import Scalar
+from mlops_gitops.manifests.metrics import Slice
+from mlops_gitops.manifests.model import Target
 from mlops_gitops.testing.metrics import Sample
 from mlops_gitops.testing.predictions import Predictions
 from mlops_gitops.testing.scans import watched_text

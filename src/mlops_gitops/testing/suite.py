@@ -15,7 +15,8 @@ from pathlib import Path
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.findings import Location
-from mlops_gitops.manifests.model import Metric, Model
+from mlops_gitops.manifests.metrics import Metric
+from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import comparison, data, health, references, wording
 from mlops_gitops.testing import model as model_tests
 from mlops_gitops.testing.data import Locate

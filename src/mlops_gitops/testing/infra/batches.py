@@ -17,7 +17,8 @@ import numpy as np
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
-from mlops_gitops.manifests.model import InfraTests, Model
+from mlops_gitops.manifests.infra_tests import InfraTests
+from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.infra import checks, records
 from mlops_gitops.testing.infra.parity import Tolerance

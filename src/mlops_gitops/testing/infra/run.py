@@ -12,7 +12,8 @@ from pathlib import Path
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
-from mlops_gitops.manifests.model import InfraTests, Interface, Model
+from mlops_gitops.manifests.infra_tests import InfraTests
+from mlops_gitops.manifests.model import Interface, Model
 from mlops_gitops.testing import objectives, suite
 from mlops_gitops.testing.data import Locate
 from mlops_gitops.testing.files import DataFile, data_files, identity, unreadable

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
-from mlops_gitops.manifests.model import Column, InfraTests, Model
+from mlops_gitops.manifests.infra_tests import InfraTests
+from mlops_gitops.manifests.model import Column, Model
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data import Locate
 from mlops_gitops.testing.infra import checks, parity, records

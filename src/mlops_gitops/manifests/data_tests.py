@@ -1,0 +1,106 @@
+"""What a manifest demands of its data: columns, rows, keys, drift and leakage (``spec.tests.data``, ``leakage``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any
+
+from mlops_gitops.manifests.metrics import Threshold
+from mlops_gitops.records import record
+
+Scalar = str | int | float | bool
+
+
+@record
+class ColumnTest:
+    """What is demanded of one column of the data."""
+
+    name: str
+    type: str | None = None
+    required: bool = True
+    range: Threshold | None = None
+    max_null_rate: float | None = None
+    domain: tuple[Scalar, ...] | None = None
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> ColumnTest:
+        """From one entry of ``spec.tests.data.columns``."""
+        domain = value.get("domain")
+        return cls(
+            value["name"],
+            value.get("type"),
+            value.get("required", True),
+            Threshold.from_value(value.get("range")),
+            value.get("maxNullRate"),
+            None if domain is None else tuple(domain),
+        )
+
+
+@record
+class Overlap:
+    """The largest share of test rows that may be in the training data, told apart by ``key``."""
+
+    key: tuple[str, ...]
+    max: float
+
+
+@record
+class DriftTests:
+    """How far columns may move from a reference.
+
+    ``of`` is the data set of the reference, ``datasets`` are those that are held against it, ``max`` is the largest
+    effect that passes, from 0 to 1, and ``confidence`` that of the bounds.  A column of weight 0 is left out.
+    """
+
+    of: str
+    datasets: tuple[str, ...]
+    max: float = 0.1
+    confidence: float = 0.95
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any] | None) -> DriftTests | None:
+        """From ``spec.tests.data.drift``."""
+        if value is None:
+            return None
+        return cls(
+            value["of"],
+            tuple(value["in"]),
+            value.get("max", 0.1),
+            value.get("confidence", 0.95),
+            value.get("weights", {}),
+        )
+
+
+@record
+class DataTests:
+    """What is demanded of the data."""
+
+    columns: tuple[ColumnTest, ...] = ()
+    rows: Threshold | None = None
+    unique: tuple[tuple[str, ...], ...] = ()
+    max_duplicate_rate: float | None = None
+    overlap: Overlap | None = None
+    drift: DriftTests | None = None
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> DataTests:
+        """From ``spec.tests.data``."""
+        overlap = value.get("overlap")
+        return cls(
+            tuple(map(ColumnTest.from_value, value.get("columns", ()))),
+            Threshold.from_value(value.get("rows")),
+            tuple(map(tuple, value.get("unique", ()))),
+            value.get("maxDuplicateRate"),
+            None if overlap is None else Overlap(tuple(overlap["key"]), overlap["max"]),
+            DriftTests.from_value(value.get("drift")),
+        )
+
+
+@record
+class LeakageTests:
+    """Limits for features that know the answer; ``known_at`` maps a feature to the column with the time it is known."""
+
+    max_single_feature_power: float | None = None
+    known_at: Mapping[str, str] | None = None
