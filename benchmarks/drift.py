@@ -27,8 +27,8 @@ from scipy import stats
 
 from grounds.simulation import simulated
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.testing.profile import Column, Histogram
-from mlops_gitops.testing.shifts import Incomparable, Sample, design_effect, of_values, shares
+from mlops_gitops.testing.data.profile import Column, Histogram
+from mlops_gitops.testing.data.shifts import Incomparable, Sample, design_effect, of_values, shares
 
 PAGE = Path(__file__).parents[1] / "docs/explanation/drift.md"
 COLUMNS, REFERENCE, LIMIT, BLOCK = 30, 20_000, 0.1, 50

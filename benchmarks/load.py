@@ -27,8 +27,8 @@ from pathlib import Path
 
 from grounds.timing import Line, Report, best, parsed
 from mlops_gitops.adapters.load_client import measure
-from mlops_gitops.testing import load
-from mlops_gitops.testing.load import Load
+from mlops_gitops.testing.infra import load
+from mlops_gitops.testing.infra.load import Load
 
 COMMAND = ".venv/bin/python benchmarks/load.py"
 CONCURRENCIES = (1, 8)

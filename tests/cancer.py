@@ -14,7 +14,7 @@ from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.documents import Document
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing.predictions import Artifact
+from mlops_gitops.testing.models.predictions import Artifact
 
 FEATURES = ("mean texture", "mean smoothness", "mean symmetry", "texture error")
 

@@ -17,8 +17,8 @@ import pytest
 
 from mlops_gitops.adapters import load_client
 from mlops_gitops.errors import Misused, WorldFailed
-from mlops_gitops.testing import load
-from mlops_gitops.testing.load import Load, Samples
+from mlops_gitops.testing.infra import load
+from mlops_gitops.testing.infra.load import Load, Samples
 
 Serve = Callable[[socket.socket, int], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -18,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from mlops_gitops.adapters import predictions
-from mlops_gitops.testing.predictions import Artifact, Failed, Job, Predictions
+from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predictions
 
 ENVIRON = {"PATH": os.environ["PATH"], "MG_SECRET": "do-not-show", "OMP_NUM_THREADS": "1"}
 

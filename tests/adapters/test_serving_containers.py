@@ -22,7 +22,7 @@ from mlops_gitops.manifests.documents import load
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.infra import run
 from mlops_gitops.testing.infra.run import Former, Means, Subject
-from mlops_gitops.testing.predictions import Artifact
+from mlops_gitops.testing.models.predictions import Artifact
 from scoring_images import Images
 from servers import base_images, docker_engine
 from servers.docker_engine import Engine

@@ -10,8 +10,8 @@ import pytest
 
 from mlops_gitops.reproduction import probes
 from mlops_gitops.reproduction.levels import PredictionComparison
-from mlops_gitops.testing.metrics import Kind
-from mlops_gitops.testing.predictions import Predictions
+from mlops_gitops.testing.models.metrics import Kind
+from mlops_gitops.testing.models.predictions import Predictions
 
 
 def said(values: object, *, kind: Kind = "probability", classes: tuple[str, ...] = ()) -> Predictions:

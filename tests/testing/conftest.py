@@ -22,7 +22,7 @@ from cancer import FEATURES, Project, manifest
 from mlops_gitops.adapters.predictions import predictor
 from mlops_gitops.manifests.documents import load
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing.predictions import Predict
+from mlops_gitops.testing.models.predictions import Predict
 
 
 @pytest.fixture(scope="session")

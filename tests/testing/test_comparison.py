@@ -14,7 +14,7 @@ from cancer import FEATURES, Project, bad, find, one, save
 from mlops_gitops import canonical
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.manifests.metrics import Metric, Threshold
-from mlops_gitops.testing.predictions import Artifact, Failed, Job, Predict, Predictions
+from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.suite import Champion, compare
 
 Make = Callable[..., Project]
@@ -144,8 +144,8 @@ def test_harm_in_one_slice_is_found_although_the_whole_is_better(large: Make) ->
 
 
 def test_equal_models_are_rarely_said_to_harm_a_slice() -> None:
-    from mlops_gitops.testing import comparison
-    from mlops_gitops.testing.metrics import METRICS, Sample
+    from mlops_gitops.testing.champions import comparison
+    from mlops_gitops.testing.models.metrics import METRICS, Sample
 
     rng, alarms = np.random.default_rng(9), 0
     for _ in range(150):

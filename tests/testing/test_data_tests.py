@@ -10,8 +10,8 @@ import pytest
 from cancer import FEATURES, Project, bad, find, one
 from mlops_gitops import canonical
 from mlops_gitops.evidence.verdicts import Report, Verdict
-from mlops_gitops.testing.data import fits
-from mlops_gitops.testing.profile import Column
+from mlops_gitops.testing.data.columns import fits
+from mlops_gitops.testing.data.profile import Column
 from mlops_gitops.testing.suite import run_data_tests
 
 Make = Callable[..., Project]

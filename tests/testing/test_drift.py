@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from cancer import Project
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
-from mlops_gitops.testing.reference import Reference, hash_of, read
-from mlops_gitops.testing.references import made
+from mlops_gitops.testing.data.reference import Reference, hash_of, read
+from mlops_gitops.testing.data.references import made
 from mlops_gitops.testing.suite import run_data_tests
 
 Make = Callable[..., Project]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mlops_gitops.errors import Misused
-from mlops_gitops.testing import feature_costs
-from mlops_gitops.testing.feature_costs import Cost, Costs, Group
-from mlops_gitops.testing.metrics import METRICS, Sample
+from mlops_gitops.testing.features import costs as feature_costs
+from mlops_gitops.testing.features.costs import Cost, Costs, Group
+from mlops_gitops.testing.models.metrics import METRICS, Sample
 from mlops_gitops.testing.statistics import Estimate, Unmeasurable
 
 CHANCE = np.random.default_rng(5)

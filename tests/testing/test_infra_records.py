@@ -15,13 +15,13 @@ from cancer import manifest
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Model
+from mlops_gitops.testing.data.scans import Source
 from mlops_gitops.testing.infra import records, streams
 from mlops_gitops.testing.infra.parity import Tolerance
 from mlops_gitops.testing.infra.probes import Probe
 from mlops_gitops.testing.infra.records import Got, Sent
 from mlops_gitops.testing.infra.streams import Broken, Stored
-from mlops_gitops.testing.predictions import Failed, Predictions
-from mlops_gitops.testing.scans import Source
+from mlops_gitops.testing.models.predictions import Failed, Predictions
 
 VALUES = np.array([0.25, 0.5, 0.75])
 TOLERANCE = Tolerance(1e-6, 1e-9)

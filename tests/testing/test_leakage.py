@@ -13,9 +13,9 @@ import pytest
 
 from cancer import Project, bad, find, one
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.testing import leakage
+from mlops_gitops.testing.data import leakage
+from mlops_gitops.testing.data.scans import source
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.scans import source
 from mlops_gitops.testing.suite import run_data_tests
 
 Make = Callable[..., Project]

@@ -9,9 +9,9 @@ from scipy import stats
 
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.findings import Location
-from mlops_gitops.testing import load, objectives
-from mlops_gitops.testing.load import Load, Samples
-from mlops_gitops.testing.objectives import Objective
+from mlops_gitops.testing.infra import load, objectives
+from mlops_gitops.testing.infra.load import Load, Samples
+from mlops_gitops.testing.infra.objectives import Objective
 from mlops_gitops.testing.statistics import Unmeasurable
 
 CLOSED = Load(concurrency=2, seconds=10.0, warm_up=2.0)

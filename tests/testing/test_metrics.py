@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as peer
 
-from mlops_gitops.testing import metrics
-from mlops_gitops.testing.metrics import METRICS, Link, Sample
+from mlops_gitops.testing.models import metrics
+from mlops_gitops.testing.models.metrics import METRICS, Link, Sample
 from mlops_gitops.testing.statistics import Unmeasurable
 
 SEED = 7

@@ -13,8 +13,8 @@ from mlops_gitops import canonical
 from mlops_gitops.canonical import sha256
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.manifests.metrics import Slice, Threshold
-from mlops_gitops.testing.predictions import Artifact, Failed, Job, Predict, Predictions
-from mlops_gitops.testing.samples import MISSING, parts
+from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
+from mlops_gitops.testing.models.samples import MISSING, parts
 from mlops_gitops.testing.suite import run_model_tests
 
 Make = Callable[..., Project]

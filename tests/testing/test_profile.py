@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from mlops_gitops import canonical
 from mlops_gitops.errors import Refused
+from mlops_gitops.testing.data.profile import CATEGORIES, DECADES, EMPTY, Histogram, Profile, edges_of_range, merge
+from mlops_gitops.testing.data.scans import Wanted, source
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.profile import CATEGORIES, DECADES, EMPTY, Histogram, Profile, edges_of_range, merge
-from mlops_gitops.testing.scans import Wanted, source
 
 SCHEMA = pa.schema({"x": pa.float64(), "n": pa.int64(), "c": pa.string(), "b": pa.bool_(), "t": pa.timestamp("us")})
 WANTED = Wanted(edges={"x": edges_of_range(-1.0, 1.0)}, watched={"c": ("a", "b"), "n": (0, 3), "b": (True,)})

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.testing.profile import Category, Column, Histogram
-from mlops_gitops.testing.reference import hash_of
-from mlops_gitops.testing.shifts import Errors, Incomparable, Sample, design_effect, of_absence, of_values, shares
+from mlops_gitops.testing.data.profile import Category, Column, Histogram
+from mlops_gitops.testing.data.reference import hash_of
+from mlops_gitops.testing.data.shifts import Errors, Incomparable, Sample, design_effect, of_absence, of_values, shares
 
 EDGES = tuple(np.linspace(-3, 3, 63).tolist())
 ERRORS = Errors(of_fail=0.05, of_pass=0.05)

@@ -24,7 +24,7 @@ from mlops_gitops.adapters.http_target import Target
 from mlops_gitops.errors import Misused
 
 if TYPE_CHECKING:
-    from mlops_gitops.testing.load import Load, Samples
+    from mlops_gitops.testing.infra.load import Load, Samples
 
 MOST_CONNECTIONS = 512
 LONGEST_ANSWER = 64 << 20
@@ -136,7 +136,7 @@ class _Run:
         """What was seen."""
         import numpy as np
 
-        from mlops_gitops.testing.load import Samples
+        from mlops_gitops.testing.infra.load import Samples
 
         starts, latencies = np.array(self.starts), np.array(self.latencies)
         return Samples(self.load, starts, latencies, tuple(self.errors.most_common()), min(1.0, self.busy))

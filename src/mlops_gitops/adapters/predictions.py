@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mlops_gitops import canonical
-from mlops_gitops.testing.predictions import Failed, Job, Predict, Predictions
+from mlops_gitops.testing.models.predictions import Failed, Job, Predict, Predictions
 
 if TYPE_CHECKING:
-    from mlops_gitops.testing.metrics import Kind
+    from mlops_gitops.testing.models.metrics import Kind
 
 SCHEME = 1
 """Part of every cache key; raised when the meaning of a stored answer changes."""

@@ -32,9 +32,9 @@ from mlops_gitops.errors import Misused, Refused, WorldFailed
 from mlops_gitops.manifests.quantities import NANO
 from mlops_gitops.packaging.image import references
 from mlops_gitops.testing.infra.bad_requests import BadRequest
+from mlops_gitops.testing.infra.load import Load, Samples
 from mlops_gitops.testing.infra.protocols import READY
 from mlops_gitops.testing.infra.server import JSON_TYPE, Answer, Attempts, Facts, Ready, State, Stopped
-from mlops_gitops.testing.load import Load, Samples
 
 _SECONDS = 60
 """How long the engine may take for one thing that it is asked; pulling is told apart by its progress."""

@@ -189,7 +189,7 @@ def judge(candidate: Candidate, against: Iterable[Release], world: World) -> tup
     with session.needing("data"):
         from mlops_gitops.adapters import predictions
         from mlops_gitops.testing import suite
-        from mlops_gitops.testing.predictions import Artifact
+        from mlops_gitops.testing.models.predictions import Artifact
 
     model, folder, root = candidate.model, candidate.folder, candidate.root
     predict = predictions.predictor(environ=world.environ, cache=session.cache(world) / "predictions")

@@ -17,15 +17,15 @@ from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, Refused
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.reporting.reports import report_text
-from mlops_gitops.testing import feature_costs
-from mlops_gitops.testing.feature_costs import Cost, Costs, Group, Steps
+from mlops_gitops.testing.features import costs as feature_costs
+from mlops_gitops.testing.features.costs import Cost, Costs, Group, Steps
 from mlops_gitops.testing.statistics import Unmeasurable
 
 if TYPE_CHECKING:
     from mlops_gitops.manifests.model import Model
-    from mlops_gitops.testing.metrics import Metric
-    from mlops_gitops.testing.predictions import Artifact, Job
-    from mlops_gitops.testing.scans import Format
+    from mlops_gitops.testing.data.scans import Format
+    from mlops_gitops.testing.models.metrics import Metric
+    from mlops_gitops.testing.models.predictions import Artifact, Job
     from mlops_gitops.testing.statistics import Estimate
 
 PAIRS, BUDGET, LEAST = 200, 120.0, 2.0
@@ -85,7 +85,7 @@ def measured(folder: Path, named: Mapping[str, Sequence[str]], server: str | Non
     """The costs of the model in ``folder``; ``server`` is where one of it runs, or ``None``."""
     from mlops_gitops.manifests import reading
     from mlops_gitops.testing import suite
-    from mlops_gitops.testing.metrics import METRICS
+    from mlops_gitops.testing.models.metrics import METRICS
 
     path = f"models/{folder.name}/{MANIFEST}"
     model: Model = reading.record("model", reading.opened("model", (folder / MANIFEST).read_bytes(), path=path))
@@ -109,7 +109,7 @@ def _scanned(model: Model, folder: Path, world: World) -> Artifact:
     """The artifact, which nothing loads before it was scanned."""
     from mlops_gitops.packaging import digests
     from mlops_gitops.packaging.scan import scan
-    from mlops_gitops.testing.predictions import Artifact
+    from mlops_gitops.testing.models.predictions import Artifact
 
     path = artifact_path(model, folder)
     world.progress(f"{model.name}: scanning the artifact")
@@ -150,8 +150,8 @@ def _carried(subject: _Subject, server: str | None) -> dict[str, Estimate]:
         subject.notes.append("carrying was not measured: no --server is named")
         return {}
     from mlops_gitops.adapters import paired_requests
+    from mlops_gitops.testing.data.scans import Source
     from mlops_gitops.testing.infra import probes, protocols
-    from mlops_gitops.testing.scans import Source
 
     model, job = subject.model, subject.job
     rows = probes.rows(Source(job.data, cast("Format", job.data_format)), model.interface.inputs)

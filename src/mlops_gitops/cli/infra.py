@@ -25,9 +25,9 @@ from mlops_gitops.promotion.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from mlops_gitops.adapters.serving_containers import Engine
+    from mlops_gitops.testing.data.scans import Source
     from mlops_gitops.testing.infra.run import Former, Offline, Records, Subject
     from mlops_gitops.testing.infra.server import Facts
-    from mlops_gitops.testing.scans import Source
 
 NO_REPOSITORY = "no environment repository is named, so there is no release to go back to"
 
@@ -115,7 +115,7 @@ def tested(
     with session.needing("data"):
         from mlops_gitops.adapters import predictions
         from mlops_gitops.testing.infra import run
-        from mlops_gitops.testing.predictions import Artifact
+        from mlops_gitops.testing.models.predictions import Artifact
     with session.needing("build"):
         from mlops_gitops.adapters import serving_containers
 

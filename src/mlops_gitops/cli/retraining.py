@@ -29,7 +29,7 @@ from mlops_gitops.reproduction.reproductions import Explanation, Reproduction, S
 from mlops_gitops.reproduction.trainings import Conditions, Order, Problem, Run, Trainer, Trouble
 
 if TYPE_CHECKING:
-    from mlops_gitops.testing.predictions import Failed, Predictions
+    from mlops_gitops.testing.models.predictions import Failed, Predictions
 
 DAY = 86_400.0
 """A training without a time limit of its own is stopped after so many seconds."""
@@ -176,7 +176,7 @@ class _Asked:
         from mlops_gitops.adapters import predictions
         from mlops_gitops.reproduction import probes
         from mlops_gitops.testing import suite
-        from mlops_gitops.testing.predictions import Artifact, Failed
+        from mlops_gitops.testing.models.predictions import Artifact, Failed
 
         model, folder = self.subject.model, self.subject.folder
         if made.predictions is not None:
@@ -199,7 +199,7 @@ def _not_numbers(asked: _Asked, made: Made) -> tuple[Problem, ...]:
     """A model that was asked and answered with something that is no number."""
     import numpy as np
 
-    from mlops_gitops.testing.predictions import Failed
+    from mlops_gitops.testing.models.predictions import Failed
 
     answer = asked.known.get(made.files.digest)
     if answer is None or isinstance(answer, Failed):

@@ -86,10 +86,10 @@ def _write_references(kinds: Sequence[str], names: Sequence[str], style: str, wo
             hint="`mlops-gitops test data MODEL --write-reference`",
             code="test-options",
         )
-    from mlops_gitops.testing.reference import SUFFIX
+    from mlops_gitops.testing.data.reference import SUFFIX
 
     with session.needing("data"):
-        from mlops_gitops.testing import references
+        from mlops_gitops.testing.data import references
     written: list[str] = []
     for folder in _folders(names, world):
         model, _ = _opened(folder)
@@ -171,7 +171,7 @@ def _model_reports(folder: Path, model: Model, document: Document, world: World)
     from mlops_gitops.packaging import digests
     from mlops_gitops.packaging.scan import scan
     from mlops_gitops.testing import suite
-    from mlops_gitops.testing.predictions import Artifact
+    from mlops_gitops.testing.models.predictions import Artifact
 
     path = artifact_path(model, folder)
     world.progress(f"{model.name}: scanning the artifact")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from html import escape
 
 from mlops_gitops.reporting.inert import inert
-from mlops_gitops.testing import feature_costs
-from mlops_gitops.testing.feature_costs import Cost, Costs
+from mlops_gitops.testing.features import costs as feature_costs
+from mlops_gitops.testing.features.costs import Cost, Costs
 from mlops_gitops.testing.statistics import Estimate
 
 _NOTHING = "not measured"

@@ -15,7 +15,7 @@ from mlops_gitops.packaging import digests
 from mlops_gitops.reproduction import ladder
 from mlops_gitops.reproduction.levels import Agreement, Answer, Level, PredictionComparison, Rung
 from mlops_gitops.reproduction.trainings import Run
-from mlops_gitops.testing.predictions import Failed, Predictions
+from mlops_gitops.testing.models.predictions import Failed, Predictions
 
 
 @dataclass(frozen=True, slots=True)

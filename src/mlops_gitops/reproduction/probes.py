@@ -20,8 +20,8 @@ import numpy.typing as npt
 from mlops_gitops.errors import Refused
 from mlops_gitops.manifests.model import Dataset, Model
 from mlops_gitops.reproduction.levels import PredictionComparison
-from mlops_gitops.testing.metrics import DECISION
-from mlops_gitops.testing.predictions import Predictions
+from mlops_gitops.testing.models.metrics import DECISION
+from mlops_gitops.testing.models.predictions import Predictions
 from mlops_gitops.testing.statistics import Bools, Floats
 
 _BINS = 21
@@ -122,8 +122,8 @@ def _array(data: bytes) -> tuple[npt.NDArray[Any], tuple[str, ...], bool]:
 def _table(path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...], bool]:
     import duckdb
 
+    from mlops_gitops.testing.data.scans import source
     from mlops_gitops.testing.engines import duckdb as engine
-    from mlops_gitops.testing.scans import source
 
     try:
         found = source(path, media_type=None)

@@ -14,7 +14,7 @@ from mlops_gitops.reproduction import equivalence, ladder, probes
 from mlops_gitops.reproduction.comparison import Made, Probe
 from mlops_gitops.reproduction.levels import Agreement, Answer, PredictionComparison, Rung
 from mlops_gitops.reproduction.trainings import Conditions, Order, Run, Trainer
-from mlops_gitops.testing.predictions import Failed, Predictions
+from mlops_gitops.testing.models.predictions import Failed, Predictions
 
 Metrics = Callable[[Predictions], Mapping[str, float]]
 """The metrics of an answer for which a margin is stated; those that cannot be measured are left out."""

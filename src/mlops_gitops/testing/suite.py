@@ -17,16 +17,20 @@ from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing import comparison, data, health, references, wording
-from mlops_gitops.testing import model as model_tests
-from mlops_gitops.testing.data import Locate
+from mlops_gitops.testing import wording
+from mlops_gitops.testing.champions import comparison
+from mlops_gitops.testing.data import columns as data
+from mlops_gitops.testing.data import references
+from mlops_gitops.testing.data.columns import Locate
+from mlops_gitops.testing.data.files import TESTED, DataFile, data_files, identity, unreadable
+from mlops_gitops.testing.data.rows import leaks, overlaps
+from mlops_gitops.testing.data.scans import watched_text
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.files import TESTED, DataFile, data_files, identity, unreadable
-from mlops_gitops.testing.metrics import METRICS, Sample
-from mlops_gitops.testing.predictions import Artifact, Failed, Job, Predict, Predictions
-from mlops_gitops.testing.rows import leaks, overlaps
-from mlops_gitops.testing.samples import Evaluation, Truth
-from mlops_gitops.testing.scans import watched_text
+from mlops_gitops.testing.models import health
+from mlops_gitops.testing.models import promises as model_tests
+from mlops_gitops.testing.models.metrics import METRICS, Sample
+from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
+from mlops_gitops.testing.models.samples import Evaluation, Truth
 from mlops_gitops.testing.statistics import Unmeasurable
 
 

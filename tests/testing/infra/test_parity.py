@@ -16,7 +16,7 @@ from mlops_gitops.manifests.model import Column, Model
 from mlops_gitops.testing.infra import parity, protocols
 from mlops_gitops.testing.infra.parity import Tolerance
 from mlops_gitops.testing.infra.protocols import Columns, Unreadable
-from mlops_gitops.testing.predictions import Predictions
+from mlops_gitops.testing.models.predictions import Predictions
 
 TIGHT = Tolerance(1e-6, 1e-9)
 REAL = (Column("probability", "double"),)

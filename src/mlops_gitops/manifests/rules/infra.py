@@ -105,7 +105,7 @@ _HOUR = 3600
 _WIDEST = 0.1
 _NAMES = ("p50", "p95", "p99")
 FEWEST = {"p50": 5, "p95": 59, "p99": 299}
-"""Independent requests that it takes to bound a percentile at 95 %: ``testing/load.py`` says how."""
+"""Independent requests that it takes to bound a percentile at 95 %: ``testing/infra/load.py`` says how."""
 _DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _UNITS = (604_800, 86_400, 3600, 60, 1)
 

@@ -20,8 +20,8 @@ from typing import Any
 import duckdb
 
 from mlops_gitops.errors import Refused
-from mlops_gitops.testing.profile import CATEGORIES, DECADES, NUMERIC, Category, Column, Histogram, Profile
-from mlops_gitops.testing.scans import UNREADABLE, Format, Scan, Source, Wanted, watched_text
+from mlops_gitops.testing.data.profile import CATEGORIES, DECADES, NUMERIC, Category, Column, Histogram, Profile
+from mlops_gitops.testing.data.scans import UNREADABLE, Format, Scan, Source, Wanted, watched_text
 
 MOST_COLUMNS = 4096
 """A file with more columns is refused before it is read: no table of features has them, and a hostile header may."""

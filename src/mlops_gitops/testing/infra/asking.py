@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.model import Column, Model
-from mlops_gitops.testing.data import Locate
+from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.infra import bad_requests, checks, parity, protocols
 from mlops_gitops.testing.infra.parity import NOTHING, Tolerance
 from mlops_gitops.testing.infra.probes import Probe
 from mlops_gitops.testing.infra.protocols import Columns, Row, Unreadable
 from mlops_gitops.testing.infra.server import Answer, Server
-from mlops_gitops.testing.predictions import Failed, Predictions
+from mlops_gitops.testing.models.predictions import Failed, Predictions
 
 _BATCH = 500
 """Rows of one request; large enough to be quick, small enough for every server's limits."""

@@ -19,13 +19,13 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.infra_tests import InfraTests
 from mlops_gitops.manifests.model import Model
+from mlops_gitops.testing.data.scans import Source
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.infra import checks, records
 from mlops_gitops.testing.infra.parity import Tolerance
 from mlops_gitops.testing.infra.records import Got, Sent
 from mlops_gitops.testing.infra.run import Offline, Subject
 from mlops_gitops.testing.infra.server import Answer, Facts, Ready, State, Stopped
-from mlops_gitops.testing.scans import Source
 
 LEAST = 20_000
 """Rows of the input at least, so that there is a middle in which to kill."""

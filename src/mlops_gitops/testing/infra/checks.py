@@ -9,7 +9,7 @@ from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.manifests.quantities import quantity_bytes
 from mlops_gitops.testing import wording
-from mlops_gitops.testing.data import Locate
+from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.infra.parity import Compared
 from mlops_gitops.testing.infra.server import Answer, Attempts, Facts, Ready, State, Stopped
 

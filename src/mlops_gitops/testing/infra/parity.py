@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from mlops_gitops.manifests.model import Model
+from mlops_gitops.testing.data.scans import watched_text
 from mlops_gitops.testing.infra.protocols import Columns
-from mlops_gitops.testing.predictions import Predictions
-from mlops_gitops.testing.scans import watched_text
+from mlops_gitops.testing.models.predictions import Predictions
 from mlops_gitops.testing.statistics import Bools, Floats
 
 HALF = 0.5

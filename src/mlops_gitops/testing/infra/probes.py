@@ -18,9 +18,9 @@ import numpy as np
 
 from mlops_gitops.canonical import sha256
 from mlops_gitops.manifests.model import Column, Model
+from mlops_gitops.testing.data.scans import Source
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.infra.protocols import Row
-from mlops_gitops.testing.scans import Source
 
 ROWS = 20
 """Rows of a probe, and rows that are asked one by one."""

@@ -13,12 +13,12 @@ from typing import Any
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
-from mlops_gitops.testing.data import Locate
+from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.infra import checks, parity, protocols
 from mlops_gitops.testing.infra.parity import Compared, Tolerance
 from mlops_gitops.testing.infra.probes import Probe
 from mlops_gitops.testing.infra.protocols import Columns, Row
-from mlops_gitops.testing.predictions import Failed, Predictions
+from mlops_gitops.testing.models.predictions import Failed, Predictions
 
 _SERVING = ("spec", "serving")
 

@@ -14,18 +14,18 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.manifests.infra_tests import InfraTests
 from mlops_gitops.manifests.model import Interface, Model
-from mlops_gitops.testing import objectives, suite
-from mlops_gitops.testing.data import Locate
-from mlops_gitops.testing.files import DataFile, data_files, identity, unreadable
-from mlops_gitops.testing.infra import checks, probes, protocols
+from mlops_gitops.testing import suite
+from mlops_gitops.testing.data.columns import Locate
+from mlops_gitops.testing.data.files import DataFile, data_files, identity, unreadable
+from mlops_gitops.testing.data.scans import Source, watched_text
+from mlops_gitops.testing.infra import checks, objectives, probes, protocols
 from mlops_gitops.testing.infra.asking import Interview, Protocol, Silent
+from mlops_gitops.testing.infra.load import Load
+from mlops_gitops.testing.infra.objectives import Objective
 from mlops_gitops.testing.infra.probes import Probe
 from mlops_gitops.testing.infra.protocols import Row
 from mlops_gitops.testing.infra.server import Answer, Facts, Host, Server
-from mlops_gitops.testing.load import Load
-from mlops_gitops.testing.objectives import Objective
-from mlops_gitops.testing.predictions import Artifact, Failed, Job, Predict, Predictions
-from mlops_gitops.testing.scans import Source, watched_text
+from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
 
 _LONGEST = 30.0
 """Seconds that one request may take, under load too."""

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from mlops_gitops.testing.load import Load, Samples
+from mlops_gitops.testing.infra.load import Load, Samples
 
 if TYPE_CHECKING:
     from mlops_gitops.testing.infra.bad_requests import BadRequest

@@ -15,7 +15,7 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.infra_tests import InfraTests
 from mlops_gitops.manifests.model import Column, Model
 from mlops_gitops.testing import wording
-from mlops_gitops.testing.data import Locate
+from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.infra import checks, parity, records
 from mlops_gitops.testing.infra.parity import Tolerance
 from mlops_gitops.testing.infra.protocols import Row

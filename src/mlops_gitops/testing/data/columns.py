@@ -15,8 +15,8 @@ from mlops_gitops.findings import Location
 from mlops_gitops.manifests.data_tests import ColumnTest, DataTests, Scalar
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
-from mlops_gitops.testing.profile import NUMERIC, Column, edges_of_range
-from mlops_gitops.testing.scans import Scan, Source, Wanted, watched_text
+from mlops_gitops.testing.data.profile import NUMERIC, Column, edges_of_range
+from mlops_gitops.testing.data.scans import Scan, Source, Wanted, watched_text
 
 Locate: TypeAlias = Callable[[tuple[str | int, ...]], Location]
 """From the path of a value in the manifest to its place in the file."""

@@ -22,7 +22,7 @@ from itertools import accumulate
 from typing import TypeAlias
 
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.testing.profile import Category, Column
+from mlops_gitops.testing.data.profile import Category, Column
 
 FEWEST_ROWS = 50
 """Below this many rows, or rows' worth, on either side there is no answer: the bounds rest on larger samples."""

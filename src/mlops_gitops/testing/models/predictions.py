@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mlops_gitops.testing.metrics import Kind
+from mlops_gitops.testing.models.metrics import Kind
 from mlops_gitops.testing.statistics import Floats
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
-from mlops_gitops.testing import load, statistics
-from mlops_gitops.testing.load import CONFIDENCE, Samples
+from mlops_gitops.testing import statistics
+from mlops_gitops.testing.infra import load
+from mlops_gitops.testing.infra.load import CONFIDENCE, Samples
 from mlops_gitops.testing.statistics import Estimate, Unmeasurable, wilson
 
 BUSY = 0.9

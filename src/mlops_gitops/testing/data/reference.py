@@ -20,9 +20,9 @@ from typing import Any
 from mlops_gitops import canonical
 from mlops_gitops.canonical import JSON
 from mlops_gitops.manifests import schema
-from mlops_gitops.testing.profile import CATEGORIES, NUMERIC, Category, Column, Histogram, Profile, document_of
-from mlops_gitops.testing.scans import Wanted
-from mlops_gitops.testing.shifts import Sample
+from mlops_gitops.testing.data.profile import CATEGORIES, NUMERIC, Category, Column, Histogram, Profile, document_of
+from mlops_gitops.testing.data.scans import Wanted
+from mlops_gitops.testing.data.shifts import Sample
 
 SUFFIX = ".profile.json"
 LARGEST = 16 * 1024 * 1024

@@ -10,14 +10,14 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing import drift
-from mlops_gitops.testing.data import Locate
+from mlops_gitops.testing.data import drift
+from mlops_gitops.testing.data.columns import Locate
+from mlops_gitops.testing.data.files import DataFile, data_files
+from mlops_gitops.testing.data.profile import Profile
+from mlops_gitops.testing.data.reference import BINS, LARGEST, SUFFIX, Reference, read
+from mlops_gitops.testing.data.scans import Scan, Wanted
+from mlops_gitops.testing.data.shifts import Incomparable, design_effect
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.files import DataFile, data_files
-from mlops_gitops.testing.profile import Profile
-from mlops_gitops.testing.reference import BINS, LARGEST, SUFFIX, Reference, read
-from mlops_gitops.testing.scans import Scan, Wanted
-from mlops_gitops.testing.shifts import Incomparable, design_effect
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.model import Dataset, Model
-from mlops_gitops.testing.data import Locate
-from mlops_gitops.testing.scans import Source, source
+from mlops_gitops.testing.data.columns import Locate
+from mlops_gitops.testing.data.scans import Source, source
 
 TESTED = frozenset({"training", "validation", "test"})
 """The roles whose data are tested."""

@@ -22,9 +22,9 @@ import numpy as np
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.errors import Misused
-from mlops_gitops.testing import load
-from mlops_gitops.testing.load import CONFIDENCE
-from mlops_gitops.testing.metrics import Metric, Sample
+from mlops_gitops.testing.infra import load
+from mlops_gitops.testing.infra.load import CONFIDENCE
+from mlops_gitops.testing.models.metrics import Metric, Sample
 from mlops_gitops.testing.statistics import Estimate, Floats, Unmeasurable, quantile
 
 SHUFFLES = 5

@@ -9,7 +9,7 @@ import numpy as np
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.testing import wording
-from mlops_gitops.testing.predictions import Failed, Predictions
+from mlops_gitops.testing.models.predictions import Failed, Predictions
 
 _SUM_TOLERANCE = 1e-3
 """Probabilities of all classes add up to one within this."""

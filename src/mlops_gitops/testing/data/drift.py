@@ -15,11 +15,12 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing import shifts, wording
-from mlops_gitops.testing.data import DATA, Locate
-from mlops_gitops.testing.profile import Column, Profile
-from mlops_gitops.testing.reference import Reference
-from mlops_gitops.testing.shifts import Errors, Incomparable, Sample, Shift
+from mlops_gitops.testing import wording
+from mlops_gitops.testing.data import shifts
+from mlops_gitops.testing.data.columns import DATA, Locate
+from mlops_gitops.testing.data.profile import Column, Profile
+from mlops_gitops.testing.data.reference import Reference
+from mlops_gitops.testing.data.shifts import Errors, Incomparable, Sample, Shift
 
 AT = (*DATA, "drift")
 _UNJUDGED = frozenset({"datetime", "binary", "other"})

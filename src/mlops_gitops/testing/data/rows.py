@@ -10,11 +10,12 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing import data, leakage
-from mlops_gitops.testing.data import Locate
+from mlops_gitops.testing.data import columns as data
+from mlops_gitops.testing.data import leakage
+from mlops_gitops.testing.data.columns import Locate
+from mlops_gitops.testing.data.files import DataFile
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.files import DataFile
-from mlops_gitops.testing.samples import Truth
+from mlops_gitops.testing.models.samples import Truth
 from mlops_gitops.testing.statistics import Bools, Unmeasurable
 
 _FEWEST_OF_A_CLASS = 30

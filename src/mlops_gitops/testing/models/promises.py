@@ -19,9 +19,9 @@ from mlops_gitops.manifests.metrics import Metric as Demand
 from mlops_gitops.manifests.metrics import Slice, Threshold
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import statistics, wording
-from mlops_gitops.testing.data import Locate, Place
-from mlops_gitops.testing.metrics import METRICS, Metric, Sample
-from mlops_gitops.testing.samples import Evaluation, chosen, parts
+from mlops_gitops.testing.data.columns import Locate, Place
+from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
+from mlops_gitops.testing.models.samples import Evaluation, chosen, parts
 from mlops_gitops.testing.statistics import Estimate, Unmeasurable
 
 CONFIDENCE = 0.90

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from mlops_gitops.manifests.data_tests import Scalar
 from mlops_gitops.manifests.metrics import Slice
 from mlops_gitops.manifests.model import Target
-from mlops_gitops.testing.metrics import Sample
-from mlops_gitops.testing.predictions import Predictions
-from mlops_gitops.testing.scans import watched_text
+from mlops_gitops.testing.data.scans import watched_text
+from mlops_gitops.testing.models.metrics import Sample
+from mlops_gitops.testing.models.predictions import Predictions
 from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
 
 MISSING = "(missing)"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from mlops_gitops.errors import Refused
-from mlops_gitops.testing.profile import Profile
+from mlops_gitops.testing.data.profile import Profile
 
 Format: TypeAlias = Literal["parquet", "csv", "json"]
 

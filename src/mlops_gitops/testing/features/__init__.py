@@ -1,0 +1,1 @@
+"""What each feature brings to a prediction, and what it costs."""
