@@ -71,26 +71,57 @@ class Repository:
         }
         self._objects = Objects(self._environ)
         self._errand: Errand | None = None
+        self._pushes = self._answered = False
 
     def expect_push(self) -> None:
         """Say that a push will follow, so that what it has to ask first is asked while that is being planned."""
-        if self._errand is None and self.url.startswith(("http://", "https://")) and self.known() is not None:
-            self._errand = Errand(self.url, environ=self._environ)
+        self._pushes = self.url.startswith(("http://", "https://"))
+        if self._pushes and self._errand is None and self.known() is not None:
+            self._errand, self._answered = Errand(self.url, environ=self._environ), False
 
     @contextlib.contextmanager
     def _errand_done(self) -> Iterator[Errand | None]:
-        """The errand that is under way, which is used once: what it has heard grows old."""
+        """The errand that is under way, for the last time."""
         errand, self._errand = self._errand, None
         with errand or contextlib.nullcontext():
             yield errand
 
     def fetch(self) -> GitTree:
         """The newest commit of the branch, as the remote has it now.  Raises ``WorldFailed``."""
-        with self._errand_done() as errand:
-            known = self.known() if errand else None
-            if errand and known and errand.tip(f"refs/heads/{self.branch}") == known.commit:
-                return known
+        heard, known = self._heard(), self.known()
+        if heard and known:
+            found = known if known.commit == heard else self._exactly(heard)
+            if found:
+                return found
         return self._newest()
+
+    def _heard(self) -> str | None:
+        """What the remote says in answer to the first question of a push, which is asked anew for each fetch.
+
+        The conversation goes on, for what is planned on this; a remote that says nothing is not asked like this again.
+        """
+        if self._answered:
+            with self._errand_done():
+                pass
+        if self._pushes:
+            self.expect_push()
+        if self._errand is None:
+            return None
+        self._answered = True
+        heard = self._errand.tip(f"refs/heads/{self.branch}")
+        self._pushes = heard is not None
+        return heard
+
+    def _exactly(self, commit: str) -> GitTree | None:
+        """The commit that the remote has just named, without asking for names; ``None`` where that does not do."""
+        with self._locked():
+            self._prepare()
+            self._git(
+                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.url, f"{commit}:{self._reference}",
+                seconds=NETWORK_SECONDS, check=False,
+            )  # fmt: skip
+        found = self.known()
+        return found if found and found.commit == commit else None
 
     def survey(self, prefix: str) -> tuple[Tree, tuple[Branch, ...]]:
         """See ``promotion.proposals.Remote``; one fetch for all."""
@@ -143,13 +174,16 @@ class Repository:
     def push(self, commit: str, *, base: str) -> str | None:
         """See ``promotion.store.Store.push``."""
         target = f"refs/heads/{self.branch}"
-        with self._errand_done() as errand:
-            heard = errand.tip(target) if errand else None
-            if errand and heard == base and errand.push(commit, target):
-                self._remember(commit, base=base)
-                return commit
+        heard = self._errand.tip(target) if self._errand else None
         if heard not in {None, base} and self.fetch().commit != base:
             return None  # never sent: somebody was first
+        with self._errand_done() as errand:
+            sent = errand is not None and errand.tip(target) == base
+            if errand and sent and errand.push(commit, target):
+                self._remember(commit, base=base)
+                return commit
+        if sent and (tip := self.fetch().commit) != base:
+            return commit if self.is_ancestor(commit, tip) else None
         try:
             done = self._git(
                 "push", "--quiet", f"--force-with-lease={target}:{base}", self.url, f"{commit}:{target}",

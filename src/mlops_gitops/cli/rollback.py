@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 
 
 def _one(arguments: argparse.Namespace, world: World) -> int:
-    repository = session.repository(arguments, world)
+    repository = session.written(arguments, world)
     snapshot = Snapshot(repository.fetch())
     release = snapshot.find_release(arguments.model, arguments.to) if arguments.to else None
     settled = apply.rollback(
@@ -70,7 +70,7 @@ def _one(arguments: argparse.Namespace, world: World) -> int:
 
 
 def _due(arguments: argparse.Namespace, world: World) -> int:
-    repository = session.repository(arguments, world)
+    repository = session.written(arguments, world)
     signer = None
     if not arguments.dry_run:
         signer = session.signer(arguments, world, lambda: Snapshot(repository.fetch()).trust)

@@ -71,6 +71,14 @@ def repository(arguments: argparse.Namespace, world: World) -> Repository:
     return repository_at(url, branch, arguments, world)
 
 
+def written(arguments: argparse.Namespace, world: World) -> Repository:
+    """The same for a command that writes there at once, if it may: what the push asks first is asked now."""
+    found = repository(arguments, world)
+    if not getattr(arguments, "dry_run", False):
+        found.expect_push()
+    return found
+
+
 def repository_at(url: str, branch: str, arguments: argparse.Namespace, world: World) -> Repository:
     """Any other repository or branch, read in the same way."""
     place = _address(url, arguments, world)
