@@ -72,9 +72,13 @@ class Repository:
         self._objects = Objects(self._environ)
         self._errand: Errand | None = None
         self._pushes = self._answered = False
+        self._unsure: str | None = None
 
     def expect_push(self) -> None:
-        """Say that a push will follow, so that what it has to ask first is asked while that is being planned."""
+        """Say that a push will follow, so that what it has to ask first is asked while that is being planned.
+
+        Such a push is not judged when it was not answered with success: ``transaction.settle`` does it when it reads.
+        """
         self._pushes = self.url.startswith(("http://", "https://"))
         if self._pushes and self._errand is None and self.known() is not None:
             self._errand, self._answered = Errand(self.url, environ=self._environ), False
@@ -178,12 +182,12 @@ class Repository:
         if heard not in {None, base} and self.fetch().commit != base:
             return None  # never sent: somebody was first
         with self._errand_done() as errand:
-            sent = errand is not None and errand.tip(target) == base
-            if errand and sent and errand.push(commit, target):
-                self._remember(commit, base=base)
-                return commit
-        if sent and (tip := self.fetch().commit) != base:
-            return commit if self.is_ancestor(commit, tip) else None
+            if errand and errand.tip(target) == base != self._unsure:
+                if errand.push(commit, target):
+                    self._remember(commit, base=base)
+                    return commit
+                self._unsure = base  # where nobody was first, the next push from here says in words what is wrong
+                return None
         try:
             done = self._git(
                 "push", "--quiet", f"--force-with-lease={target}:{base}", self.url, f"{commit}:{target}",
@@ -276,7 +280,7 @@ class Repository:
 
     def follows(self, tip: str, commit: str) -> bool:
         """Whether ``commit`` lies on the first-parent line to ``tip``."""
-        return commit in self._text("rev-list", "--first-parent", tip).split()
+        return self.is_ancestor(commit, tip) and commit in self._text("rev-list", "--first-parent", tip).split()
 
     def close(self) -> None:
         """End the helper processes; the repository can still be used, and starts others."""
