@@ -14,7 +14,7 @@ import pytest
 
 import image_models
 from image_models import ImageModel
-from mlops_gitops.adapters import image_engine
+from mlops_gitops.adapters import dockerfiles, image_engine
 from servers import base_images
 from servers.docker_engine import Engine
 
@@ -212,7 +212,7 @@ def _cut(engine: Engine, *, after: int) -> tuple[Any, Any]:  # noqa: C901 - thre
     [("FROM a\nRUN b\n", 2, 2), ("# c\n\nFROM a\nRUN b \\\n  c\n# d\nRUN e\n", 3, 7), ("FROM a", 9, 1)],
 )
 def test_the_line_of_a_step(text: str, step: int, line: int) -> None:
-    assert image_engine.line_of_step(text, step) == line
+    assert dockerfiles.line_of_step(text, step) == line
 
 
 def test_no_engine_is_told_and_pushing_needs_none(model: ImageModel, engine: Engine) -> None:
