@@ -15,20 +15,16 @@ import pytest
 import image_models
 from image_models import ImageModel
 from mlops_gitops.adapters import dockerfiles, image_engine
-from servers import base_images
 from servers.docker_engine import Engine
 
 pytestmark = pytest.mark.skipif(not Path(image_models.UV).is_file(), reason="uv is not installed")
 
 
-@pytest.fixture(scope="module")
-def base(engine: Engine) -> str:
-    return base_images.put(engine.registry, "serving-base", base_images.working())
-
-
 @pytest.fixture
-def model(tmp_path: Path, engine: Engine, base: str) -> ImageModel:
-    found = image_models.made(tmp_path / "repo", base=base, cache=tmp_path / "cache", wheels=tmp_path / "wheels")
+def model(tmp_path: Path, engine: Engine, serving_base: str) -> ImageModel:
+    found = image_models.made(
+        tmp_path / "repo", base=serving_base, cache=tmp_path / "cache", wheels=tmp_path / "wheels"
+    )
     found.shell.environ["DOCKER_HOST"] = engine.host
     return found
 
@@ -88,8 +84,10 @@ def test_an_image_runs_as_nobody_on_a_read_only_root_without_tools_to_build(mode
 
 
 @pytest.mark.usefixtures("clean")
-def test_a_dockerfile_of_ones_own_is_built_pushed_and_forgotten(model: ImageModel, engine: Engine, base: str) -> None:
-    recipe = f'# a comment\nFROM {base}\n\nCOPY artifact /model\nENTRYPOINT ["/usr/bin/python"]\n'
+def test_a_dockerfile_of_ones_own_is_built_pushed_and_forgotten(
+    model: ImageModel, engine: Engine, serving_base: str
+) -> None:
+    recipe = f'# a comment\nFROM {serving_base}\n\nCOPY artifact /model\nENTRYPOINT ["/usr/bin/python"]\n'
     model.write("Dockerfile", recipe)
     model.value["spec"]["serving"]["image"] = {"dockerfile": "Dockerfile"}
     model.commit()
@@ -117,16 +115,16 @@ def test_a_dockerfile_of_ones_own_is_built_pushed_and_forgotten(model: ImageMode
     ],
 )
 def test_a_dockerfile_that_fails_is_told_with_its_line(  # noqa: PLR0917 - fixtures and parameters
-    model: ImageModel, engine: Engine, base: str, recipe: str, line: int, words: str
+    model: ImageModel, engine: Engine, serving_base: str, recipe: str, line: int, words: str
 ) -> None:
-    engine.client.images.pull(base)
+    engine.client.images.pull(serving_base)
     kept = engine.left()
-    model.write("Dockerfile", recipe.format(base=base))
+    model.write("Dockerfile", recipe.format(base=serving_base))
     model.value["spec"]["serving"]["image"] = {"dockerfile": "Dockerfile"}
     model.commit()
     error = model.shell.json("build")["error"]
     now = engine.left()
-    forget(engine, base)
+    forget(engine, serving_base)
     assert (error["code"], error["exitCode"]) == ("dockerfile", 1)
     assert f"Dockerfile:{line}:" in error["message"]
     assert words in error["message"]

@@ -21,10 +21,9 @@ from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.manifests.documents import load
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.infra import run
-from mlops_gitops.testing.infra.run import Former, Means, Subject
+from mlops_gitops.testing.infra.subjects import Former, Means, Subject
 from mlops_gitops.testing.models.predictions import Artifact
 from scoring_images import Images
-from servers import base_images, docker_engine
 from servers.docker_engine import Engine
 
 LIMITS = serving_containers.Limits(1_000_000_000, 96 << 20)
@@ -33,14 +32,8 @@ FORMER = "localhost/cancer@sha256:" + "2" * 64
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with docker_engine.served() as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def images(engine: Engine) -> Iterator[Images]:
-    found = Images(engine, base_images.put(engine.registry, "scoring", base_images.working()))
+def images(engine: Engine, serving_base: str) -> Iterator[Images]:
+    found = Images(engine, serving_base)
     yield found
     found.remove()
 

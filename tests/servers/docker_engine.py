@@ -69,7 +69,7 @@ def lacking() -> str | None:
     """Why there can be neither engine nor registry here, or ``None``; whether one starts is seen when it does."""
     if not (Path(PYTHON).exists() and docker_daemon.program("docker-registry")):
         return "Debian's python3 and docker-registry are not installed: `apt-get install docker-registry`"
-    if _starts_its_own() or _answers(_host()):
+    if starts_its_own() or _answers(_host()):
         return None
     if os.geteuid() != 0:
         return "no container engine runs here, and only root can start one"
@@ -105,7 +105,7 @@ def serve() -> Iterator[Engine]:
     tests count what it holds, and is left with what it had.
     """
     with contextlib.ExitStack() as stack:
-        own = _starts_its_own()
+        own = starts_its_own()
         if not own:
             stack.enter_context(_turn())
         told = stack.enter_context(_held(engine=own))
@@ -171,7 +171,8 @@ def _images(client: Any, registry: str, library: str | None) -> tuple[str, str |
     return _pushed(client, f"{registry}/python"), faked
 
 
-def _starts_its_own() -> bool:
+def starts_its_own() -> bool:
+    """Whether tests get an engine that nobody else has."""
     return os.geteuid() == 0 and docker_daemon.program("dockerd") is not None
 
 

@@ -122,7 +122,7 @@ def _handler(registry: ImageRegistry, inner: str) -> type[BaseHTTPRequestHandler
             elif fault == "lie":
                 self._say(200)
             elif fault == "slow":
-                time.sleep(3)
+                time.sleep(1)
                 self._forward(cut=False)
             else:
                 self._forward(cut=fault == "cut")
