@@ -18,7 +18,8 @@ from typing import IO, Any
 
 from mlops_gitops.adapters import container_owners, serving_containers
 from mlops_gitops.adapters.image_engine import failing, writing
-from mlops_gitops.adapters.serving_containers import Container, Engine
+from mlops_gitops.adapters.serving_containers import Container
+from mlops_gitops.adapters.serving_engines import Engine
 from mlops_gitops.errors import Refused, WorldFailed
 from mlops_gitops.testing.infra.batches import Ran
 from mlops_gitops.testing.infra.server import Attempts, Facts, Stopped

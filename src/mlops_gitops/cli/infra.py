@@ -24,7 +24,7 @@ from mlops_gitops.packaging.image import references
 from mlops_gitops.promotion.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from mlops_gitops.adapters.serving_containers import Engine
+    from mlops_gitops.adapters.serving_engines import Engine
     from mlops_gitops.manifests.infra_tests import InfraTests
     from mlops_gitops.testing.data.scans import Source
     from mlops_gitops.testing.infra.server import Facts
@@ -121,7 +121,7 @@ def tested(
         from mlops_gitops.testing.infra.subjects import Means, Subject
         from mlops_gitops.testing.models.predictions import Artifact
     with session.needing("build"):
-        from mlops_gitops.adapters import serving_containers
+        from mlops_gitops.adapters import serving_containers, serving_engines
 
     model, serving = candidate.model, candidate.model.serving
     limits = serving_containers.Limits(
@@ -134,7 +134,7 @@ def tested(
         stack.enter_context(ended_in_order())
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlops-gitops-")))
         host = stack.enter_context(
-            serving_containers.opened(
+            serving_engines.opened(
                 limits=limits,
                 local=local,
                 registry=references.parse(image.reference).registry,
