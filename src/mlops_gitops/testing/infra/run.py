@@ -15,7 +15,7 @@ from mlops_gitops.testing import suite
 from mlops_gitops.testing.data.files import DataFile, data_files, identity, unreadable
 from mlops_gitops.testing.data.scans import Source, watched_text
 from mlops_gitops.testing.infra import checks, objectives, probes, protocols, ways_back
-from mlops_gitops.testing.infra.asking import Interview, Protocol, Silent
+from mlops_gitops.testing.infra.asking import BUDGET, Interview, Protocol, Silent
 from mlops_gitops.testing.infra.load import Load
 from mlops_gitops.testing.infra.objectives import Objective
 from mlops_gitops.testing.infra.protocols import Row
@@ -127,7 +127,7 @@ def _served(
 ) -> Generator[Check, None, Sequence[Protocol]]:
     """Everything that is asked of a server that is ready, and the protocols in which it still answers at the end."""
     model, locate = subject.model, subject.locate
-    interview = Interview(server, model, locate, means.now)
+    interview = Interview(server, model, locate, means.now, means.now() + BUDGET)
     try:
         yield checks.loaded(model, server.ask(f"{protocols.V2}/models/{model.name}/ready"), locate)
         described = server.ask(f"{protocols.V2}/models/{model.name}")
