@@ -122,10 +122,24 @@ def serve() -> Iterator[Engine]:
 
 
 @contextlib.contextmanager
-def _held(*, engine: bool) -> Iterator[dict[str, str]]:
+def fragile(*, kibibytes: int) -> Iterator[tuple[Any, str, int]]:
+    """An engine of a test's own, on a disk of that size and with nothing in it, to be killed: client, host, process."""
+    with _held(engine=True, kibibytes=kibibytes) as told, contextlib.ExitStack() as stack:
+        client = docker.DockerClient(base_url=told["host"], timeout=60)
+        stack.callback(client.close)
+        process = Path(told["host"].removeprefix("unix://")).with_name("pidfile").read_text(encoding="ascii")
+        yield client, told["host"], int(process)
+
+
+@contextlib.contextmanager
+def _held(*, engine: bool, kibibytes: int | None = None) -> Iterator[dict[str, str]]:
     """What holds both, and is told to let go by the end of its input, which also comes when we are killed."""
     # a short path of its own: that of a socket may not be longer than about a hundred characters
     folder = tempfile.mkdtemp(prefix="mg-engine-")
+    if kibibytes is not None:  # what holds the engine undoes every mount below the folder
+        disk = Path(folder) / "data-root"
+        disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kibibytes}k", "disk", str(disk)], check=True)
     argv = [sys.executable, docker_daemon.__file__, folder, "engine" if engine else "registry"]
     daemon = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     assert daemon.stdin is not None

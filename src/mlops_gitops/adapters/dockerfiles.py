@@ -18,7 +18,7 @@ from typing import Any
 
 from mlops_gitops.adapters import container_owners
 from mlops_gitops.adapters.answer_limits import Limit, limited
-from mlops_gitops.adapters.image_engine import failing, writing
+from mlops_gitops.adapters.image_engine import broken, failing, writing
 from mlops_gitops.adapters.predictions import printable
 from mlops_gitops.errors import Refused, WorldFailed
 
@@ -92,10 +92,14 @@ def built(
             lines = client.api.build(
                 **options, rm=True, forcerm=True, labels=dict(labels), decode=True, timeout=within + 1
             )
-            for said in lines:
-                build.hear(said)
-                if build.error:
-                    raise _failed(build, folder / recipe, recipe, f"fails: {build.error} {build.last}")
+            try:
+                for said in lines:
+                    build.hear(said)
+                    if build.error:
+                        raise _failed(build, folder / recipe, recipe, f"fails: {build.error} {build.last}")
+            except broken():
+                if not limit.up:
+                    raise
             if limit.up:
                 raise _failed(build, folder / recipe, recipe, f"was not done after {within:g} s: {build.last}")
         if not build.found:
@@ -150,12 +154,11 @@ def _ignored(folder: Path) -> list[str]:
 
 def _swept(client: Any, build: _Build, name: str) -> None:
     """Remove what a broken build made, the last image first, once the engine has let go of it."""
-    from docker.errors import DockerException, NotFound
-    from requests.exceptions import RequestException
+    from docker.errors import APIError, NotFound
 
     end = time.monotonic() + _SWEEP
     for container in build.containers:
-        with contextlib.suppress(DockerException, RequestException):
+        with contextlib.suppress(*broken()):
             client.api.remove_container(container, force=True, v=True)
     left: Sequence[str] = (name, *reversed(build.images))
     while left and time.monotonic() < end:
@@ -165,9 +168,9 @@ def _swept(client: Any, build: _Build, name: str) -> None:
                 client.images.remove(one, force=True)
             except NotFound:
                 continue
-            except DockerException:
+            except APIError:
                 kept.append(one)
-            except RequestException:  # the engine is gone
+            except broken():  # it is gone
                 return
         left = kept
         time.sleep(_PAUSE if left else 0)

@@ -174,15 +174,24 @@ def writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def broken() -> tuple[type[Exception], ...]:
+    """What comes of an engine that says no, says nonsense, or is gone in the middle of an answer."""
+    import http.client
+
+    import requests
+    import urllib3
+    from docker.errors import DockerException
+
+    gone = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException)
+    return (DockerException, json.JSONDecodeError, *gone)
+
+
 @contextlib.contextmanager
 def failing(what: str) -> Iterator[None]:
     """Whatever the engine says here is told as it said it."""
-    import requests
-    from docker.errors import DockerException
-
     try:
         yield
-    except (DockerException, requests.exceptions.RequestException, json.JSONDecodeError) as error:
+    except broken() as error:
         said = printable(str(getattr(error, "explanation", None) or error), most=400)
         raise WorldFailed(
             f"the container engine could not {what}: {said}",
