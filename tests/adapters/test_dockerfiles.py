@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -132,9 +133,9 @@ def test_an_engine_that_dies_or_is_full_is_told_in_time(model: ImageModel, tmp_p
     """One engine for all of it, since it takes seconds to start: first full, then dead."""
     if not docker_engine.starts_its_own():
         pytest.skip("only root can start an engine that may die")
-    with docker_engine.fragile(kibibytes=48 << 10) as (client, host, process):
+    with docker_engine.fragile(kibibytes=24 << 10) as (client, host, process):
         model.shell.environ = {**model.shell.environ, "DOCKER_HOST": host}
-        model.write("large.bin", os.urandom(80 << 20))
+        model.write("large.bin", os.urandom(40 << 20))
         write(model, "FROM scratch\nCOPY model.yaml /a\nCOPY large.bin /b\n")
         error = model.shell.json("build")["error"]
         assert "no space left on device" in error["message"]
