@@ -9,15 +9,15 @@ import pytest
 
 import image_models
 import serving_images
-from servers import docker_engine
+from servers.docker_engine import Engine
 from serving_images import Served
 
 pytestmark = pytest.mark.skipif(not Path(image_models.UV).is_file(), reason="uv is not installed")
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with docker_engine.served() as engine, serving_images.made(engine, tmp_path_factory.mktemp("served")) as found:
+def served(engine: Engine, serving_base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving_images.made(engine, tmp_path_factory.mktemp("served"), base=serving_base) as found:
         yield found
 
 
