@@ -20,7 +20,7 @@ def read(file: str, *, root: str) -> bytes:
 
     Raises ``OSError`` and ``ValueError`` with what is wrong.
     """
-    real = _real(os.path.dirname(file)) + "/" + os.path.basename(file)  # noqa: PTH118, PTH119, PTH120 - many files
+    real = _real(os.path.dirname(file)) + "/" + os.path.basename(file)  # noqa: PTH119, PTH120 - many files
     if os.path.islink(real):  # noqa: PTH114
         real = os.path.realpath(real)
     if not real.startswith(f"{_real(root)}/".replace("//", "/")):
