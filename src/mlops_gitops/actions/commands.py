@@ -6,7 +6,7 @@ See "Workflow commands for GitHub Actions".  Whatever is put into one is escaped
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
@@ -40,7 +40,7 @@ def mask(values: Iterable[str], out: TextIO) -> None:
 @contextlib.contextmanager
 def stopped(out: TextIO) -> Iterator[None]:
     """While this lasts, nothing that is printed is obeyed: it surrounds everything that other programs say."""
-    word = secrets.token_hex(16)
+    word = os.urandom(16).hex()
     out.write(f"::stop-commands::{word}\n")
     out.flush()
     try:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mlops_gitops.adapters.git_process import run_git
+from mlops_gitops.adapters.git_process import WITHIN, run_git
 from mlops_gitops.errors import Misused, Refused
 from mlops_gitops.manifests.reach import MANIFEST, MODELS, PROJECT, Repository
 from mlops_gitops.manifests.text import MAX_BYTES
@@ -146,5 +146,5 @@ class Clone(NamedTuple):
     def _git(self, *words: str, stdin: bytes | None = None, check: bool = True) -> bytes:
         kept = {name: value for name, value in self.environ.items() if not name.startswith("GIT_")}
         kept |= {name: self.environ[name] for name in _SETTINGS if name in self.environ}
-        done = run_git(["-C", str(self.folder), *words], environ={**kept, **_QUIET}, stdin=stdin, check=check)
+        done = run_git([*WITHIN, "-C", str(self.folder), *words], environ={**kept, **_QUIET}, stdin=stdin, check=check)
         return done.stdout

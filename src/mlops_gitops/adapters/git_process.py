@@ -23,6 +23,9 @@ SAFE = (
     "-c", f"http.postBuffer={64 * 1024 * 1024}",  # a pack that does not fit costs one more request, to ask beforehand
 )  # fmt: skip
 """What every command of ours is told, whatever the user has configured."""
+WITHIN = ("-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit")
+"""And what is said in a work tree that others fill: it is not watched by a program, and files of it that look like a
+repository of their own (`HEAD`, `config`, `objects/`, `refs/`) are not entered."""
 
 
 def shareable(environ: Mapping[str, str]) -> dict[str, str]:

@@ -112,7 +112,7 @@ def read_manifest(name: str, world: World) -> tuple[Path, bytes, Document, Model
             hint="run this in a model repository; `mlops-gitops init model NAME` starts a model",
             code="no-model",
         )
-    manifest = path.read_bytes()
+    manifest = session.document(path, within=world.cwd)
     document = reading.opened("model", manifest, path=f"models/{name}/{MANIFEST}")
     return folder, manifest, document, reading.record("model", document)
 

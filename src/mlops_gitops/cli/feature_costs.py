@@ -88,7 +88,9 @@ def measured(folder: Path, named: Mapping[str, Sequence[str]], server: str | Non
     from mlops_gitops.testing.models.metrics import METRICS
 
     path = f"models/{folder.name}/{MANIFEST}"
-    model: Model = reading.record("model", reading.opened("model", (folder / MANIFEST).read_bytes(), path=path))
+    model: Model = reading.record(
+        "model", reading.opened("model", session.document(folder / MANIFEST, within=folder.parent.parent), path=path)
+    )
     groups = feature_costs.groups([one.name for one in model.interface.inputs], named)
     job = suite.job_on(
         model, model.primary.dataset, _scanned(model, folder, world), folder=folder, root=folder.parent.parent

@@ -144,7 +144,9 @@ def _folders(names: Sequence[str], world: World) -> list[Path]:
 def _opened(folder: Path) -> tuple[Model, Document]:
     from mlops_gitops.manifests import reading
 
-    document = reading.opened("model", (folder / MANIFEST).read_bytes(), path=f"models/{folder.name}/{MANIFEST}")
+    document = reading.opened(
+        "model", session.document(folder / MANIFEST, within=_root(folder)), path=f"models/{folder.name}/{MANIFEST}"
+    )
     model: Model = reading.record("model", document)
     return model, document
 

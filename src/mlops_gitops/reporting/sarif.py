@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -14,8 +15,12 @@ _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _HOME = "https://github.com/mlops-gitops/mlops-gitops"
 
 
-def render(result: Result) -> str:
-    """The whole report."""
+def render(result: Result, *, notes: Sequence[str] | None = None, answered: bool = True) -> str:
+    """The whole report.
+
+    ``notes`` is what has no place in a file: code scanning takes no result without one.  ``answered`` says whether the
+    program came to an answer, whatever that was.
+    """
     ids = sorted({one.rule for one in result.findings})
     driver = {
         "name": "mlops-gitops",
@@ -23,11 +28,15 @@ def render(result: Result) -> str:
         "informationUri": _HOME,
         "rules": [_rule(one, result.findings) for one in ids],
     }
-    run = {
+    run: dict[str, Any] = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "results": [_result(one, ids) for one in result.findings],
     }
+    if notes is not None:
+        level = "note" if answered else "error"
+        told = [{"level": level, "message": {"text": one}} for one in notes]
+        run["invocations"] = [{"executionSuccessful": answered, "toolExecutionNotifications": told}]
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
