@@ -20,6 +20,7 @@ from mlops_gitops.testing.student import student_quantile
 ALPHA = 0.05
 POWER = 0.8
 _MOST_SEEDS = 1000
+_TINY = 1e-300
 _PANELS = 200
 
 

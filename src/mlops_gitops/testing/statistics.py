@@ -192,6 +192,11 @@ def mcnemar(before: Bools, after: Bools) -> float:
     Only the rows on which exactly one of them is right count; each is a fair coin if they are equally good.
     """
     gained, lost = int((~before & after).sum()), int((before & ~after).sum())
+    return mcnemar_exact(gained, lost)
+
+
+def mcnemar_exact(gained: int, lost: int) -> float:
+    """The same from how many rows only the one and only the other has right."""
     trials = gained + lost
     return min(1.0, 2 * binomial_tail(max(gained, lost), trials)) if trials else 1.0
 

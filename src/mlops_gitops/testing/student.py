@@ -1,4 +1,4 @@
-"""Student's t, from the standard library alone: scipy takes 1.5 s to import, and one distribution is all that is asked."""
+"""Student's t from the standard library: scipy takes 1.5 s to import, and one distribution is all that is asked."""
 
 from __future__ import annotations
 

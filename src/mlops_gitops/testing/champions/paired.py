@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Protocol, TypeAlias
@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from mlops_gitops.testing import statistics
 from mlops_gitops.testing.models.metrics import Metric, Sample
-from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
 from mlops_gitops.testing.student import student_cdf, student_quantile
 
 Codes: TypeAlias = npt.NDArray[np.int64]
@@ -89,6 +89,11 @@ class Proportions:
     def error(self) -> float:
         """The standard error, for the rows that would be needed."""
         return math.sqrt(max(0.0, (self.gained + self.lost) / self.rows - self.value**2) / self.rows)
+
+    @property
+    def mcnemar(self) -> float:
+        """The exact two-sided p-value that both are right equally often."""
+        return statistics.mcnemar_exact(self.gained, self.lost)
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Newcombe's."""
@@ -193,31 +198,79 @@ class Resampled:
         return max(self.delta.harm(floor), (1 + int((self.draws >= floor).sum())) / (1 + len(self.draws)))
 
 
-def gain(metric: Metric, before: Sample, after: Sample, *, blocks: Codes | None = None, resample: bool = True) -> Gain:
-    """What ``after`` gains over ``before``, row by row the same; the metric has measured both.
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """The metric of both models, and the gain between them."""
+
+    before: float
+    after: float
+    gain: Gain
+
+
+def compared(
+    metric: Metric, before: Sample, after: Sample, *, blocks: Codes | None = None, resample: bool = True
+) -> Pairing:
+    """What ``after`` gains over ``before``, row by row the same.
 
     Without ``resample`` the bootstrap is left out: that is how many small parts are judged, whose chances have to be
     far smaller than any number of draws could show.  Raises ``Unmeasurable``.
     """
+    if metric.name == "roc_auc" and {before.kind, after.kind} <= metric.kinds:
+        return _of_areas(before.labels == 1.0, before.predictions, after.predictions, blocks, resample=resample)
+    old, new = metric.measure(before).value, metric.measure(after).value
     if blocks is None and metric.name == "accuracy" and metric.top is not None:
-        return proportions(metric.top(before) == 1.0, metric.top(after) == 1.0)
-    if blocks is None and metric.name == "roc_auc":
-        found = statistics.auc_difference(before.labels == 1.0, before.predictions, after.predictions)
-        return Approximate(found.value, found.error, found.rows, "DeLong")
+        return Pairing(old, new, proportions(metric.top(before) == 1.0, metric.top(after) == 1.0))
+    sign = 1.0 if metric.higher_is_better else -1.0
     try:
-        value, influence = _influence(metric, before, after)
+        influence = sign * (metric.influences(after)[1] - metric.influences(before)[1])
     except Unmeasurable:
         if blocks is not None:
             raise
-        return _as_estimated(metric, before, after)
-    sign, count = 1.0 if metric.higher_is_better else -1.0, len(influence)
-    parted = _few(blocks) if blocks is not None and len(blocks) == count else None
+        found = metric.difference(before, after)
+        return Pairing(old, new, Approximate(sign * found.value, found.error, found.rows, "delta method"))
+    parts = None
+    if metric.top is not None and len(influence) == len(before.labels):
+        parts = [part for one in (before, after) for part in _parts(metric, one)]
+
+    def drawn(parted: Parted) -> Floats:
+        """Of a ratio of means the ratio is taken anew in each sample; of anything else the influences are drawn."""
+        if parts is None:
+            return _shifted(sign * (new - old), influence, parted)
+        sums = _drawn(parts, parted)
+        some = sums[(sums[:, 1] > 0) & (sums[:, 3] > 0)]
+        found: Floats = sign * (_linked(metric, some[:, 2] / some[:, 3]) - _linked(metric, some[:, 0] / some[:, 1]))
+        return found
+
+    return Pairing(old, new, _gain(sign * (new - old), influence, blocks, drawn if resample else None))
+
+
+def _of_areas(labels: Bools, before: Floats, after: Floats, blocks: Codes | None, *, resample: bool) -> Pairing:
+    """The areas under two curves: DeLong's structural components are the influences of the rows."""
+    old, new = (statistics.placements(labels, scores) for scores in (before, after))
+    value, rows = new.value - old.value, len(labels)
+    changes = (new.positive - old.positive, new.negative - old.negative)
+    if blocks is None:
+        error = math.sqrt(sum(float(one.var(ddof=1)) / len(one) for one in changes))
+        return Pairing(old.value, new.value, Approximate(value, error, rows, "DeLong"))
+    influence = np.empty(rows)
+    for mask, change in zip((labels, ~labels), changes, strict=True):
+        influence[mask] = (change - value) * (rows / len(change))
+    draw = functools.partial(_shifted, value, influence) if resample else None
+    return Pairing(old.value, new.value, _gain(value, influence, blocks, draw))
+
+
+def _gain(value: float, influence: Floats, blocks: Codes | None, draw: Callable[[Parted], Floats] | None) -> Gain:
+    """The delta method and, where ``draw`` is there to make samples, the bootstrap beside it."""
+    rows = len(influence)
+    if rows < statistics.FEWEST_ROWS:
+        least = statistics.FEWEST_ROWS
+        raise Unmeasurable(f"{rows} rows are too few for an interval; {least} are the least")
+    parted = _few(blocks) if blocks is not None and len(blocks) == rows else None
     error, degrees = _error(influence, parted)
-    delta = Approximate(sign * value, error, len(before.labels), "delta method", degrees)
-    if not resample or error == 0:
+    delta = Approximate(value, error, rows, "delta method", degrees)
+    if draw is None or error == 0:
         return delta
-    draws = _draws(metric, before, after, influence, value, parted or _dealt(count))
-    return Resampled(delta, np.sort(sign * draws), "bootstrap" if parted is None else "block bootstrap")
+    return Resampled(delta, np.sort(draw(parted or _dealt(rows))), "block bootstrap" if parted else "bootstrap")
 
 
 def proportions(before: Bools, after: Bools) -> Proportions:
@@ -227,34 +280,6 @@ def proportions(before: Bools, after: Bools) -> Proportions:
         raise Unmeasurable(f"{len(before)} rows are too few for an interval; {least} are the least")
     both, old, new = int((before & after).sum()), int(before.sum()), int(after.sum())
     return Proportions(both, new - both, old - both, len(before) - old - new + both)
-
-
-def _as_estimated(metric: Metric, before: Sample, after: Sample) -> Gain:
-    """A metric that is no mean over rows, by what it says of itself."""
-    found: Estimate = metric.difference(before, after)
-    value = found.value if metric.higher_is_better else -found.value
-    return Approximate(value, found.error, found.rows, "delta method")
-
-
-def _influence(metric: Metric, before: Sample, after: Sample) -> tuple[float, Floats]:
-    """The difference, and what each row adds to it beyond the mean.  Raises ``Unmeasurable``."""
-    if metric.name == "roc_auc":
-        return _of_areas(before.labels == 1.0, before.predictions, after.predictions)
-    old, old_influence = metric.influences(before)
-    new, new_influence = metric.influences(after)
-    if len(old_influence) < statistics.FEWEST_ROWS:
-        least = statistics.FEWEST_ROWS
-        raise Unmeasurable(f"{len(old_influence)} rows are too few for an interval; {least} are the least")
-    return new - old, new_influence - old_influence
-
-
-def _of_areas(labels: Bools, before: Floats, after: Floats) -> tuple[float, Floats]:
-    """The difference of two areas, and each row's influence on it: DeLong's structural components."""
-    old, new = (statistics.placements(labels, scores) for scores in (before, after))
-    value, influence = new.value - old.value, np.empty(len(labels))
-    for mask, change in ((labels, new.positive - old.positive), (~labels, new.negative - old.negative)):
-        influence[mask] = (change - value) * (len(labels) / len(change))
-    return value, influence
 
 
 def _few(blocks: Codes) -> Parted:
@@ -284,23 +309,15 @@ def _error(influence: Floats, parted: Parted | None) -> tuple[float, int]:
     return math.sqrt(count / (count - 1) * float((sums**2).sum())) / rows, count - 1
 
 
-def _draws(metric: Metric, before: Sample, after: Sample, influence: Floats, value: float, parted: Parted) -> Floats:
-    """The difference in each of ``DRAWS`` samples of whole blocks, drawn with replacement.
-
-    Of a ratio of means the ratio is taken anew in each; of anything else the influences are drawn.
-    """
-    if metric.top is None or len(influence) != len(before.labels):
-        drawn = _drawn([influence, np.ones_like(influence)], parted)
-        shifted: Floats = value + drawn[:, 0] / drawn[:, 1]
-        return shifted
-    sums = _drawn([part for one in (before, after) for part in _parts(metric, one)], parted)
-    some = sums[(sums[:, 1] > 0) & (sums[:, 3] > 0)]
-    found: Floats = _linked(metric, some[:, 2] / some[:, 3]) - _linked(metric, some[:, 0] / some[:, 1])
+def _shifted(value: float, influence: Floats, parted: Parted) -> Floats:
+    """The value and the mean influence in each sample of whole blocks."""
+    sums = _drawn([influence, np.ones_like(influence)], parted)
+    found: Floats = value + sums[:, 0] / sums[:, 1]
     return found
 
 
 def _drawn(columns: Sequence[Floats], parted: Parted) -> Floats:
-    """The sums of the columns in each sample."""
+    """The sums of the columns in each of ``DRAWS`` samples of whole blocks, drawn with replacement."""
     blocks, count = parted
     drawn: Floats = _weights(count) @ np.column_stack([np.bincount(blocks, one, count) for one in columns])
     return drawn
@@ -332,3 +349,18 @@ def _weights(count: int) -> Floats:
     samples = np.arange(DRAWS)[:, np.newaxis]
     picked = np.random.default_rng(count).integers(0, count, size=(DRAWS, count)) + samples * count
     return np.bincount(picked.ravel(), minlength=DRAWS * count).reshape(DRAWS, count).astype(np.float64)
+
+
+def power(gain: Gain, floor: float, truth: float, *, tail: float) -> float:
+    """The chance that rows like these show more than ``floor``, at the level ``tail``, where the true gain is this."""
+    if gain.error == 0:
+        return float(truth > floor)
+    return _NORMAL.cdf((truth - floor) / gain.error - _NORMAL.inv_cdf(1 - tail))
+
+
+def rows_needed(gain: Gain, floor: float, truth: float, *, tail: float, power: float = 0.8) -> int | None:
+    """How many such rows show more than ``floor`` with this power, where the true gain is this; ``None``: none do."""
+    if truth <= floor:
+        return None
+    widths = _NORMAL.inv_cdf(1 - tail) + _NORMAL.inv_cdf(power)
+    return math.ceil(gain.rows * (widths * gain.error / (truth - floor)) ** 2)
