@@ -14,7 +14,7 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Failure, Misused, NotYet, Refused
-from mlops_gitops.evidence.holdouts import quiet
+from mlops_gitops.evidence.holdouts import looked, quiet
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.documents import Document
@@ -241,7 +241,7 @@ def judge(
         try:
             champion, anchor = opened(one.champion), opened(one.anchor) if one.anchor else None
         except (Refused, Misused) as gone:
-            reports.append(_unanswered(one.champion, gone, candidate))
+            reports.append(_unanswered(one, gone, candidate))
             continue
         found = suite.compare(
             model,
@@ -288,8 +288,9 @@ def fetched(about: Release, world: World, *, folder: Path) -> Path:
     return path
 
 
-def _unanswered(champion: Release, why: Failure, candidate: Candidate) -> Report:
+def _unanswered(one: Opponent, why: Failure, candidate: Candidate) -> Report:
     """The comparison with a champion that is gone: nobody is shown to be better, and a person has to look."""
+    champion = one.champion
     check = Check(
         "comparison.champion",
         champion.version,
@@ -299,7 +300,8 @@ def _unanswered(champion: Release, why: Failure, candidate: Candidate) -> Report
         fix=why.hint,
     )
     summary = f"{candidate.model.name} {candidate.model.version}: not compared"
-    return Report("comparison", (check,), summary, champion=champion.id)
+    details = looked((), anchor=one.anchor.id if one.anchor else None)
+    return Report("comparison", (check,), summary, champion=champion.id, details=details)
 
 
 def artifact_path(model: Model, folder: Path) -> Path:

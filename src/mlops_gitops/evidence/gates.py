@@ -24,7 +24,7 @@ from mlops_gitops.evidence.admission import Evidence, may_sign
 from mlops_gitops.evidence.approvals import Voices
 from mlops_gitops.evidence.statements import LEVELS, TEST_KINDS, agreed, measured
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.manifests.environment import SIGNATURES, ApprovalsGate, EvidenceGate, ExpressionGate, Gate
+from mlops_gitops.manifests.environment import SIGNATURES, ApprovalsGate, EvidenceGate, ExpressionGate, Gate, Holdout
 from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.trust import Signer, Trust
@@ -171,7 +171,11 @@ def _evidence(gate: EvidenceGate, case: Case) -> Judgement:
     summary = valid[-1].claim.summary
     match said.pop():
         case Verdict.PASS:
-            return _short_of(gate, valid, case) or Judgement(name, Answer.PASS, _spent(gate, valid), digests)
+            return (
+                _short_of(gate, valid, case)
+                or _spent(gate.holdout, name, valid)
+                or Judgement(name, Answer.PASS, summary, digests)
+            )
         case Verdict.FAIL:
             return Judgement(name, Answer.FAIL, summary, digests)
         case Verdict.INCONCLUSIVE:
@@ -190,10 +194,6 @@ def _short_of(gate: EvidenceGate, valid: Sequence[Evidence], case: Case) -> Judg
             if short is not None:
                 answer, words = short
                 return Judgement(gate.evidence, answer, words.format(case.environment), digests)
-    for one in valid if gate.holdout is not None else ():
-        lacking = holdouts.short_of(gate.holdout, one.claim)
-        if lacking is not None:
-            return Judgement(gate.evidence, Answer.PENDING, f"{lacking}; {one.claim.summary}", digests)
     for demand in gate.metrics:
         for one in valid:
             found = measured(one.claim, demand.metric)
@@ -207,10 +207,17 @@ def _short_of(gate: EvidenceGate, valid: Sequence[Evidence], case: Case) -> Judg
     return None
 
 
-def _spent(gate: EvidenceGate, valid: Sequence[Evidence]) -> str:
-    """What passing evidence says, and what it spent."""
+def _spent(holdout: Holdout | None, name: str, valid: Sequence[Evidence]) -> Judgement | None:
+    """Whether passing comparisons are within their share of the data, where data are spent by looks."""
+    if holdout is None:
+        return None
+    digests = tuple(one.digest for one in valid)
+    for one in valid:
+        lacking = holdouts.short_of(holdout, one.claim)
+        if lacking is not None:
+            return Judgement(name, Answer.PENDING, f"{lacking}; {one.claim.summary}", digests)
     last = valid[-1].claim
-    return last.summary if gate.holdout is None else f"{last.summary}; {holdouts.told(gate.holdout, last)}"
+    return Judgement(name, Answer.PASS, f"{last.summary}; {holdouts.told(holdout, last)}", digests)
 
 
 def _looser(demanded: str, reached: Sequence[str]) -> tuple[Answer, str] | None:

@@ -166,7 +166,7 @@ def _metric(demand: Demand, task: str, floor: _Floor, against: Against, place: L
         return Check(against.kind, subject, Verdict.INCONCLUSIVE, message, location=place, fix=fix), 1.0
     since = "" if against.version is None else f"since {against.version} "
     words = f"{since}{_words(metric, found, demand.name, pair)}; {floor.words(metric)}"
-    base = _check(against.kind, subject, words, metric, found.gain, floor.gain, place)
+    base = _check(metric, found.gain, floor, Check(against.kind, subject, Verdict.PASS, words, location=place))
     return _judged(base, found.gain, floor), _chance(found.gain, floor)
 
 
@@ -199,19 +199,11 @@ def _interval(metric: Metric, gain: Gain) -> tuple[float, float]:
     return (lower, upper) if metric.higher_is_better else (-upper, -lower)
 
 
-def _check(kind: str, subject: str, words: str, metric: Metric, gain: Gain, floor: float, place: Location) -> Check:
+def _check(metric: Metric, gain: Gain, floor: _Floor, told: Check) -> Check:
+    """What is told, with the numbers that it rests on."""
     sign = 1 if metric.higher_is_better else -1
-    return Check(
-        kind,
-        subject,
-        Verdict.PASS,
-        words,
-        observed=sign * gain.value,
-        limit=sign * floor,
-        interval=_interval(metric, gain),
-        rows=gain.rows,
-        location=place,
-    )
+    observed, limit = sign * gain.value, sign * floor.gain
+    return replace(told, observed=observed, limit=limit, interval=_interval(metric, gain), rows=gain.rows)
 
 
 def _judged(base: Check, gain: Gain, floor: _Floor) -> Check:
@@ -296,8 +288,8 @@ def _slices(
                 continue
             floor = _Floor(-margin, "maxRegression")
             words = f"{_words(metric, found, name, pair)}; {floor.words(metric)}"
-            check = _check("comparison.slice", subject, words, metric, found.gain, floor.gain, place)
-            yield check, found.gain.harm(floor.gain)
+            check = Check("comparison.slice", subject, Verdict.PASS, words, location=place)
+            yield _check(metric, found.gain, floor, check), found.gain.harm(floor.gain)
 
 
 def _likely(p: float) -> str:
