@@ -92,15 +92,20 @@ def placements(labels: Bools, scores: Floats) -> Placements:
             f"{len(positive)} positive and {len(negative)} negative rows are too few to rank; "
             f"{FEWEST_OF_A_CLASS} of each are the least"
         )
-    outranked = _share_below(positive, np.sort(negative))
-    outranking = 1.0 - _share_below(negative, np.sort(positive))
-    return Placements(float(outranked.mean()), outranked, outranking)
-
-
-def _share_below(values: Floats, others: Floats) -> Floats:
-    below = np.searchsorted(others, values, side="left") + np.searchsorted(others, values, side="right")
-    share: Floats = below / (2.0 * len(others))
-    return share
+    order = np.argsort(scores)
+    ordered, negatives = scores[order], ~labels[order]
+    first = np.concatenate(([True], ordered[1:] != ordered[:-1]))
+    ends = np.concatenate((np.flatnonzero(first), [len(order)]))
+    passed = np.concatenate(([0], np.cumsum(negatives)))[ends]
+    group = np.cumsum(first) - 1
+    below = (passed[:-1] + passed[1:]) / 2
+    share = np.empty(len(order))
+    share[order] = np.where(
+        negatives,
+        1 - ((ends[:-1] - passed[:-1] + ends[1:] - passed[1:]) / (2 * len(positive)))[group],
+        (below / len(negative))[group],
+    )
+    return Placements(float(share[labels].mean()), share[labels], share[~labels])
 
 
 def auc(labels: Bools, scores: Floats, *, confidence: float = 0.95) -> Estimate:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import math
+from statistics import NormalDist
 
 _TINY = 1e-300
+_MANY = 100
+"""From so many degrees of freedom on the normal quantile is a good beginning."""
 
 
 def student_cdf(x: float, degrees: int) -> float:
@@ -23,6 +26,8 @@ def student_quantile(share: float, degrees: int) -> float:
         return 0.0
     if share < 0.5:  # noqa: PLR2004
         return -student_quantile(1 - share, degrees)
+    if degrees >= _MANY:
+        return _from_normal(share, degrees)
     low, high = 0.0, 1.0
     while student_cdf(high, degrees) < share:
         high *= 2
@@ -32,6 +37,18 @@ def student_quantile(share: float, degrees: int) -> float:
             break
         low, high = (middle, high) if student_cdf(middle, degrees) < share else (low, middle)
     return (low + high) / 2
+
+
+def _from_normal(share: float, degrees: int) -> float:
+    """By Newton's method from the normal quantile below it, which cannot overshoot: the upper tail is convex."""
+    x = NormalDist().inv_cdf(share)
+    scale = math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2) - math.log(degrees * math.pi) / 2
+    for _ in range(20):
+        step = (share - student_cdf(x, degrees)) / math.exp(scale - (degrees + 1) / 2 * math.log1p(x * x / degrees))
+        x += step
+        if abs(step) <= 1e-12 * x:
+            break
+    return x
 
 
 def _incomplete_beta(x: float, a: float, b: float) -> float:

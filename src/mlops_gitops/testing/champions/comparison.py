@@ -18,13 +18,14 @@ from dataclasses import dataclass, replace
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric as Demand
+from mlops_gitops.manifests.metrics import Slice
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import statistics, wording
 from mlops_gitops.testing.champions import paired
 from mlops_gitops.testing.champions.paired import Codes, Gain, Pairing, Proportions
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
-from mlops_gitops.testing.models.samples import Evaluation, chosen, parts
+from mlops_gitops.testing.models.samples import Evaluation, Part, chosen, parts
 from mlops_gitops.testing.statistics import Unmeasurable
 
 CONFIDENCE = 0.95
@@ -232,6 +233,7 @@ def _more_rows(gain: Gain, floor: _Floor) -> str:
 def slices(model: Model, against: Against, *, locate: Locate) -> Iterator[Check]:
     """Every slice of every metric that declares a margin, judged together; one that the champion has must be there."""
     found: list[tuple[Check, float]] = []
+    parted: dict[tuple[str, Slice], list[Part]] = {}
     bound = {(one.name, one.dataset): one for one in against.demanded if one.max_regression is not None}
     for index, demand in enumerate(model.metrics):
         strict = bound.get((demand.name, demand.dataset))
@@ -242,8 +244,10 @@ def slices(model: Model, against: Against, *, locate: Locate) -> Iterator[Check]
             margin = 0.0
         if margin is None:
             continue
-        place = locate(("spec", "metrics", index, "maxRegression"))
-        found += _slices(demand, model.task, margin, against.pairs.get(demand.dataset), place)
+        place = locate(("spec", "metrics", index, "slices"))
+        metric, pair = METRICS.get(demand.name), against.pairs.get(demand.dataset)
+        if metric is not None and model.task in metric.tasks and pair is not None:
+            found += _slices(_Guard(demand, metric, pair, _Floor(-margin, "maxRegression"), place), parted)
         here = {one.column for one in demand.slices}
         found += [
             (_dropped(demand, one.column, place), 1.0)
@@ -259,37 +263,53 @@ def _dropped(demand: Demand, column: str, place: Location) -> Check:
     return Check("comparison.slice", column, Verdict.FAIL, message, location=place, fix=fix)
 
 
-def _slices(
-    demand: Demand, task: str, margin: float, pair: Pair | None, place: Location
-) -> Iterator[tuple[Check, float]]:
-    """Each slice with the one-sided p-value of "the loss is within the margin"; 1 where nothing can be said."""
-    metric = METRICS.get(demand.name)
-    if metric is None or task not in metric.tasks or pair is None:
-        return
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """What is guarded in every slice of a metric, and where the manifest says so."""
+
+    demand: Demand
+    metric: Metric
+    pair: Pair
+    floor: _Floor
+    place: Location
+
+
+def _slices(guard: _Guard, parted: dict[tuple[str, Slice], list[Part]]) -> Iterator[tuple[Check, float]]:
+    """Each slice with the one-sided p-value of "the loss is within the margin"; 1 where nothing can be said.
+
+    ``parted`` keeps the parts of each column, which several metrics share.
+    """
+    demand, place = guard.demand, guard.place
     for wanted in demand.slices:
-        raw = pair.challenger.columns.get(wanted.column)
+        raw = guard.pair.challenger.columns.get(wanted.column)
         if raw is None:
             message = f"{demand.dataset} cannot be sliced by {wanted.column}: it has no such column"
             fix = "name a column that the data have"
             yield Check("comparison.slice", wanted.column, Verdict.FAIL, message, location=place, fix=fix), 1.0
             continue
-        for part in parts(raw, wanted):
-            subject, name = f"{demand.name}[{part.name}]", f"{demand.name} where {part.name}"
-            samples = [chosen(sample, part.rows) for sample in pair.samples()]
-            blocks = None if pair.blocks is None else pair.blocks[part.rows]
-            try:
-                if len(part.rows) < wanted.min_rows:
-                    raise Unmeasurable(f"{wording.rows(len(part.rows))} are fewer than `minRows`")  # noqa: TRY301
-                found = paired.compared(metric, *samples, blocks=blocks, resample=False)
-            except Unmeasurable as reason:
-                message, fix = f"{name} cannot be compared: {reason}", "provide rows that can answer"
-                check = Check("comparison.slice", subject, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
-                yield check, 1.0
-                continue
-            floor = _Floor(-margin, "maxRegression")
-            words = f"{_words(metric, found, name, pair)}; {floor.words(metric)}"
-            check = Check("comparison.slice", subject, Verdict.PASS, words, location=place)
-            yield _check(metric, found.gain, floor, check), found.gain.harm(floor.gain)
+        key = (demand.dataset, wanted)
+        if key not in parted:
+            parted[key] = parts(raw, wanted)
+        for part in parted[key]:
+            yield _slice(guard, part, wanted.min_rows)
+
+
+def _slice(guard: _Guard, part: Part, least: int) -> tuple[Check, float]:
+    pair, metric = guard.pair, guard.metric
+    subject, name = f"{guard.demand.name}[{part.name}]", f"{guard.demand.name} where {part.name}"
+    blocks = None if pair.blocks is None else pair.blocks[part.rows]
+    told = Check("comparison.slice", subject, Verdict.INCONCLUSIVE, "", location=guard.place)
+    if len(part.rows) < least:
+        why = f"{wording.rows(len(part.rows))} are fewer than `minRows`"
+        return replace(told, message=f"{name} cannot be compared: {why}", fix="provide rows that can answer"), 1.0
+    before, after = (chosen(sample, part.rows) for sample in pair.samples())
+    try:
+        found = paired.compared(metric, before, after, blocks=blocks, resample=False)
+    except Unmeasurable as reason:
+        return replace(told, message=f"{name} cannot be compared: {reason}", fix="provide rows that can answer"), 1.0
+    words = f"{_words(metric, found, name, pair)}; {guard.floor.words(metric)}"
+    check = _check(metric, found.gain, guard.floor, replace(told, verdict=Verdict.PASS, message=words))
+    return check, found.gain.harm(guard.floor.gain)
 
 
 def _likely(p: float) -> str:
