@@ -12,10 +12,11 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import infra, session
 from mlops_gitops.cli.candidate import (
     artifact_path,
-    champions,
     exit_code,
+    holdouts,
     judge,
     open_candidate,
+    opponents,
     refuse_unless_registered,
 )
 from mlops_gitops.cli.world import World
@@ -51,7 +52,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         with session.needing("build"):
             from mlops_gitops.cli import building
         found = replace(found, image=building.released(found, arguments.image, world))
-    reports = (*judge(found, champions(snapshot, arguments.model), world), *infra.of_release(found, snapshot, world))
+    against = opponents(snapshot, arguments.model)
+    judged = judge(found, against, world, spent=holdouts(snapshot), dry=arguments.dry_run)
+    reports = (*judged, *infra.of_release(found, snapshot, world))
     settled = publish.release(
         repository,
         build=lambda before: found.release(supersedes=before),

@@ -19,12 +19,12 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from mlops_gitops import times
-from mlops_gitops.evidence import approvals, persons, quorum
+from mlops_gitops.evidence import approvals, holdouts, persons, quorum
 from mlops_gitops.evidence.admission import Evidence, may_sign
 from mlops_gitops.evidence.approvals import Voices
 from mlops_gitops.evidence.statements import LEVELS, TEST_KINDS, agreed, measured
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.manifests.environment import SIGNATURES, ApprovalsGate, EvidenceGate, ExpressionGate, Gate
+from mlops_gitops.manifests.environment import SIGNATURES, ApprovalsGate, EvidenceGate, ExpressionGate, Gate, Holdout
 from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.trust import Signer, Trust
@@ -61,6 +61,7 @@ class Case:
     it.  ``promotion`` is the id of the promotion that is judged: reviews count for that one alone.  What expressions
     see besides: ``about`` is the release itself, ``previous`` the one that runs, ``since`` when, ``after`` the
     environments before this one, and ``approvals_gate`` the one of the policy, which says whose approvals they see.
+    ``anchor`` is the release of long ago that a comparison has to be made with besides.
     """
 
     release: str
@@ -80,6 +81,7 @@ class Case:
     since: datetime | None = None
     after: tuple[str, ...] = ()
     approvals_gate: ApprovalsGate | None = None
+    anchor: str | None = None
 
 
 @record
@@ -169,7 +171,11 @@ def _evidence(gate: EvidenceGate, case: Case) -> Judgement:
     summary = valid[-1].claim.summary
     match said.pop():
         case Verdict.PASS:
-            return _short_of(gate, valid, case) or Judgement(name, Answer.PASS, summary, digests)
+            return (
+                _short_of(gate, valid, case)
+                or _spent(gate.holdout, name, valid)
+                or Judgement(name, Answer.PASS, summary, digests)
+            )
         case Verdict.FAIL:
             return Judgement(name, Answer.FAIL, summary, digests)
         case Verdict.INCONCLUSIVE:
@@ -199,6 +205,19 @@ def _short_of(gate: EvidenceGate, valid: Sequence[Evidence], case: Case) -> Judg
                     words = f"{demand.metric} is {value:.3f}; {case.environment} demands {_bounds(demand.threshold)}"
                     return Judgement(gate.evidence, Answer.FAIL, words, digests)
     return None
+
+
+def _spent(holdout: Holdout | None, name: str, valid: Sequence[Evidence]) -> Judgement | None:
+    """Whether passing comparisons are within their share of the data, where data are spent by looks."""
+    if holdout is None:
+        return None
+    digests = tuple(one.digest for one in valid)
+    for one in valid:
+        lacking = holdouts.short_of(holdout, one.claim)
+        if lacking is not None:
+            return Judgement(name, Answer.PENDING, f"{lacking}; {one.claim.summary}", digests)
+    last = valid[-1].claim
+    return Judgement(name, Answer.PASS, f"{last.summary}; {holdouts.told(holdout, last)}", digests)
 
 
 def _looser(demanded: str, reached: Sequence[str]) -> tuple[Answer, str] | None:
@@ -258,6 +277,8 @@ def _flaw(one: Evidence, case: Case, *, max_age: timedelta | None) -> str | None
         return f"{short} was made under another policy of {case.environment}"
     if claim.kind == "comparison" and claim.champion != case.champion:
         return f"{short} compares with {_short(claim.champion)}, and {_short(case.champion)} runs here"
+    if claim.kind == "comparison" and holdouts.anchored(claim) != case.anchor:
+        return f"{short} has {_short(holdouts.anchored(claim))} as its anchor, and here it is {_short(case.anchor)}"
     if claim.issued_at > case.now + SKEW:
         return f"{short} is dated in the future, {times.format_instant(claim.issued_at)}"
     ends = [

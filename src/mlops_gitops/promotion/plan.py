@@ -348,6 +348,7 @@ def _gate_case(case: Situation, *, now: datetime) -> Case:
         since=case.slot.arrival.since if case.slot.arrival else None,
         after=environment.after,
         approvals_gate=next((one for one in environment.gates if isinstance(one, ApprovalsGate)), None),
+        anchor=anchor(case.slot, dossier.release.id),
     )
 
 
@@ -362,6 +363,24 @@ def champion(slot: Slot, release: str) -> str | None:
         return slot.current
     let_in = (one.receipt for one in reversed(slot.receipts) if one.receipt.whole and one.receipt.release == release)
     return next((one.replaced for one in let_in if one.action == Action.PROMOTE.value), None)
+
+
+def anchor(slot: Slot, release: str) -> str | None:
+    """The release of long ago that one is compared with too, where the policy wants that and it is not the champion.
+
+    The first that ran here; or the last that people approved, where any was.
+    """
+    gate = slot.environment.comparison
+    ran = [one.receipt for one in slot.receipts if one.receipt.whole and one.stands]
+    if gate is None or gate.anchor is None or not ran:
+        return None
+    approved = [
+        one.release
+        for one in ran
+        if any(said.gate == "approvals" and said.answer is Answer.PASS and said.evidence for said in one.judgements)
+    ]
+    found = approved[-1] if approved and gate.anchor == "approved" else ran[0].release
+    return None if found in {release, champion(slot, release)} else found
 
 
 def _waivers(case: Situation, *, now: datetime) -> Iterator[Waiver]:

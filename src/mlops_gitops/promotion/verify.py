@@ -29,6 +29,7 @@ from mlops_gitops.promotion.sealing import WATCHED
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Change, History, Tree
 from mlops_gitops.promotion.targets import last_words
+from mlops_gitops.promotion.verify_looks import Recount
 from mlops_gitops.records import record
 
 __all__ = ["Problem", "Verification", "verify"]
@@ -226,7 +227,9 @@ class _Tip:
 
 
 def _past(history: History, changes: tuple[Change, ...], born: Mapping[str, Change]) -> Iterator[Problem]:
+    looks = Recount(history)
     for change in changes:
+        yield from looks.of(change)
         for status, path in change.paths:
             if status == "T" and _is_ours(path):
                 yield Problem("no-file", path, "it is a link or a submodule, not a file", change.commit)

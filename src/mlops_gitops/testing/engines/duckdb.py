@@ -145,20 +145,24 @@ def blocks(
         names = [name for name in edges if _type(kinds.get(name, "")) in NUMERIC]
         if by not in kinds or not names:
             return {}
-        text = f"CAST({quoted(by)} AS VARCHAR)"
-        block = f"CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE)" if days else f"md5_number_lower({text}) % {MOST_BLOCKS}"
         asked = ", ".join(
             f"histogram({_real(name)}, {list(edges[name])}::DOUBLE[]) FILTER (isfinite({_real(name)}))"
             for name in names
         )
         answers = connection.execute(
-            f"SELECT {asked} FROM {_READERS[one.format]} GROUP BY {block}",  # noqa: S608 - names are quoted
+            f"SELECT {asked} FROM {_READERS[one.format]} GROUP BY {block(by, days=days)}",  # noqa: S608 - names are quoted
             [str(one.path)],
         ).fetchall()
     return {
         name: [tuple(int((row[at] or {}).get(edge, 0)) for edge in (*edges[name], float("inf"))) for row in answers]
         for at, name in enumerate(names)
     }
+
+
+def block(by: str, *, days: bool) -> str:
+    """The expression for the block of a row: its day by the column ``by``, or a group of whole entities."""
+    text = f"CAST({quoted(by)} AS VARCHAR)"
+    return f"CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE)" if days else f"md5_number_lower({text}) % {MOST_BLOCKS}"
 
 
 def _real(name: str) -> str:

@@ -82,8 +82,8 @@ class Metric:
             return statistics.accuracy_difference(
                 self.top(before) == 1.0, self.top(after) == 1.0, confidence=confidence
             )
-        old, old_influence = self._influence(before)
-        new, new_influence = self._influence(after)
+        old, old_influence = self.influences(before)
+        new, new_influence = self.influences(after)
         spread = statistics.mean(new_influence - old_influence, confidence=confidence)
         value = new - old
         return Estimate(value, value + spread.lower, value + spread.upper, spread.error, spread.rows)
@@ -100,7 +100,8 @@ class Metric:
         top = self.top(sample)
         return top, np.ones_like(top) if self.bottom is None else self.bottom(sample)
 
-    def _influence(self, sample: Sample) -> tuple[float, Floats]:
+    def influences(self, sample: Sample) -> tuple[float, Floats]:
+        """The value and each row's influence on it, for a metric that is a ratio of means."""
         ratio, influence = _ratio(*self._parts(sample), self.name)
         return _value(self.link, ratio), influence * _slope(self.link, ratio)
 
