@@ -99,7 +99,7 @@ def under(axis: Axis, y: float, *, most: int = 5, upwards: float = 0) -> str:
         x = axis.at(value)
         if upwards:
             parts.append(line("grid", x, y - upwards, x, y))
-        anchor = "start" if x < axis.start + 8 else "end" if x > axis.end - 8 else "middle"  # noqa: PLR2004 - a letter
+        anchor = "start" if x < axis.start + 8 else "end" if x > axis.end - 8 else "middle"
         parts.append(text(x, y + 15, short(value), anchor=anchor))
     return "".join(parts)
 

@@ -37,7 +37,7 @@ def drawn(figure: Curve) -> str:
     parts += [_band(points, across, up), _path(points, across, up)]
     parts += [_level(one, up, number) for number, one in enumerate(figure.lines)]
     parts += [_upright(one, across) for one in figure.bounds]
-    parts += [_dot(x, y, one, across, up, 4.5) for x, y, one in points]
+    parts += [_dot(one, across.at(x), up.at(y)) for x, y, one in points]
     parts.append(text(EDGE, 16, fitted(figure.y, WIDE - 2 * EDGE), kind="ink"))
     parts.append(text((_LEFT + WIDE - EDGE) / 2, _FLOOR + 34, fitted(figure.x, 320), anchor="middle", kind="soft"))
     return picture(_FLOOR + 42, figure.title, _told(figure.y, figure.x, points), parts)
@@ -65,7 +65,7 @@ def calibration(figure: Calibration) -> str:
     for x, y, one in points:
         parts.append(_upright_interval(x, one, across, up))
         size = max(_SMALLEST, _LARGEST * math.sqrt((one.rows or 0) / most))
-        parts.append(_dot(x, y, one, across, up, size))
+        parts.append(_dot(one, across.at(x), up.at(y), size=size))
     axis = fitted(figure.axis, 180)
     parts.append(text(EDGE, 16, f"what came ({axis})", kind="ink"))
     parts.append(text((_LEFT + WIDE - EDGE) / 2, floor + 34, f"predicted ({axis})", anchor="middle", kind="soft"))
@@ -102,10 +102,10 @@ def _upright_interval(x: float, one: Point, across: Axis, up: Axis) -> str:
     return line(f"span-{KINDS[one.verdict]}", across.at(x), up.at(one.lower), across.at(x), up.at(one.upper))
 
 
-def _dot(x: float, y: float, one: Point, across: Axis, up: Axis, size: float) -> str:
+def _dot(one: Point, x: float, y: float, *, size: float = 4.5) -> str:
     label = f"<title>{fitted(one.label, 600)}</title>" if one.label else ""
     kind = KINDS[one.verdict]
-    return f'<circle class="mean-{kind}" cx="{across.at(x):g}" cy="{up.at(y):g}" r="{size:.1f}">{label}</circle>'
+    return f'<circle class="mean-{kind}" cx="{x:g}" cy="{y:g}" r="{size:.1f}">{label}</circle>'
 
 
 def _level(one: Line, up: Axis, number: int) -> str:

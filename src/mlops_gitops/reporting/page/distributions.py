@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from mlops_gitops.evidence.figures import Distribution
 from mlops_gitops.evidence.verdicts import Verdict
@@ -96,7 +96,7 @@ def _bars(edges: Sequence[float], counts: Sequence[int], axis: Axis) -> list[flo
     """The shares of rows in equally wide bars, a bin's rows taken as evenly spread; those outside are left out."""
     step, found = (axis.high - axis.low) / _BARS, [0.0] * _BARS
     whole = sum(counts)
-    for index, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+    for index, (low, high) in enumerate(pairwise(edges)):
         count = counts[index + 1]
         if not count:
             continue
@@ -116,11 +116,15 @@ def _crowded(bars: Sequence[float]) -> bool:
 def _numbers(figure: Distribution) -> str:
     scale = _scale(figure)
     parts = [_histogram(figure, scale), _sums(figure, scale), _ticks(scale), _strip(figure, _BOTTOM + 44)]
-    legend = (
-        f'<rect class="before" x="{EDGE}" y="6" width="11" height="11"/>{text(EDGE + 16, 16, "reference")}'
-        f'<rect class="now" x="{EDGE + 92}" y="6" width="11" height="11"/>{text(EDGE + 108, 16, "now")}'
+    return picture(_BOTTOM + 92, figure.title, told(figure), [_legend(EDGE, "now"), *parts])
+
+
+def _legend(x: float, now: str) -> str:
+    squares = ((x, "before", "reference"), (x + 92, now, "now"))
+    return "".join(
+        f'<rect class="{kind}" x="{left:g}" y="6" width="11" height="11"/>{text(left + 16, 16, words)}'
+        for left, kind, words in squares
     )
-    return picture(_BOTTOM + 92, figure.title, told(figure), [legend, *parts])
 
 
 def _histogram(figure: Distribution, scale: _Scale) -> str:
@@ -147,19 +151,15 @@ def _histogram(figure: Distribution, scale: _Scale) -> str:
 def _sums(figure: Distribution, scale: _Scale) -> str:
     """Both sums, the band of the limit around the reference's, and the place of the largest distance."""
     up = Axis(0.0, 1.0, _BOTTOM, _TOP)
-    sums = [
-        [total / sum(side) for total in accumulate(side[:-1])] for side in (figure.reference, figure.current)
-    ]
+    sums = [[total / sum(side) for total in accumulate(side[:-1])] for side in (figure.reference, figure.current)]
     places = [scale.at(edge) for edge in figure.edges]
     before = list(zip(places, sums[0], strict=True))
     top = " ".join(f"{x:g},{up.at(y + figure.limit):g}" for x, y in before)
     bottom = " ".join(f"{x:g},{up.at(y - figure.limit):g}" for x, y in reversed(before))
     parts = [
         f'<polygon class="band" points="{top} {bottom}"/>',
-        *(
-            f'<polyline class="{kind}" points="{" ".join(f"{x:g},{up.at(y):g}" for x, y in zip(places, one, strict=True))}"/>'
-            for kind, one in zip(("sum-before", "sum-now"), sums, strict=True)
-        ),
+        _path("sum-before", [(x, up.at(y)) for x, y in before]),
+        _path("sum-now", [(x, up.at(y)) for x, y in zip(places, sums[1], strict=True)]),
     ]
     apart = [abs(a - b) for a, b in zip(*sums, strict=True)]
     widest = apart.index(max(apart))
@@ -167,8 +167,14 @@ def _sums(figure: Distribution, scale: _Scale) -> str:
     x, ends = places[widest], sorted(up.at(one[widest]) for one in sums)
     parts.append(line(f"gap-{kind}", x, ends[0], x, ends[1]))
     parts.append(line("axis", EDGE, _BOTTOM, WIDE - EDGE, _BOTTOM))
-    parts.append(text(EDGE, _TOP - 6, f"added up; the band is ±{short(figure.limit)} around the reference", kind="soft"))
+    parts.append(
+        text(EDGE, _TOP - 6, f"added up; the band is ±{short(figure.limit)} around the reference", kind="soft")
+    )
     return "".join(parts)
+
+
+def _path(kind: str, places: Sequence[tuple[float, float]]) -> str:
+    return f'<polyline class="{kind}" points="{" ".join(f"{x:g},{y:g}" for x, y in places)}"/>'
 
 
 def _ticks(scale: _Scale) -> str:
@@ -195,7 +201,7 @@ def _strip(figure: Distribution, y: float) -> str:
     return (
         f'<rect class="zone" x="{EDGE}" y="{y:g}" width="{max(0.0, limit - EDGE):.1f}" height="16"/>'
         + line("limit", limit, y - 5, limit, y + 21)
-        + f'<line class="reach-{kind}" x1="{axis.at(one.lower):g}" y1="{y + 8:g}" x2="{axis.at(one.upper):g}" y2="{y + 8:g}"/>'
+        + line(f"reach-{kind}", axis.at(one.lower), y + 8, axis.at(one.upper), y + 8)
         + f'<circle class="mean-{kind}" cx="{axis.at(one.value):g}" cy="{y + 8:g}" r="5"/>'
         + text(EDGE, y + 37, f"{fitted(figure.measure, 120)} {wording.score(one.value)}", kind="ink")
         + text(limit, y - 9, f"limit {short(figure.limit)}", anchor=anchor, kind="soft")
@@ -208,10 +214,7 @@ def _categories(figure: Distribution) -> str:
     shares = [(a / whole[0], b / whole[1]) for a, b in _sides(figure)]
     most = max(max(pair) for pair in shares) or 1.0
     axis = Axis(0.0, most, _LEFT, WIDE - 58)
-    parts = [
-        f'<rect class="before" x="{_LEFT}" y="6" width="11" height="11"/>{text(_LEFT + 16, 16, "reference")}'
-        f'<rect class="now-bar" x="{_LEFT + 92}" y="6" width="11" height="11"/>{text(_LEFT + 108, 16, "now")}'
-    ]
+    parts = [_legend(_LEFT, "now-bar")]
     for index, (label, (old, new)) in enumerate(zip(figure.labels, shares, strict=True)):
         y = 30 + index * _ROW
         parts.append(text(_LEFT - 8, y + 14, fitted(label, _LEFT - 22), anchor="end", kind="ink"))

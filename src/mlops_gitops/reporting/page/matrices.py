@@ -23,7 +23,9 @@ def drawn(figure: Matrix) -> str:
     parts = []
     for row, name in enumerate(names):
         y = 22 + row * size
-        parts.append(text(_LEFT - 8, y + size / 2 + 4, f"{fitted(name, _LEFT - 42)} {row + 1}", anchor="end", kind="ink"))
+        parts.append(
+            text(_LEFT - 8, y + size / 2 + 4, f"{fitted(name, _LEFT - 42)} {row + 1}", anchor="end", kind="ink")
+        )
         parts.append(text(_LEFT + (row + 0.5) * size, 16, str(row + 1), anchor="middle"))
         parts += [
             _square(figure.values[row][column], _LEFT + column * size, y, size, written=len(names) <= _WRITTEN)
@@ -57,4 +59,6 @@ def _square(value: float | None, x: float, y: float, size: float, *, written: bo
     )
     if not written or found is None:
         return square
-    return square + text(round(x + size / 2, 1), round(y + size / 2 + 4, 1), f"{found:.2f}", anchor="middle", kind="ink")
+    return square + text(
+        round(x + size / 2, 1), round(y + size / 2 + 4, 1), f"{found:.2f}", anchor="middle", kind="ink"
+    )
