@@ -9,17 +9,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.cli import infra, session
+from mlops_gitops.cli import infra, results, session
 from mlops_gitops.cli.candidate import MANIFEST, artifact_path, exit_code, model_names
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.evidence.verdicts import Report, Verdict, combined
-from mlops_gitops.reporting.reports import report_document, report_text
 
 if TYPE_CHECKING:
     from mlops_gitops.manifests.documents import Document
     from mlops_gitops.manifests.model import Model
 
+FORMATS = results.FORMATS
 KINDS = ("data", "model", "infra")
 FEATURES = "features"
 EXAMPLE = """
@@ -28,6 +28,7 @@ mlops-gitops test data flight-delays
 mlops-gitops test infra flight-delays --image registry.example.com/models/flight-delays@sha256:…
 mlops-gitops test features flight-delays --server http://127.0.0.1:8080
 mlops-gitops test data flight-delays --write-reference
+mlops-gitops test --report reports
 """
 
 
@@ -39,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="data|model|infra|features|MODEL",
         help="what to test, then which models below models/ (default: data, model and infra of all of them)",
     )
+    parser.add_argument("--report", metavar="DIR", help="leave a page with plots there, and every other form, by model")
     infra.add_options(parser)
     costs = parser.add_argument_group("with features, which measures what they cost and bring, and judges nothing")
     costs.add_argument("--server", metavar="URL", help="a server of the model, to measure what requests cost")
@@ -68,14 +70,11 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         for folder in _folders(names, world)
         for report in _reports(folder, kinds, arguments, world)
     ]
-    verdict = combined(one.verdict for _, one in reports)
-    if arguments.format == "json":
-        documents = [report_document(one, model=model) for model, one in reports]
-        found = {"verdict": verdict.value, "reports": documents, "written": [], "features": []}
-        world.print(json.dumps(found, indent=2))
-    else:
-        world.print("\n".join(report_text(one) for _, one in reports))
-    return exit_code(verdict)
+    pages = results.leave(reports, world.cwd / arguments.report, world) if arguments.report else []
+    world.print(results.rendered(reports, arguments.format))
+    if arguments.format == "text" and pages:
+        world.print("\n".join(f"report: {one}" for one in pages))
+    return exit_code(combined(one.verdict for _, one in reports))
 
 
 def _write_references(kinds: Sequence[str], names: Sequence[str], style: str, world: World) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlops_gitops.canonical import JSON
+from mlops_gitops.evidence.figures import documents
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.reporting.inert import inert
 
@@ -38,9 +39,10 @@ def report_document(report: Report, *, model: str) -> dict[str, JSON]:
         "champion": report.champion,
         "materials": [{"name": name, "digest": {"sha256": sha}} for name, sha in report.materials],
         "checks": [_check_document(check) for check in report.checks],
+        "figures": documents(report.figures),
     }
 
 
 def _check_document(check: Check) -> dict[str, JSON]:
     """A check with every field: what is absent is left out of evidence, and is ``null`` where programs read it."""
-    return {**dict.fromkeys(_FIELDS), **check.document()}
+    return {**dict.fromkeys(_FIELDS), **check.document(), "figures": documents(check.figures)}

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from mlops_gitops import __version__
-from mlops_gitops.findings import Finding
+from mlops_gitops.findings import Finding, Location
 from mlops_gitops.reporting.result import Result
 
-_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-_HOME = "https://github.com/mlops-gitops/mlops-gitops"
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+HOME = "https://github.com/mlops-gitops/mlops-gitops"
 
 
 def render(result: Result, *, notes: Sequence[str] | None = None, answered: bool = True) -> str:
@@ -25,7 +25,7 @@ def render(result: Result, *, notes: Sequence[str] | None = None, answered: bool
     driver = {
         "name": "mlops-gitops",
         "version": __version__,
-        "informationUri": _HOME,
+        "informationUri": HOME,
         "rules": [_rule(one, result.findings) for one in ids],
     }
     run: dict[str, Any] = {
@@ -37,7 +37,7 @@ def render(result: Result, *, notes: Sequence[str] | None = None, answered: bool
         level = "note" if answered else "error"
         told = [{"level": level, "message": {"text": one}} for one in notes]
         run["invocations"] = [{"executionSuccessful": answered, "toolExecutionNotifications": told}]
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
 def _rule(identity: str, findings: tuple[Finding, ...]) -> dict[str, Any]:
@@ -61,16 +61,18 @@ def _rule(identity: str, findings: tuple[Finding, ...]) -> dict[str, Any]:
 
 
 def _result(finding: Finding, ids: list[str]) -> dict[str, Any]:
-    where = finding.location
-    region = {"startLine": where.line, "startColumn": where.column}
-    if where.end_line and where.end_column:
-        region |= {"endLine": where.end_line, "endColumn": where.end_column}
     return {
         "ruleId": finding.rule,
         "ruleIndex": ids.index(finding.rule),
         "level": finding.severity.value,
         "message": {"text": f"{finding.message}. Fix: {finding.fix}"},
-        "locations": [
-            {"physicalLocation": {"artifactLocation": {"uri": quote(where.file)}, "region": region}},
-        ],
+        "locations": [place(finding.location)],
     }
+
+
+def place(where: Location) -> dict[str, Any]:
+    """A place in a file, as SARIF says it."""
+    region = {"startLine": where.line, "startColumn": where.column}
+    if where.end_line and where.end_column:
+        region |= {"endLine": where.end_line, "endColumn": where.end_column}
+    return {"physicalLocation": {"artifactLocation": {"uri": quote(where.file)}, "region": region}}

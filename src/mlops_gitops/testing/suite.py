@@ -14,11 +14,12 @@ from pathlib import Path
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence import holdouts
+from mlops_gitops.evidence.figures import Figure
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing import wording
+from mlops_gitops.testing import intervals, wording
 from mlops_gitops.testing.champions import blocks, comparison
 from mlops_gitops.testing.data import columns as data
 from mlops_gitops.testing.data import references
@@ -27,7 +28,7 @@ from mlops_gitops.testing.data.files import TESTED, DataFile, data_files, identi
 from mlops_gitops.testing.data.rows import leaks, overlaps
 from mlops_gitops.testing.data.scans import watched_text
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.models import health
+from mlops_gitops.testing.models import health, reliability
 from mlops_gitops.testing.models import promises as model_tests
 from mlops_gitops.testing.models.metrics import METRICS, Sample
 from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
@@ -75,7 +76,9 @@ def run_model_tests(
         if evaluation is not None:
             evaluations[file.dataset.name] = evaluation
     found.extend(model_tests.checks(model, evaluations, locate=locate))
-    return report("model-tests", model, found, _materials(files, artifact=artifact, answers=(usable, answers)))
+    drawn = [figure for one in evaluations.values() if (figure := reliability.figure(one)) is not None]
+    found_in = _materials(files, artifact=artifact, answers=(usable, answers))
+    return report("model-tests", model, found, found_in, figures=drawn)
 
 
 def job_on(model: Model, dataset: str, artifact: Artifact, *, folder: Path, root: Path) -> Job | str:
@@ -299,13 +302,15 @@ def report(
     materials: tuple[tuple[str, str], ...],
     *,
     champion: str | None = None,
+    figures: Sequence[Figure] = (),
 ) -> Report:
-    """A report with the summary that people read."""
+    """A report with the summary that people read, and the figures of its metrics and slices."""
     counts = {verdict: sum(check.verdict is verdict for check in checks) for verdict in Verdict}
     words = [f"{counts[Verdict.PASS]} of {wording.number(len(checks))} checks passed"]
     words += [f"{counts[verdict]} {word}" for verdict, word in _WORDS.items() if counts[verdict]]
     summary = f"{model.name} {model.version}: {', '.join(words)}{_reason(kind, checks)}"
-    return Report(kind, tuple(checks), summary, materials, champion)
+    drawn = (*intervals.of_checks(checks), *figures)
+    return Report(kind, tuple(checks), summary, materials, champion, figures=drawn)
 
 
 def _reason(kind: str, checks: Sequence[Check]) -> str:
