@@ -19,6 +19,9 @@ Format: TypeAlias = Literal["parquet", "csv", "json"]
 UNREADABLE = "data-unreadable"
 """The code of the refusal when a file is missing, damaged or not what its name says."""
 
+EVERY = "*"
+"""Stands for every column, where columns are named; a column of that name is among them."""
+
 _SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".ndjson": "json"}
 _MEDIA_TYPES: dict[str, Format] = {
     "application/vnd.apache.parquet": "parquet",
@@ -61,12 +64,19 @@ def source(path: Path, *, media_type: str | None = None) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to count beyond the ordinary: edges and watched values by column, and keys whose distinct rows to count."""
+    """What to count beyond the ordinary: edges and watched values by column, and keys whose distinct rows to count.
+
+    ``moments`` and ``distinct`` name the columns whose exact sums and distinct values are wanted; ``EVERY`` in them
+    stands for all.  ``digests`` asks for those of the rows.
+    """
 
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     watched: Mapping[str, tuple[str | float | bool, ...]] = field(default_factory=dict)
     keys: tuple[tuple[str, ...], ...] = ()
     distinct_rows: bool = False
+    moments: frozenset[str] = frozenset()
+    distinct: frozenset[str] = frozenset()
+    digests: bool = False
 
     def __or__(self, other: Wanted) -> Wanted:
         """Both at once: every edge and every value that either asks for."""
@@ -79,7 +89,15 @@ class Wanted:
             for name in {**self.watched, **other.watched}
         }
         keys = tuple(dict.fromkeys([*self.keys, *other.keys]))
-        return Wanted(edges, watched, keys, distinct_rows=self.distinct_rows or other.distinct_rows)
+        return Wanted(
+            edges,
+            watched,
+            keys,
+            distinct_rows=self.distinct_rows or other.distinct_rows,
+            moments=self.moments | other.moments,
+            distinct=self.distinct | other.distinct,
+            digests=self.digests or other.digests,
+        )
 
 
 @dataclass(frozen=True, slots=True)
