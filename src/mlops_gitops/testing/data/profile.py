@@ -229,7 +229,7 @@ def document_of(column: Column) -> dict[str, JSON]:
     if column.moments is not None:
         fields["moments"] = document_of_moments(column.moments)
     if column.sketch is not None:
-        fields["distinct"] = {"count": column.sketch.distinct, "exact": column.sketch.exact}
+        fields["aboutDistinct"] = column.sketch.distinct
     return fields
 
 
