@@ -1,0 +1,145 @@
+"""The kernel: one shard counted, and the whole from the shards, whoever calls the one and brings together the other.
+
+A schedule runs ``counted`` for every shard, here, in processes, on Spark or in the jobs of a matrix; all of them end in
+``merged``.  Since profiles merge exactly, the result is the same to the last bit.
+
+Keys are counted exactly across shards: each shard leaves a file of the 128-bit hashes of its keys, sorted, and equal
+keys meet where one range of hashes is read of all files at once.  Two different keys with one hash would be counted as
+one: a duplicate that is none, never one that is missed, and among 10**9 keys with a chance of 10**-21.  Whoever chooses
+keys can make such a pair, MD5 being what it is, and gains a failed check by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from mlops_gitops.testing.data import partials, shards
+from mlops_gitops.testing.data.partials import Partial
+from mlops_gitops.testing.data.scans import Scan, Source, Wanted
+from mlops_gitops.testing.engines import duckdb as engine
+from mlops_gitops.testing.engines.connections import LIMITS, Limits, opened, quoted, reader, text, within
+
+KEYS_AT_ONCE = 8_000_000
+"""Keys whose hashes are held against one another at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One shard to count: the file of ``dataset`` with this number, of so many."""
+
+    dataset: str
+    source: Source
+    shard: int
+    shards: int
+    wanted: Wanted
+
+
+class Schedule(Protocol):
+    """Whoever has tasks done, each into the folder ``target``."""
+
+    def __call__(self, tasks: Sequence[Task], target: Path, /) -> Iterator[Partial]:
+        """One partial for each task, in any order."""
+
+
+def tasks(dataset: str, source: Source, wanted: Wanted) -> list[Task]:
+    """A task for each file."""
+    parts = source.parts()
+    return [Task(dataset, one, at, len(parts), wanted) for at, one in enumerate(parts)]
+
+
+def counted(task: Task, target: Path) -> Partial:
+    """Count one shard.  Raises ``Refused``."""
+    wanted, one = task.wanted, task.source
+    plain = Wanted(
+        wanted.edges,
+        wanted.watched,
+        moments=wanted.moments,
+        distinct=wanted.distinct,
+        digests=wanted.digests,
+        only=wanted.only,
+    )
+    scan = engine.scan(one, plain, shard=task.shard)
+    asked = [key for key in wanted.keys if set(key) <= set(scan.stored)] + ([()] if wanted.distinct_rows else [])
+    keys = {}
+    for at, key in enumerate(asked):
+        name = f"key-{at}-{task.shard}.parquet"
+        _write_keys(one, key or tuple(scan.stored), target / name)
+        keys[key] = (name,)
+    files = {task.shard: (one.path.name, shards.file_digest(one.path))}
+    return Partial(task.dataset, partials.asked(wanted), task.shards, files, scan.profile, scan.stored, keys)
+
+
+def scanned(dataset: str, source: Source, wanted: Wanted, schedule: Schedule) -> Scan:
+    """The scan of a data set, by way of its shards."""
+    with TemporaryDirectory(prefix="mlops-gitops-") as name:
+        found = partials.merged(list(schedule(tasks(dataset, source, wanted), Path(name))))
+        return partials.whole(found, distinct(found, Path(name)))
+
+
+def here(tasks: Sequence[Task], target: Path) -> Iterator[Partial]:
+    """One shard after the other, in this process."""
+    return (counted(task, target) for task in tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """So many processes at once, which share what this one may use."""
+
+    number: int
+
+    def __call__(self, tasks: Sequence[Task], target: Path, /) -> Iterator[Partial]:
+        """As ``here``."""
+        limits = LIMITS.get()
+        each = Limits(*(None if one is None else max(one // self.number, 1) for one in (limits.memory, limits.disk)), 1)
+        with ProcessPoolExecutor(self.number, mp_context=get_context("spawn")) as pool:
+            yield from pool.map(_limited, tasks, [target] * len(tasks), [each] * len(tasks))
+
+
+def _limited(task: Task, target: Path, limits: Limits) -> Partial:
+    with within(limits):
+        return counted(task, target)
+
+
+def _write_keys(one: Source, key: Sequence[str], path: Path) -> None:
+    """The hashes of a key in the two halves that a Parquet file can hold, each with its rows, in order."""
+    values = ", ".join(_spelled(name) for name in key)
+    rows = f"SELECT md5_number(CAST(to_json([{values}]) AS VARCHAR)) AS h FROM {reader(one)}"  # noqa: S608 - quoted
+    halves = "CAST(h >> 64 AS UBIGINT) AS high, CAST(h & 18446744073709551615 AS UBIGINT) AS low, count(*) AS rows"
+    with opened(one, written=path) as connection:
+        connection.execute(
+            f"COPY (SELECT {halves} FROM ({rows}) GROUP BY h ORDER BY h) TO {text(str(path))} (FORMAT parquet)",  # noqa: S608
+            [one.argument],
+        )
+
+
+def _spelled(name: str) -> str:
+    """A value as text that no other value of its column has; of the two zeros of a real number, one."""
+    value = f"CAST({quoted(name)} AS VARCHAR)"
+    return f"CASE {value} WHEN '-0.0' THEN '0.0' ELSE {value} END"
+
+
+def distinct(found: Partial, folder: Path) -> dict[tuple[str, ...], int]:
+    """How many different values each key takes in all shards: ranges of hashes, one after the other."""
+    return {
+        key: _distinct(Source(folder, "parquet", tuple(folder / name for name in names)), rows=found.profile.rows)
+        for key, names in found.keys.items()
+    }
+
+
+def _distinct(files: Source, *, rows: int) -> int:
+    ranges = rows // KEYS_AT_ONCE + 1
+    total = 0
+    with opened(files) as connection:
+        for at in range(ranges):
+            low, high = (2**64 * step // ranges for step in (at, at + 1))
+            total += connection.execute(
+                f"SELECT count(*) FROM (SELECT DISTINCT high, low FROM {reader(files)} WHERE high BETWEEN ? AND ?)",  # noqa: S608
+                [files.argument, low, high - 1],
+            ).fetchall()[0][0]
+    return total
