@@ -90,7 +90,8 @@ class Truth:
 
     def sample(self, predictions: Predictions) -> Sample:
         """Labels and predictions of the labelled rows.  The predictions must be of all rows of the file."""
-        return Sample(self.labels(predictions), predictions.values[self.present], predictions.kind)
+        values, classes = predictions.values[self.present], predictions.classes
+        return Sample(self.labels(predictions), values, predictions.kind, classes=classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def parts(raw: Any, wanted: Slice) -> list[Part]:
 
 def chosen(sample: Sample, rows: npt.NDArray[np.int64]) -> Sample:
     """The rows of one part."""
-    return Sample(sample.labels[rows], sample.predictions[rows], sample.kind)
+    return sample.at(rows)
 
 
 @dataclass(frozen=True, slots=True)
