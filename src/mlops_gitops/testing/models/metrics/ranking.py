@@ -47,8 +47,7 @@ class Ranked:
 
     def total(self, values: Floats | np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Floats:
         """The sum over each query."""
-        found: Floats = np.bincount(self.query, weights=values, minlength=self.count)
-        return found
+        return np.asarray(np.bincount(self.query, weights=values, minlength=self.count), dtype=np.float64)
 
     def _running(self, values: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], starts: Codes) -> Floats:
         """The sum over the rows of the query down to each row, itself included."""
