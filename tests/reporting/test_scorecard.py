@@ -86,9 +86,9 @@ def test_the_examples_are_what_verbs_print(documents: dict[str, Any]) -> None:
 def test_the_metrics_are_those_that_can_be_tested_and_their_directions_too() -> None:
     from mlops_gitops.testing.models.metrics import METRICS
 
-    higher = {name for name, metric in METRICS.items() if metric.higher_is_better}
-    assert higher == records.HIGHER
-    assert set(METRICS) - higher == records.LOWER
+    higher = {name for name in METRICS if records.better(name) == "higher"}
+    assert higher == {name for name, metric in METRICS.items() if metric.higher_is_better}
+    assert set(METRICS) - higher == {name for name in METRICS if records.better(name) == "lower"}
 
 
 @pytest.mark.parametrize(

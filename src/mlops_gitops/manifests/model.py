@@ -36,16 +36,17 @@ class Person:
 
 @record
 class Column:
-    """A column of the model's signature; ``type`` is MLflow's name of it."""
+    """A column of the model's signature; ``type`` is MLflow's name of it, ``quantile`` what an output predicts."""
 
     name: str
     type: str
     required: bool = True
+    quantile: float | None = None
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Column:
         """From one entry of ``spec.interface.inputs`` or ``outputs``."""
-        return cls(value["name"], value["type"], value.get("required", True))
+        return cls(value["name"], value["type"], value.get("required", True), value.get("quantile"))
 
 
 @record
@@ -155,11 +156,11 @@ class Tests:
     @classmethod
     def from_value(cls, value: Mapping[str, Any], objective: Mapping[str, Any]) -> Tests:
         """From ``spec.tests``, and ``spec.serving.objective``, which some of them hold a model to."""
-        leakage, model = value.get("leakage", {}), value.get("model", {})
+        leakage = value.get("leakage", {})
         return cls(
             DataTests.from_value(value.get("data", {})),
             LeakageTests(leakage.get("maxSingleFeaturePower"), leakage.get("knownAt")),
-            ModelTests(model.get("maxOverfitGap"), model.get("baseline")),
+            ModelTests.from_value(value.get("model", {})),
             InfraTests.from_value(value.get("infra"), objective),
         )
 

@@ -61,11 +61,11 @@ def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> Estimate
     return Estimate(p, lower, upper, math.sqrt(p * (1 - p) / trials), trials)
 
 
-def mean(values: Floats, *, confidence: float = 0.95) -> Estimate:
-    """A mean with its large-sample normal interval (central limit theorem)."""
+def mean(values: Floats, *, confidence: float = 0.95, what: str = "rows") -> Estimate:
+    """A mean with its large-sample normal interval (central limit theorem); ``what`` says what the values are of."""
     rows = len(values)
     if rows < FEWEST_ROWS:
-        raise Unmeasurable(f"{rows} rows are too few for an interval; {FEWEST_ROWS} are the least")
+        raise Unmeasurable(f"{rows} {what} are too few for an interval; {FEWEST_ROWS} are the least")
     value, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(rows)
     half = quantile(confidence) * error
     return Estimate(value, value - half, value + half, error, rows)
@@ -122,9 +122,14 @@ def auc(labels: Bools, scores: Floats, *, confidence: float = 0.95) -> Estimate:
         bound = wilson(round(value * 2 * fewest), 2 * fewest, confidence=confidence)
         return Estimate(value, bound.lower, bound.upper, 0.0, rows)
     error = math.sqrt(_auc_variance(found.positive, found.negative))
+    return Estimate(value, *on_logit(value, error, confidence=confidence), error, rows)
+
+
+def on_logit(value: float, error: float, *, confidence: float) -> tuple[float, float]:
+    """Lower and upper bound of a number between 0 and 1, made on the logit scale so that they stay there."""
     centre = math.log(value / (1 - value))
     half = quantile(confidence) * error / (value * (1 - value))
-    return Estimate(value, _expit(centre - half), _expit(centre + half), error, rows)
+    return _expit(centre - half), _expit(centre + half)
 
 
 def auc_difference(labels: Bools, before: Floats, after: Floats, *, confidence: float = 0.95) -> Estimate:

@@ -90,7 +90,8 @@ class Truth:
 
     def sample(self, predictions: Predictions) -> Sample:
         """Labels and predictions of the labelled rows.  The predictions must be of all rows of the file."""
-        return Sample(self.labels(predictions), predictions.values[self.present], predictions.kind)
+        values, classes = predictions.values[self.present], predictions.classes
+        return Sample(self.labels(predictions), values, predictions.kind, classes=classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def _used(names: list[str], codes: npt.NDArray[np.int64]) -> tuple[list[str], np
 
 def chosen(sample: Sample, rows: npt.NDArray[np.int64]) -> Sample:
     """The rows of one part."""
-    return Sample(sample.labels[rows], sample.predictions[rows], sample.kind)
+    return sample.at(rows)
 
 
 @dataclass(frozen=True, slots=True)
