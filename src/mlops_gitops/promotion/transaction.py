@@ -10,7 +10,7 @@ The contract of every write:
 * Nothing is visible before the push, and the push is one commit.  So a kill at any instruction leaves the repository
   either as it was or moved, never between; running the command again ends in the same state.
 * Whoever planned on an old commit plans again at once.  Whoever was refused has met others, and waits before reading
-  anew: up to the time that the attempt took, or half of that for each who got in between the last two readings.  So a
+  anew: up to twice the time that the attempt took, or once for each who got in between the last two readings.  So a
   crowd parts, however slow its machines are, and the last do not wait for those who are gone.
 * A push whose answer was lost is judged by reading the tip: by the ``Store``, or here before anything is planned anew.
 """
@@ -93,7 +93,7 @@ def settle(
         newer = None if attempt else _after(tree, store)
         if newer is None:
             others = store.landed(before.commit, tree.commit) if before is not None else 0
-            sleep(random.uniform(0, min(LONGEST, (clock() - began) * max(1, others / 2))))  # noqa: S311 - hides nothing
+            sleep(random.uniform(0, min(LONGEST, (clock() - began) * max(2, others))))  # noqa: S311 - hides nothing
         before, tree, asked = tree if asked else None, newer, True
     raise WorldFailed(
         f"the environment repository moved {ATTEMPTS} times while this was being planned",
