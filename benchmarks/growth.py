@@ -3,7 +3,7 @@
 A command with the base known, each time for a model that was never promoted, against a server that answers at once.
 Beside it what git alone takes for such a commit: ``fast-import`` of the same number of files, and ``push``, on another
 copy of the same repository, so that neither meets what the other wrote.  A folder of git is one list of names, and a
-stock server walks all folders before it takes a commit, so git's own time grows.  Drawn as a plot for the documentation.
+stock server walks all folders before it takes a commit, so git's own time grows.  Drawn as a plot for the page.
 
     .venv/bin/python benchmarks/growth.py [--short] [--write]
 """

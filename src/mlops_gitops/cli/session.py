@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from mlops_gitops import times
 from mlops_gitops.adapters.crew import Crew
-from mlops_gitops.adapters.git import Repository, cache_folder
+from mlops_gitops.adapters.git import Repository
+from mlops_gitops.adapters.git_cache import cache_folder
 from mlops_gitops.adapters.github_address import Address, address
 from mlops_gitops.adapters.shelves import Shelf
 from mlops_gitops.cli.world import World
