@@ -50,9 +50,7 @@ def shell(server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     ],
     ids=lambda one: one[0],
 )
-def test_what_writes_asks_twice(
-    words: tuple[str, ...], key: str, shell: Shell, server: GitServer
-) -> None:
+def test_what_writes_asks_twice(words: tuple[str, ...], key: str, shell: Shell, server: GitServer) -> None:
     assert shell(*words, key=key) == 0, shell.err
     assert [(one.service, one.advertises) for one in server.requests] == [ASK, WRITE]
 

@@ -17,7 +17,7 @@ import estate
 from estate import MODEL, NOW, Estate
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.promotion import apply, controls, layout, publish
+from mlops_gitops.promotion import apply, controls, layout, publish, returns
 from mlops_gitops.promotion.apply import Answered, Wish
 from mlops_gitops.promotion.slots import Slot
 from mlops_gitops.promotion.snapshot import Snapshot
@@ -264,7 +264,7 @@ class Promotions(RuleBasedStateMachine):
 
     def _rollback(self, environment: str) -> None:
         try:
-            apply.rollback(
+            returns.rollback(
                 self.store, Wish(MODEL, environment), signer=estate.signer("ci"), by="grace", reason="…", now=self.now,
                 preflight=lambda _: None,
             )  # fmt: skip
