@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlops_gitops import times
-from mlops_gitops.evidence.gates import SKEW, Answer, Judgement
+from mlops_gitops.evidence.gates import Answer, Judgement
+from mlops_gitops.evidence.relevance import SKEW
 from mlops_gitops.promotion import calendar
 from mlops_gitops.promotion.receipts import PROMOTE
 
