@@ -6,6 +6,7 @@ push by hand nothing: what people may do by hand is for ``test_verify``.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -286,4 +287,6 @@ class Promotions(RuleBasedStateMachine):
 
 
 TestPromotions = Promotions.TestCase
-TestPromotions.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestPromotions.settings = settings(
+    max_examples=400 if os.environ.get("MG_EXHAUSTIVE") else 70, stateful_step_count=40, deadline=None
+)
