@@ -220,12 +220,16 @@ def test_nobody_there_is_an_error_of_each_request_and_not_a_busy_loop() -> None:
 
 def test_an_interruption_closes_everything() -> None:
     before = opened()
-    with server(after(0.01)) as url:
-        timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            asked(url, Load(4, seconds=30, warm_up=0.0))
-        timer.join()
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start without it
+    try:
+        with server(after(0.01)) as url:
+            timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                asked(url, Load(4, seconds=30, warm_up=0.0))
+            timer.join()
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert opened() == before
 
 
