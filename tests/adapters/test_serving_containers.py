@@ -186,7 +186,7 @@ def test_a_machine_that_is_too_small_and_an_engine_far_away_are_told(bench: Benc
 INTERRUPTED = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start without it
-from mlops_gitops.adapters import serving_containers, serving_engines
+from mlops_gitops.adapters import container_owners, serving_containers, serving_engines
 from mlops_gitops.cli.infra import ended_in_order
 host, image = sys.argv[1:]
 with ended_in_order(), serving_engines.opened(
@@ -194,6 +194,7 @@ with ended_in_order(), serving_engines.opened(
     environ={"DOCKER_HOST": host}, progress=print,
 ) as engine, engine.serve("x@sha256:" + "1" * 64) as server:
     server.start(within=20)
+    engine.client.volumes.create(labels=container_owners.labels())  # as the image of a batch has one
     print("serving", flush=True)
     time.sleep(60)
 """
@@ -212,7 +213,10 @@ def test_whatever_ends_us_nothing_is_left(engine: Engine, images: Images, signal
         assert engine.left() != before
         process.send_signal(signals.Signals[f"SIG{signal}"])
         process.wait(30)
-    if signal == "KILL":  # what a killed process left goes with the next one
+    if signal != "KILL":
+        for one in engine.client.volumes.list(filters={"label": "mlops-gitops.training"}):
+            one.remove()
+    else:  # what a killed process left goes with the next one
         bench_limits = serving_containers.Limits()
         with serving_engines.opened(
             limits=bench_limits, local={}, registry="x", environ={"DOCKER_HOST": engine.host}, progress=print

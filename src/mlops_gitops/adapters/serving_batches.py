@@ -25,7 +25,8 @@ from mlops_gitops.testing.infra.batches import Ran
 from mlops_gitops.testing.infra.server import Attempts, Facts, Stopped
 
 _PLACE, _WORK = "/data", "work"
-_POLL = 0.05
+_POLL, _SOON = 0.1, 0.03
+"""Seconds between two looks at a container, and at what it says where it is to be hit in the middle."""
 _LARGEST = 4 << 30
 _CHUNK = 1 << 20
 _NOBODY = 65532
@@ -69,9 +70,10 @@ class BatchImage:
                 made.start()
             stopped = self._hit(container, hit, within) if hit is not None else None
             begun = time.monotonic()
-            while (state := container.state()).running and time.monotonic() - begun < within:
+            while container.running() and time.monotonic() - begun < within:
                 self._look(container)
                 time.sleep(_POLL)
+            state = container.state()
             if state.running:
                 stopped = container.stop(within=1.0)
                 state = container.state()
@@ -130,7 +132,7 @@ class BatchImage:
                 return None
             if state.said:
                 break
-            time.sleep(_POLL)
+            time.sleep(_SOON)
         if signal == "SIGTERM":
             stopped = container.stop(within=60.0)
             return stopped if stopped.exit_code != 0 else None

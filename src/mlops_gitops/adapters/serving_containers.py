@@ -123,6 +123,12 @@ class Container:
                 said=self._said(),
             )
 
+    def running(self) -> bool:
+        """Whether it runs, without what it says, which takes the engine longer."""
+        with failing(f"look after {self.facts.name}"):
+            self.made.reload()
+            return bool(self.made.attrs["State"].get("Running"))
+
     def settled(self) -> State:
         """Looked at until it has ended, but not for longer than a second."""
         end = time.monotonic() + 1
@@ -155,8 +161,9 @@ class Container:
         with failing(f"stop {self.facts.name}"):
             with contextlib.suppress(APIError):  # it may have ended just now, which is seen below
                 self.made.kill("SIGTERM")
-            while (state := self.state()).running and time.monotonic() - begun < within:
+            while self.running() and time.monotonic() - begun < within:
                 time.sleep(_POLL)
+            state = self.state()
             if state.running:
                 with contextlib.suppress(APIError):
                     self.made.kill("SIGKILL")

@@ -27,7 +27,7 @@ from mlops_gitops.testing.infra.records import Got, Sent
 from mlops_gitops.testing.infra.server import Answer, Attempts, Facts, Ready, State, Stopped
 from mlops_gitops.testing.infra.subjects import Offline, Subject
 
-LEAST = 20_000
+LEAST = 10_000
 """Rows of the input at least, so that there is a middle in which to kill."""
 NUMBER = "mlops_gitops_row"
 IN, OUT, ASIDE = "in.parquet", "out.parquet", "out.parquet.rejected"
