@@ -69,13 +69,6 @@ def test_what_configures_tools_in_the_workspace_is_not_read(product: Path, tmp_p
     assert "the Action must know what to promote" in done.stdout
 
 
-def test_all_that_is_said_is_one_stream(product: Path, tmp_path: Path) -> None:
-    """A runner reads two in no order, and would obey on one what the other has stopped."""
-    done = launch(product, tmp_path, "validate")
-    assert done.stderr == ""
-    assert "there is nothing to validate" in done.stdout
-
-
 def test_without_any_python_it_says_so_and_leaves_a_result(product: Path, tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
@@ -148,4 +141,6 @@ def test_a_lock_file_that_nothing_serves(product: Path, tmp_path: Path) -> None:
     done = launch(product, tmp_path, "promote", **environ)
     assert done.returncode == 5
     assert "the package index was not reached" in done.stdout
+    assert "http://127.0.0.1:9" in done.stdout
+    assert done.stderr == "", "a runner reads two streams in no order, and would obey on one what the other has stopped"
     assert (tmp_path / "output").read_text() == "result=error\n"
