@@ -47,7 +47,7 @@ def run(name: str, world: World) -> int:
     except Exception:  # noqa: BLE001 - a bug must not leave later steps without a result
         import traceback
 
-        with commands.stopped(world.out):
+        with commands.stopped(world.out, world.err):
             world.print(traceback.format_exc())
         hint = "please report it at https://github.com/mlops-gitops/mlops-gitops/issues with the lines of the log above"
         outcome = telling.failed(name, f"a bug in mlops-gitops {__version__}", hint, exit_code=EXIT_BUG)
@@ -77,7 +77,7 @@ def _asked(call: Call, *, extra: Mapping[str, str]) -> Answer:
     """Run one verb with ``--format json`` in this process; ``extra`` is added to the environment it sees."""
     heard = io.StringIO()
     world = call.world._replace(out=heard, environ={**call.world.environ, **extra})
-    with commands.stopped(call.world.out):
+    with commands.stopped(call.world.out, call.world.err):
         code = command_line([call.words[0], "--format", "json", *call.words[1:]], world)
     try:
         document = json.loads(heard.getvalue())

@@ -71,7 +71,7 @@ def _reasons(document: Document) -> list[str]:
 
 def _marks(document: Document) -> tuple[Finding, ...]:
     remarks = moves.entries(document.get("remarks"))
-    return tuple(found for one in remarks if (found := checks.remark(one, one, one.get("severity") == "error")))
+    return tuple(found for one in remarks if (found := checks.remark(one, one, error=one.get("severity") == "error")))
 
 
 def _judge(answer: Answer, _call: Call) -> tuple[str, int]:

@@ -56,14 +56,17 @@ def _reasons(document: Document) -> list[str]:
 
 def _marks(document: Document) -> tuple[Finding, ...]:
     """Problems and causes that have a line in the training's code."""
-    found = []
+    found: list[Finding | None] = []
     for one in moves.entries(document.get("reproductions")):
         told = one.get("explanation")
-        for problem in moves.entries(one.get("problems")):
-            found.append(checks.remark({"id": "reproduction.problem", **problem}, problem.get("place"), True))
-        for cause in moves.entries(told.get("causes")) if isinstance(told, dict) else []:
-            found.append(checks.remark({"id": "reproduction.cause", **cause}, cause.get("place"), False))
+        causes = moves.entries(told.get("causes")) if isinstance(told, dict) else []
+        found += [_mark("reproduction.problem", problem, error=True) for problem in moves.entries(one.get("problems"))]
+        found += [_mark("reproduction.cause", cause, error=False) for cause in causes]
     return tuple(one for one in found if one is not None)
+
+
+def _mark(id_: str, one: moves.Entry, *, error: bool) -> Finding | None:
+    return checks.remark({"id": id_, **one}, one.get("place"), error=error)
 
 
 def _summary(document: Document, _result: str) -> str:
