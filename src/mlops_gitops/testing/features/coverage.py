@@ -72,7 +72,8 @@ def _of_xml(data: bytes) -> dict[str, tuple[int, int]]:
         if name == "class":
             inside.append(attributes.get("filename", ""))
         elif name == "line" and inside and "number" in attributes:
-            run = attributes.get("hits", "0").isdecimal() and int(attributes["hits"][:18]) > 0
+            hits = attributes.get("hits", "0")
+            run = hits.isdecimal() and int(hits[:18]) > 0
             of_file = lines.setdefault(inside[-1], {})
             of_file[attributes["number"]] = of_file.get(attributes["number"], False) or run
 
@@ -89,7 +90,7 @@ def _of_xml(data: bytes) -> dict[str, tuple[int, int]]:
     parser.StartElementHandler, parser.EndElementHandler = begin, end
     parser.EntityDeclHandler = parser.ExternalEntityRefHandler = refuse  # type: ignore[assignment]
     try:
-        parser.Parse(data, True)  # noqa: FBT003 - expat has no names
+        parser.Parse(data, True)
     except (expat.ExpatError, UnicodeDecodeError, KeyError) as error:
         raise ValueError(f"it is no Cobertura XML: {error}") from error
     return {name: (len(one), sum(one.values())) for name, one in lines.items()}
