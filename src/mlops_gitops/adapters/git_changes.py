@@ -109,6 +109,14 @@ class Clone(NamedTuple):
             held[project] if project else None,
         )
 
+    def file(self, commit: str, path: str) -> bytes | None:
+        """A file below the folder as it is in a commit; ``None`` where it is not there, or larger than any document."""
+        whole = posixpath.join(self._prefix(), path)
+        asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{whole}")
+        name = self._git(*asked, check=False).decode("ascii", "replace").strip()
+        found = self._blobs([name]).get(name) if name else None
+        return None if found == b"\\" else found
+
     def _prefix(self) -> str:
         """Where the folder lies in the repository; empty at its root."""
         told = self._git("rev-parse", "--show-prefix").rstrip(b"\n")

@@ -228,12 +228,16 @@ def judge(
         suite.run_model_tests(model, folder=folder, locate=locate, artifact=mine, predict=predict, root=root)
     )
 
+    opponents_ = tuple(against)
+    if model.tests.features is not None:
+        reports.append(_features(candidate, opponents_[0].champion if opponents_ else None, world))
+
     def opened(about: Release) -> suite.Champion:
         theirs = Artifact(fetched(about, world, folder=folder), about.artifact.format, about.artifact.digest)
         inputs = tuple(one.name for one in about.interface.inputs)
         return suite.Champion(about.id, theirs, inputs, about.metrics, about.version)
 
-    for one in against:
+    for one in opponents_:
         if spent and dry:
             reports.append(_unlooked(one, candidate))
             continue
@@ -255,6 +259,18 @@ def judge(
         )
         reports.append(quiet(found) if any(each.quiet for each in spent) else found)
     return tuple(reports)
+
+
+def _features(candidate: Candidate, champion: Release | None, world: World) -> Report:
+    """The tests of features, beside those of the release that runs now."""
+    from mlops_gitops.cli import feature_costs, features
+
+    model, folder = candidate.model, candidate.folder
+    world.progress("testing the features")
+    demanded = model.tests.features is not None and model.tests.features.min_importance is not None
+    powers = feature_costs.importances(model, folder, world) if demanded else None
+    before, found = features.before_release(champion), features.read(model, folder)
+    return features.report(model, candidate.document, folder, found=found, before=before, powers=powers)
 
 
 def _unlooked(one: Opponent, candidate: Candidate) -> Report:

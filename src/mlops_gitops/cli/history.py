@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     versions = {one.release: snapshot.release(arguments.model, one.release).version for one in found}
     if arguments.format == "json":
         receipts = [report.receipt_document(one, version=versions[one.release]) for one in found]
-        document = {"commit": tree.commit, "model": arguments.model, "promotions": receipts}
+        document = {"commit": tree.commit, "model": arguments.model, "promotions": receipts, "looks": []}
         world.print(json.dumps(document, indent=2))
     else:
         for one in found:

@@ -27,6 +27,7 @@ mlops-gitops test
 mlops-gitops test data flight-delays
 mlops-gitops test infra flight-delays --image registry.example.com/models/flight-delays@sha256:…
 mlops-gitops test features flight-delays --server http://127.0.0.1:8080
+mlops-gitops test features flight-delays --against origin/main
 mlops-gitops test data flight-delays --write-reference
 mlops-gitops test --report reports
 """
@@ -42,7 +43,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--report", metavar="DIR", help="leave a page with plots there, and every other form, by model")
     infra.add_options(parser)
-    costs = parser.add_argument_group("with features, which measures what they cost and bring, and judges nothing")
+    costs = parser.add_argument_group(
+        "with features, which measures what they cost and bring, and judges what `tests.features` demands"
+    )
+    costs.add_argument("--against", metavar="REF", help="the commit before the change: the base branch")
     costs.add_argument("--server", metavar="URL", help="a server of the model, to measure what requests cost")
     costs.add_argument(
         "--group", metavar="NAME=COLUMN,…", action="append", default=[], help="measure these columns together"
@@ -51,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write-reference",
         action="store_true",
-        help="with `data`: write the profile that other data are held against, and test nothing",
+        help="with `data` or `features`: write what later data are held against, and test nothing",
     )
 
 
@@ -59,7 +63,10 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     """Test, print every report, and answer 0 when all passed, 1 when one failed, 4 when one is inconclusive."""
     if arguments.words[:1] == [FEATURES]:
         with session.needing("data"):
-            from mlops_gitops.cli import feature_costs
+            from mlops_gitops.cli import feature_costs, features
+        if arguments.write_reference:
+            files = features.write_references(_folders(arguments.words[1:], world), world)
+            return _written(files, arguments.format, world)
         return feature_costs.run(_folders(arguments.words[1:], world), arguments, world)
     kinds = arguments.words[:1] if arguments.words[:1] and arguments.words[0] in KINDS else list(KINDS)
     names = arguments.words[1:] if len(kinds) == 1 else arguments.words
@@ -89,16 +96,23 @@ def _write_references(kinds: Sequence[str], names: Sequence[str], style: str, wo
 
     with session.needing("data"):
         from mlops_gitops.testing.data import references
-    written: list[str] = []
+    files: list[tuple[Path, bytes]] = []
     for folder in _folders(names, world):
         model, _ = _opened(folder)
         if model.tests.data.drift is None and not names:
             continue
         world.progress(f"{model.name}: reading the data")
         reference = references.made(model, folder=folder, root=_root(folder))
-        name = f"{reference.dataset}{SUFFIX}"
-        _replace(folder / name, reference.text().encode())
-        written.append(f"models/{folder.name}/{name}")
+        files.append((folder / f"{reference.dataset}{SUFFIX}", reference.text().encode()))
+    return _written(files, style, world)
+
+
+def _written(files: Sequence[tuple[Path, bytes]], style: str, world: World) -> int:
+    """Write references and tell which; 0."""
+    written = []
+    for path, data in files:
+        _replace(path, data)
+        written.append(f"models/{path.parent.name}/{path.name}")
     if style == "json":
         found = {"verdict": None, "reports": [], "written": written, "features": []}
         world.print(json.dumps(found, indent=2))

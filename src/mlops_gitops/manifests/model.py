@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from mlops_gitops.manifests.data_tests import DataTests, LeakageTests, Scalar
+from mlops_gitops.manifests.feature_tests import FeatureTests
 from mlops_gitops.manifests.infra_tests import InfraTests
 from mlops_gitops.manifests.metrics import Metric
 from mlops_gitops.manifests.model_tests import ModelTests
@@ -152,6 +153,7 @@ class Tests:
     leakage: LeakageTests = LeakageTests()
     model: ModelTests = ModelTests()
     infra: InfraTests | None = None
+    features: FeatureTests | None = None
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any], objective: Mapping[str, Any]) -> Tests:
@@ -162,6 +164,7 @@ class Tests:
             LeakageTests(leakage.get("maxSingleFeaturePower"), leakage.get("knownAt")),
             ModelTests.from_value(value.get("model", {})),
             InfraTests.from_value(value.get("infra"), objective),
+            FeatureTests.from_value(value.get("features")),
         )
 
 
