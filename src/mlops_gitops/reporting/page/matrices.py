@@ -17,7 +17,7 @@ _WRITTEN = 9
 def drawn(figure: Matrix) -> str:
     """The figure as SVG; nothing where it holds nothing that can be drawn."""
     names = figure.names[:MOST]
-    if not names or any(len(row) < len(names) for row in figure.values[: len(names)]):
+    if not names or len(figure.values) < len(names) or any(len(row) < len(names) for row in figure.values):
         return ""
     size = round(min(40.0, (WIDE - _LEFT - 6) / len(names)), 2)
     parts = []
@@ -40,6 +40,7 @@ def told(figure: Matrix) -> str:
         (value, one, other)
         for row, one in enumerate(figure.names[:MOST])
         for column, other in enumerate(figure.names[:row])
+        if row < len(figure.values) and column < len(figure.values[row])
         if (value := _known(figure.values[row][column])) is not None
     ]
     strongest = sorted(pairs, key=lambda pair: -abs(pair[0]))[:5]
