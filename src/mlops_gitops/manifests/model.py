@@ -144,6 +144,14 @@ class Artifact:
 
 
 @record
+class ByHand:
+    """A test of the ML Test Score that people make, and how they make it."""
+
+    test: str
+    procedure: str
+
+
+@record
 class Tests:
     """Everything that is tested beyond the metrics; an absent section demands nothing."""
 
@@ -151,6 +159,7 @@ class Tests:
     leakage: LeakageTests = LeakageTests()
     model: ModelTests = ModelTests()
     infra: InfraTests | None = None
+    by_hand: tuple[ByHand, ...] = ()
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any], objective: Mapping[str, Any]) -> Tests:
@@ -161,6 +170,7 @@ class Tests:
             LeakageTests(leakage.get("maxSingleFeaturePower"), leakage.get("knownAt")),
             ModelTests(model.get("maxOverfitGap"), model.get("baseline")),
             InfraTests.from_value(value.get("infra"), objective),
+            tuple(ByHand(one["test"], one["procedure"]) for one in value.get("byHand", ())),
         )
 
 
