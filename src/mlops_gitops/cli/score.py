@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from mlops_gitops import times
+from mlops_gitops import canonical, times
 from mlops_gitops.cli import session
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, WorldFailed
@@ -101,7 +101,7 @@ def _attest(arguments: argparse.Namespace, world: World) -> None:
         repository,
         model=name,
         release=arguments.release or model.version,
-        manifest=manifest,
+        manifest=canonical.sha256(manifest),
         test=test,
         procedure=procedure,
         found=arguments.comment,

@@ -119,7 +119,7 @@ TESTS = (
         "model-4", "What staleness costs is known",
         "score older models on the newest labelled data, and say how quality falls with age",
         "declare the staleness test, which scores past releases on the newest data",
-        (_model("model.staleness", "model.age"),),
+        (_model("model.staleness"),),
     ),
     Test(
         "model-5", "A simpler model is not better",
@@ -199,8 +199,8 @@ TESTS = (
     Test(
         "monitoring-4", "The model that runs is not too old",
         "say how old it is, and how old it may become",
-        "have the age monitored against `monitoring.maxAge`",
-        (_served("monitoring.age", "model.age"),),
+        "have a monitor sign `monitoring` evidence with the check monitoring.age, held against `monitoring.maxAge`",
+        (_served("monitoring.age"),),
     ),
     Test(
         "monitoring-5", "The model is numerically stable",
@@ -217,7 +217,7 @@ TESTS = (
     Test(
         "monitoring-7", "The quality of predictions on served data has not become worse",
         "score served rows whose labels have come, and compare with the test data",
-        "have the metrics monitored on served data",
+        "have a monitor sign `monitoring` evidence with the check model.metric on served rows",
         (_served("model.metric"),),
     ),
 )  # fmt: skip

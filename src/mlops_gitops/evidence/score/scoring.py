@@ -158,6 +158,8 @@ def _next(test: Test, seen: _Seen) -> str:
     if seen.how is How.BY_HAND:
         return "have it made by a machine: sign it in continuous integration, with a key of type `machine`"
     ways = [test.automatic] if test.automatic else []
+    if seen.evidence:
+        ways = ["see the failing check in that evidence, correct what it found, and release again"]
     return "; or ".join([*ways, f"by hand: {test.by_hand}, and sign it (`mlops-gitops score --attest {test.id}`)"])
 
 
@@ -200,7 +202,7 @@ def _shown(group: Shown, sound: Sequence[Evidence], flaws: Mapping[str, Sequence
     ids = ", ".join(dict.fromkeys(name for _, name, _ in counted))
     who = ", ".join(dict.fromkeys(one.signer.name for one, _, _ in counted))
     how = How.AUTOMATIC if machines else How.BY_HAND
-    reason = f"{ids} passed {len(counted):,} times, signed by {who}"
+    reason = f"{ids} passed ({len(counted):,} check{'' if len(counted) == 1 else 's'}), signed by {who}"
     return _Seen(how, reason, tuple(dict.fromkeys(one.digest for one, _, _ in counted)))
 
 

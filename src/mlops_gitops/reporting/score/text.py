@@ -19,10 +19,8 @@ def points(value: float) -> str:
 def text(score: Score) -> str:
     """Section by section, every test with its reason, and what earns the next point."""
     release = score.release
-    lines = [
-        f"ML Test Score of {inert(release.name)} {inert(release.version)} ({release.id[:12]}): {points(score.total)}"
-        f" of {POSSIBLE}, {meaning(score.total)}"
-    ]
+    about = f"{inert(release.name)} {inert(release.version)} ({release.id[:12]})"
+    lines = [f"ML Test Score of {about}: {points(score.total)} of {POSSIBLE}, {meaning(score.total)}"]
     for name, title in SECTIONS.items():
         lines += ["", f"{title}: {points(score.section(name))}{'  ← holds the score' * (name in score.weakest)}"]
         lines += [
