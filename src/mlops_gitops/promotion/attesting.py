@@ -12,7 +12,7 @@ from datetime import datetime
 from mlops_gitops.canonical import JSON, sha256
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence import envelope, statements
-from mlops_gitops.evidence.score.rubric import BY_HAND, Test
+from mlops_gitops.evidence.score.rubric import BY_HAND, Criterion
 from mlops_gitops.evidence.score.scoring import check_id
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Check, Verdict
@@ -29,7 +29,7 @@ def attest(
     model: str,
     release: str,
     manifest: str,
-    test: Test,
+    test: Criterion,
     procedure: str,
     found: str,
     verdict: Verdict,

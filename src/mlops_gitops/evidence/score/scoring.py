@@ -16,7 +16,7 @@ from mlops_gitops import times
 from mlops_gitops.evidence import statements
 from mlops_gitops.evidence.admission import Evidence
 from mlops_gitops.evidence.gates import wrote
-from mlops_gitops.evidence.score.rubric import BY_HAND, CANARY, REVIEWED, SECTIONS, TESTS, Shown, Test
+from mlops_gitops.evidence.score.rubric import BY_HAND, CANARY, REVIEWED, SECTIONS, TESTS, Criterion, Shown
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.records import record
@@ -46,7 +46,7 @@ class Line:
     ``next`` says what earns the next half or whole point; it is empty where there is none to earn.
     """
 
-    test: Test
+    test: Criterion
     how: How
     reason: str
     evidence: tuple[str, ...] = ()
@@ -142,7 +142,7 @@ def _materials(one: Evidence) -> list[tuple[str, str]]:
     return found
 
 
-def _line(test: Test, release: Release, sound: Sequence[Evidence], flaws: Mapping[str, Sequence[str]]) -> Line:
+def _line(test: Criterion, release: Release, sound: Sequence[Evidence], flaws: Mapping[str, Sequence[str]]) -> Line:
     seen = _automatic(test, release, sound, flaws)
     if seen.how is How.AUTOMATIC:
         return Line(test, seen.how, seen.reason, seen.evidence)
@@ -154,7 +154,7 @@ def _line(test: Test, release: Release, sound: Sequence[Evidence], flaws: Mappin
     return Line(test, best.how, best.reason, best.evidence, more)
 
 
-def _next(test: Test, seen: _Seen) -> str:
+def _next(test: Criterion, seen: _Seen) -> str:
     if seen.how is How.BY_HAND:
         return "have it made by a machine: sign it in continuous integration, with a key of type `machine`"
     ways = [test.automatic] if test.automatic else []
@@ -163,7 +163,9 @@ def _next(test: Test, seen: _Seen) -> str:
     return "; or ".join([*ways, f"by hand: {test.by_hand}, and sign it (`mlops-gitops score --attest {test.id}`)"])
 
 
-def _automatic(test: Test, release: Release, sound: Sequence[Evidence], flaws: Mapping[str, Sequence[str]]) -> _Seen:
+def _automatic(
+    test: Criterion, release: Release, sound: Sequence[Evidence], flaws: Mapping[str, Sequence[str]]
+) -> _Seen:
     """What the checks show: the worst of all that the test needs."""
     parts = [_shown(group, sound, flaws) for group in test.shown_by]
     if test.condition == REVIEWED:
@@ -217,7 +219,7 @@ def _reviewed(release: Release, sound: Sequence[Evidence]) -> _Seen:
     return _Seen(How.NOT, "nobody but the author has signed an approval")
 
 
-def _by_hand(test: Test, sound: Sequence[Evidence]) -> _Seen | None:
+def _by_hand(test: Criterion, sound: Sequence[Evidence]) -> _Seen | None:
     """What persons have signed about a test that they made; a later word of theirs supersedes the one before."""
     said = [
         (one, verdict)
@@ -231,6 +233,6 @@ def _by_hand(test: Test, sound: Sequence[Evidence]) -> _Seen | None:
     return _Seen(How.BY_HAND, f"done by hand, signed by {who}", tuple(one.digest for one, _ in said))
 
 
-def check_id(test: Test) -> str:
+def check_id(test: Criterion) -> str:
     """The id of the check in which a person says that a test was made by hand."""
     return f"score.{test.id}"
