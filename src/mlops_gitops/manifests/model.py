@@ -146,6 +146,14 @@ class Artifact:
 
 
 @record
+class ByHand:
+    """A test of the ML Test Score that people make, and how they make it."""
+
+    test: str
+    procedure: str
+
+
+@record
 class Tests:
     """Everything that is tested beyond the metrics; an absent section demands nothing."""
 
@@ -154,6 +162,7 @@ class Tests:
     model: ModelTests = ModelTests()
     infra: InfraTests | None = None
     features: FeatureTests | None = None
+    by_hand: tuple[ByHand, ...] = ()
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any], objective: Mapping[str, Any]) -> Tests:
@@ -165,6 +174,7 @@ class Tests:
             ModelTests.from_value(value.get("model", {})),
             InfraTests.from_value(value.get("infra"), objective),
             FeatureTests.from_value(value.get("features")),
+            tuple(ByHand(one["test"], one["procedure"]) for one in value.get("byHand", ())),
         )
 
 

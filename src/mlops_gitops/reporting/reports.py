@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.figures import documents
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
@@ -20,7 +22,7 @@ def report_text(report: Report, *, passed: bool = False) -> str:
 
 def check_text(check: Check) -> str:
     """One check: what was found, the line of the manifest that demanded it, and what to do."""
-    lines = [f"  {MARKS[check.verdict]} {check.id}: {inert(check.message)}"]
+    lines = [f"  {MARKS[check.verdict]} {inert(check.id)}: {inert(check.message)}"]
     if check.verdict is not Verdict.PASS:
         if check.location:
             lines.append(f"      at {inert(str(check.location))}")
@@ -45,4 +47,5 @@ def report_document(report: Report, *, model: str) -> dict[str, JSON]:
 
 def _check_document(check: Check) -> dict[str, JSON]:
     """A check with every field: what is absent is left out of evidence, and is ``null`` where programs read it."""
-    return {**dict.fromkeys(_FIELDS), **check.document(), "figures": documents(check.figures)}
+    found = {**dict.fromkeys(_FIELDS), **check.document(), "figures": documents(check.figures)}
+    return {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in found.items()}

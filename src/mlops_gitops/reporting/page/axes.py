@@ -66,12 +66,12 @@ def around(values: Iterable[float | None], *, start: float, end: float, room: fl
 
 
 def short(value: float) -> str:
-    """A number under an axis: three digits that matter, thousands and millions by letter."""
+    """A number under an axis: four digits that matter at most, many thousands and millions by letter."""
     size = abs(value)
     for unit, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if unit <= size < 1e15 and (unit > 1e3 or size >= 1e4):  # noqa: PLR2004 - four digits stay as they are
             return f"{value / unit:.3g}{letter}".replace("-", MINUS)
-    return f"{value:.3g}".replace("-", MINUS)
+    return f"{value:.4g}".replace("-", MINUS)
 
 
 def fitted(text: str, width: float) -> str:

@@ -13,6 +13,8 @@ from mlops_gitops.testing import wording
 MOST = 200
 _LEFT, _TOP, _FLOOR = 52, 34, 226
 _SMALLEST, _LARGEST = 2.5, 8.0
+_ROOM = 0.03
+"""Beyond 0 and 1, so that a dot there is whole."""
 
 
 def placed(points: Sequence[Point]) -> list[tuple[float, float, Point]]:
@@ -52,7 +54,7 @@ def calibration(figure: Calibration) -> str:
         return ""
     low, high = both.low, both.high
     if figure.axis == "probability":
-        low, high = max(0.0, low), min(1.0, high)
+        low, high = max(-_ROOM, low), min(1 + _ROOM, high)
     across, up = Axis(low, high, _LEFT, WIDE - EDGE), Axis(low, high, _FLOOR + 60, _TOP)
     floor = _FLOOR + 60
     most = max((one.rows or 0 for _, _, one in points), default=0) or 1

@@ -74,7 +74,11 @@ def _(figure: Calibration) -> tuple[str, str, Sequence[str], list[Sequence[str]]
 def _(figure: Curve) -> tuple[str, str, Sequence[str], list[Sequence[str]]]:
     heads = (shown(figure.x, 40), *_HEADS[1:])
     rows = [(_number(one.at), *_row(one)[1:]) for one in figure.points]
-    lines = ", ".join(f"{shown(one.label, 60)} {_number(one.value)}" for one in (*figure.lines, *figure.bounds))
+    lines = ", ".join(
+        f"{shown(one.label, 60)} {wording.number(one.value)}"
+        for one in (*figure.lines, *figure.bounds)
+        if math.isfinite(one.value)
+    )
     return curves.drawn(figure), lines, heads, list(rows)
 
 

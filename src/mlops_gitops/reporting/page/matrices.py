@@ -14,10 +14,14 @@ _WRITTEN = 9
 """Up to so many names there is room for the numbers themselves."""
 
 
+_DARKEST = 0.6
+"""So that the number in it can be read."""
+
+
 def drawn(figure: Matrix) -> str:
     """The figure as SVG; nothing where it holds nothing that can be drawn."""
     names = figure.names[:MOST]
-    if not names or any(len(row) < len(names) for row in figure.values[: len(names)]):
+    if not names or len(figure.values) < len(names) or any(len(row) < len(names) for row in figure.values):
         return ""
     size = round(min(40.0, (WIDE - _LEFT - 6) / len(names)), 2)
     parts = []
@@ -40,6 +44,7 @@ def told(figure: Matrix) -> str:
         (value, one, other)
         for row, one in enumerate(figure.names[:MOST])
         for column, other in enumerate(figure.names[:row])
+        if row < len(figure.values) and column < len(figure.values[row])
         if (value := _known(figure.values[row][column])) is not None
     ]
     strongest = sorted(pairs, key=lambda pair: -abs(pair[0]))[:5]
@@ -55,7 +60,7 @@ def _square(value: float | None, x: float, y: float, size: float, *, written: bo
     kind, weight = ("absent", 1.0) if found is None else ("above" if found >= 0 else "below", min(1.0, abs(found)))
     square = (
         f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{size - 1:.1f}" height="{size - 1:.1f}" '
-        f'fill-opacity="{weight:.2f}"/>'
+        f'fill-opacity="{_DARKEST * weight:.2f}"/>'
     )
     if not written or found is None:
         return square

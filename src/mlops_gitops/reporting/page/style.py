@@ -148,6 +148,7 @@ svg text.ink{fill:var(--ink)}
 h2 .badge{margin-left:.5rem;vertical-align:.12em}
 nav ul{display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;list-style:none;margin:1rem 0 0;padding:0}
 nav a{color:var(--blue)}
-.scores td:first-child{white-space:nowrap}
+.half{fill:var(--open)}
+ol li{margin:.5rem 0}
 """
 """What the figures of tests need, and the pages that have them."""

@@ -1,7 +1,7 @@
 """Tests as JUnit XML, which every server of continuous integration reads: a suite a report, a case a check.
 
 A check that failed is a failure.  One that is inconclusive is *skipped*, with the reason: it did not pass, and it did
-not fail.  Characters that XML does not know are replaced.
+not fail.  Every text is on one line, and characters that XML does not know are replaced.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from xml.etree import ElementTree as ET
 
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
+from mlops_gitops.reporting.inert import inert
 from mlops_gitops.reporting.results.records import Results
 
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -42,7 +43,7 @@ def _case(suite: ET.Element, owner: str, check: Check) -> None:
     case = ET.SubElement(suite, "testcase", named)
     if check.verdict is Verdict.FAIL:
         told = ET.SubElement(case, "failure", {"message": _plain(check.message), "type": _plain(check.id)})
-        told.text = _plain("\n".join(part for part in (str(check.location or ""), check.fix) if part))
+        told.text = "\n".join(_plain(part) for part in (str(check.location or ""), check.fix) if part)
     elif check.verdict is Verdict.INCONCLUSIVE:
         ET.SubElement(case, "skipped", {"message": _plain(f"inconclusive: {check.message}")})
     else:
@@ -61,4 +62,5 @@ def _counts(checks: list[Check] | tuple[Check, ...], name: str) -> dict[str, str
 
 
 def _plain(text: str) -> str:
-    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text[:_LONGEST])
+    """One line that a runner does not take for a command."""
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", inert(text[:_LONGEST]))

@@ -6,7 +6,7 @@ every check in a table, then the digests of what was read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mlops_gitops.evidence.figures import Distribution, Figure
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
@@ -24,6 +24,7 @@ _SHOWN = 8
 _MOST_FIGURES = 120
 _MOST = 400
 _CARDS = 60
+_OPEN = 6
 
 
 def page(results: Results, *, generated: str) -> str:
@@ -66,10 +67,22 @@ def _contents(results: Results) -> str:
 
 
 def _troubles(results: Results) -> str:
-    wrong = [check for _, _, check in results.checks() if check.verdict is not Verdict.PASS]
-    ordered = worst_first(wrong)
-    cards = "\n".join(_card(one) for one in ordered[:_CARDS])
-    return section("troubles", "What to look at", cards + more(len(ordered), _CARDS, "checks") if cards else "")
+    """What failed, or where nothing did, what is not decided; the rest of it is folded."""
+    wrong = worst_first([check for _, _, check in results.checks() if check.verdict is not Verdict.PASS])
+    first = [one for one in wrong[:_OPEN] if one.verdict is wrong[0].verdict]
+    rest = wrong[len(first) : _CARDS]
+    words = f"{len(wrong) - len(first):,} more: {_told(wrong[len(first) :])}"
+    body = _cards(first) + (folded(words, _cards(rest) + more(len(wrong), _CARDS, "checks")) if rest else "")
+    return section("troubles", "What to look at", body)
+
+
+def _told(checks: Sequence[Check]) -> str:
+    counts = [(sum(one.verdict is verdict for one in checks), WORDS[verdict]) for verdict in RANK]
+    return ", ".join(f"{count:,} {word}" for count, word in counts if count)
+
+
+def _cards(checks: Sequence[Check]) -> str:
+    return "\n".join(map(_card, checks))
 
 
 def _card(check: Check) -> str:

@@ -36,8 +36,9 @@ def render(results: Results) -> str:
 
 def _result(model: str, check: Check, ids: list[str]) -> JSON:
     where = check.location if check.location and check.location.file else Location(f"models/{model}/model.yaml")
+    where = where._replace(file=inert(where.file))
     fix = f". What to do: {inert(check.fix)}" if check.fix else ""
-    named = digest({"model": model, "id": check.id, "subject": check.subject})
+    named = digest([inert(one) for one in (model, check.id, check.subject)])
     return {
         "ruleId": inert(check.id),
         "ruleIndex": ids.index(check.id),
