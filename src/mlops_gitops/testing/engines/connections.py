@@ -85,6 +85,7 @@ def opened(*sources: Source, written: Path | None = None) -> Iterator[duckdb.Duc
         try:
             allowed = ", ".join(text(str(path)) for path in [*files, *([written] if written is not None else [])])
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")
             for one in sources:
                 if one.format == "arrow":
                     connection.register(_view(one).strip('"'), _arrow(one))
@@ -123,7 +124,7 @@ def _arrow(one: Source) -> object:
     """The Arrow files as a data set that is read batch by batch."""
     try:
         import pyarrow as pa
-        import pyarrow.dataset as dataset
+        from pyarrow import dataset
     except ImportError as error:
         raise Refused(
             f"{one.path.name} is an Arrow file, and pyarrow, which reads them, is not installed",
