@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.cli import infra, session
+from mlops_gitops.cli import counting, infra, session
 from mlops_gitops.cli.candidate import MANIFEST, artifact_path, exit_code, model_names
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, WorldFailed
@@ -28,6 +28,8 @@ mlops-gitops test data flight-delays
 mlops-gitops test infra flight-delays --image registry.example.com/models/flight-delays@sha256:…
 mlops-gitops test features flight-delays --server http://127.0.0.1:8080
 mlops-gitops test data flight-delays --write-reference
+mlops-gitops test data flight-delays --shard 1/4 --partial counts
+mlops-gitops test data flight-delays --merge counts
 """
 
 
@@ -40,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what to test, then which models below models/ (default: data, model and infra of all of them)",
     )
     infra.add_options(parser)
+    counting.add_options(parser)
     costs = parser.add_argument_group("with features, which measures what they cost and bring, and judges nothing")
     costs.add_argument("--server", metavar="URL", help="a server of the model, to measure what requests cost")
     costs.add_argument(
@@ -63,11 +66,18 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     names = arguments.words[1:] if len(kinds) == 1 else arguments.words
     if arguments.write_reference:
         return _write_references(kinds, names, arguments.format, world)
-    reports = [
-        (folder.name, report)
-        for folder in _folders(names, world)
-        for report in _reports(folder, kinds, arguments, world)
-    ]
+    counting.check(arguments, kinds)
+    if arguments.shard or arguments.profile:
+        models = [(folder, *_opened(folder)) for folder in _folders(names, world)]
+        with session.needing("data"), counting.limited(arguments):
+            write = counting.write_partials if arguments.shard else counting.print_profiles
+            return write(models, arguments, world)
+    with counting.limited(arguments):
+        reports = [
+            (folder.name, report)
+            for folder in _folders(names, world)
+            for report in _reports(folder, kinds, arguments, world)
+        ]
     verdict = combined(one.verdict for _, one in reports)
     if arguments.format == "json":
         documents = [report_document(one, model=model) for model, one in reports]
@@ -155,7 +165,13 @@ def _reports(folder: Path, kinds: Sequence[str], arguments: argparse.Namespace, 
         from mlops_gitops.testing import suite
     if "data" in kinds:
         world.progress(f"{model.name}: testing the data")
-        yield suite.run_data_tests(model, folder=folder, locate=document.location, root=_root(folder))
+        yield suite.run_data_tests(
+            model,
+            folder=folder,
+            locate=document.location,
+            root=_root(folder),
+            counting=counting.counting(arguments, world),
+        )
     if "model" in kinds:
         yield from _model_reports(folder, model, document, world)
     asked = kinds == ["infra"]

@@ -22,7 +22,7 @@ from mlops_gitops.manifests import schema
 from mlops_gitops.testing.data.digests import Digests, Run
 from mlops_gitops.testing.data.moments import Dyadic, Moments
 from mlops_gitops.testing.data.profile import Category, Column, Histogram, Profile, document_of, merge
-from mlops_gitops.testing.data.scans import EVERY, Format, Scan, Wanted
+from mlops_gitops.testing.data.scans import Format, Scan, Wanted
 from mlops_gitops.testing.data.sketch import Sketch
 
 LARGEST = 256 * 1024 * 1024

@@ -84,7 +84,11 @@ def scanned(dataset: str, source: Source, wanted: Wanted, schedule: Schedule) ->
     """The scan of a data set, by way of its shards."""
     with TemporaryDirectory(prefix="mlops-gitops-") as name:
         found = partials.merged(list(schedule(tasks(dataset, source, wanted), Path(name))))
-        return partials.whole(found, distinct(found, Path(name)))
+        keys = {
+            key: distinct([Path(name) / one for one in files], rows=found.profile.rows)
+            for key, files in found.keys.items()
+        }
+        return partials.whole(found, keys)
 
 
 def here(tasks: Sequence[Task], target: Path) -> Iterator[Partial]:
@@ -130,22 +134,16 @@ def _spelled(name: str) -> str:
     return f"CASE {value} WHEN '-0.0' THEN '0.0' ELSE {value} END"
 
 
-def distinct(found: Partial, folder: Path) -> dict[tuple[str, ...], int]:
-    """How many different values each key takes in all shards: ranges of hashes, one after the other."""
-    return {
-        key: _distinct(Source(folder, "parquet", tuple(folder / name for name in names)), rows=found.profile.rows)
-        for key, names in found.keys.items()
-    }
-
-
-def _distinct(files: Source, *, rows: int) -> int:
+def distinct(files: Sequence[Path], *, rows: int) -> int:
+    """How many different values a key takes, from the files of its hashes: one range of them after the other."""
+    source = Source(files[0].parent, "parquet", tuple(files))
     ranges = rows // KEYS_AT_ONCE + 1
     total = 0
-    with opened(files) as connection:
+    with opened(source) as connection:
         for at in range(ranges):
             low, high = (2**64 * step // ranges for step in (at, at + 1))
             total += connection.execute(
-                f"SELECT count(*) FROM (SELECT DISTINCT high, low FROM {reader(files)} WHERE high BETWEEN ? AND ?)",  # noqa: S608
-                [files.argument, low, high - 1],
+                f"SELECT count(*) FROM (SELECT DISTINCT high, low FROM {reader(source)} WHERE high BETWEEN ? AND ?)",  # noqa: S608
+                [source.argument, low, high - 1],
             ).fetchall()[0][0]
     return total
