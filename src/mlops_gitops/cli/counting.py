@@ -1,4 +1,4 @@
-"""How ``test data`` counts: in one process or several, on Spark, as one job of a matrix, or from what such jobs left."""
+"""How ``test data`` counts: in one process or several, on Spark, as one job of several, or from what those left."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def count(
 def merged(folders: Sequence[Path]) -> dict[str, tuple[partials.Partial, Scan]]:
     """What the jobs left in ``folders``, merged for each data set.  Raises ``Refused``."""
     parts: dict[str, list[tuple[Path, partials.Partial]]] = {}
-    for path in sorted(found for folder in folders for found in _files(folder)):
+    for path in sorted(path for folder in folders for path in _files(folder)):
         part = partials.read(_content(path))
         parts.setdefault(part.dataset, []).append((path.parent, part))
     if not parts:

@@ -25,6 +25,7 @@ from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import TESTED, DataFile, data_files, identity, unreadable
 from mlops_gitops.testing.data.rows import leaks, overlaps
 from mlops_gitops.testing.data.scans import watched_text
+from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.models import health
 from mlops_gitops.testing.models import promises as model_tests
 from mlops_gitops.testing.models.metrics import METRICS, Sample

@@ -50,7 +50,7 @@ def stored_types(connection: duckdb.DuckDBPyConnection, one: Source) -> dict[str
 
 
 def _described(connection: duckdb.DuckDBPyConnection, one: Source) -> dict[str, str]:
-    rows = connection.execute(f"DESCRIBE SELECT * FROM {reader(one)}", [one.argument]).fetchall()
+    rows = connection.execute(f"DESCRIBE SELECT * FROM {reader(one)}", [one.argument]).fetchall()  # noqa: S608
     if len(rows) > MOST_COLUMNS:
         raise Refused(
             f"{one.path.name} has {len(rows)} columns; more than {MOST_COLUMNS} are not read",
