@@ -156,7 +156,7 @@ def _written(column: Column, stored: str) -> JSON:
         fields["sketch"] = base64.b64encode(bytes(column.sketch)).decode()
     if column.watched:
         fields["watched"] = [[name, count] for name, count in column.watched]
-    if column.categories:
+    if column.type == "string":
         fields["categories"] = [[str(one.hash), one.value, one.count] for one in column.categories]
     return fields
 
