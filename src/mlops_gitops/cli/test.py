@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.cli import infra, results, session
+from mlops_gitops.cli import counting, infra, results, session
 from mlops_gitops.cli.candidate import MANIFEST, artifact_path, exit_code, model_names
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, WorldFailed
@@ -30,6 +30,8 @@ mlops-gitops test features flight-delays --server http://127.0.0.1:8080
 mlops-gitops test features flight-delays --against origin/main
 mlops-gitops test data flight-delays --write-reference
 mlops-gitops test --report reports
+mlops-gitops test data flight-delays --shard 1/4 --partial counts
+mlops-gitops test data flight-delays --merge counts
 """
 
 
@@ -43,6 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--report", metavar="DIR", help="leave a page with plots there, and every other form, by model")
     infra.add_options(parser)
+    counting.add_options(parser)
     costs = parser.add_argument_group(
         "with features, which measures what they cost and bring, and judges what `tests.features` demands"
     )
@@ -72,11 +75,18 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     names = arguments.words[1:] if len(kinds) == 1 else arguments.words
     if arguments.write_reference:
         return _write_references(kinds, names, arguments.format, world)
-    reports = [
-        (folder.name, report)
-        for folder in _folders(names, world)
-        for report in _reports(folder, kinds, arguments, world)
-    ]
+    counting.check(arguments, kinds)
+    if arguments.shard or arguments.profile:
+        models = [(folder, *_opened(folder)) for folder in _folders(names, world)]
+        with session.needing("data"), counting.limited(arguments):
+            write = counting.write_partials if arguments.shard else counting.print_profiles
+            return write(models, arguments, world)
+    with counting.limited(arguments):
+        reports = [
+            (folder.name, report)
+            for folder in _folders(names, world)
+            for report in _reports(folder, kinds, arguments, world)
+        ]
     pages = results.leave(reports, world.cwd / arguments.report, world) if arguments.report else []
     world.print(results.rendered(reports, arguments.format))
     if arguments.format == "text" and pages:
@@ -170,7 +180,13 @@ def _reports(folder: Path, kinds: Sequence[str], arguments: argparse.Namespace, 
         from mlops_gitops.testing import suite
     if "data" in kinds:
         world.progress(f"{model.name}: testing the data")
-        yield suite.run_data_tests(model, folder=folder, locate=document.location, root=_root(folder))
+        yield suite.run_data_tests(
+            model,
+            folder=folder,
+            locate=document.location,
+            root=_root(folder),
+            counting=counting.counting(arguments, world),
+        )
     if "model" in kinds:
         yield from _model_reports(folder, model, document, world)
     asked = kinds == ["infra"]

@@ -33,6 +33,7 @@ from mlops_gitops.testing.models import promises as model_tests
 from mlops_gitops.testing.models.metrics import METRICS, Sample
 from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.models.samples import Evaluation, Truth
+from mlops_gitops.testing.sharding import HERE, Counting, asked
 from mlops_gitops.testing.statistics import Unmeasurable
 
 
@@ -51,11 +52,12 @@ class Champion:
     version: str = ""
 
 
-def run_data_tests(model: Model, *, folder: Path, locate: Locate, root: Path | None = None) -> Report:
+def run_data_tests(
+    model: Model, *, folder: Path, locate: Locate, root: Path | None = None, counting: Counting = HERE
+) -> Report:
     """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
-    drift = model.tests.data.drift
-    files = data_files(model, folder=folder, root=root or folder, also=drift.datasets if drift else ())
-    found = list(_data_checks(model, files, locate, folder=folder, root=root or folder))
+    files = counting.files(model, folder=folder, root=root or folder)
+    found = list(_data_checks(model, files, locate, counting, folder=folder, root=root or folder))
     return report("data-tests", model, found, _materials(files))
 
 
@@ -190,9 +192,9 @@ def _paired(file: DataFile, before: Evaluation, after: Evaluation, locate: Locat
 
 
 def _data_checks(
-    model: Model, files: Sequence[DataFile], locate: Locate, *, folder: Path, root: Path
+    model: Model, files: Sequence[DataFile], locate: Locate, counting: Counting, *, folder: Path, root: Path
 ) -> Iterator[Check]:
-    tests, wanted = model.tests.data, data.wanted(model.tests.data)
+    tests = model.tests.data
     if "data" not in model.value["spec"].get("tests", {}):
         message = "the manifest demands nothing of the data, so only their presence and types were looked at"
         fix = "add `tests.data` with the columns, their types and ranges"
@@ -209,7 +211,7 @@ def _data_checks(
             continue
         held = drifted if isinstance(drifted, references.Comparison) and drifted.concerns(file) else None
         try:
-            scan = engine.scan(file.source, wanted | held.reference.wanted() if held else wanted)
+            scan = counting.scan(file, asked(model, file, held))
         except Refused as refusal:
             yield unreadable(file, refusal, locate)
             continue
@@ -217,11 +219,25 @@ def _data_checks(
             rows[name] = scan.profile.rows
             yield from data.checks(model, dataset=name, source=file.source, scan=scan, locate=locate)
         if held:
-            yield from held.checks(model, file, scan, locate=locate)
+            yield from held.checks(model, file, scan, locate=locate, here=counting.merged is None)
+    if counting.merged is not None:
+        yield from _unseen(model, locate)
+        return
     readable = [file for file in files if rows.get(file.dataset.name)]
     if tests.overlap is not None:
         yield from overlaps(model, readable, rows, locate)
     yield from leaks(model, readable, locate)
+
+
+def _unseen(model: Model, locate: Locate) -> Iterator[Check]:
+    """What needs rows, where only counts are at hand."""
+    place, fix = locate(("spec", "tests")), "run `test data` where the data lie, for this test"
+    if model.tests.data.overlap is not None:
+        message = "the overlap of training and test data cannot be counted from partial profiles"
+        yield Check("data.overlap", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
+    if model.tests.leakage.max_single_feature_power is not None or model.tests.leakage.known_at:
+        message = "leakage cannot be measured on partial profiles"
+        yield Check("leakage.power", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
 
 
 def _judged(model: Model) -> set[str]:

@@ -34,7 +34,11 @@ def great_expectations() -> None:
     import great_expectations as gx
 
     context = gx.get_context(mode="ephemeral")
-    batch = context.data_sources.add_pandas("flights").add_dataframe_asset("test").add_batch_definition_whole_dataframe("all")
+    batch = (
+        context.data_sources.add_pandas("flights")
+        .add_dataframe_asset("test")
+        .add_batch_definition_whole_dataframe("all")
+    )
     suite = context.suites.add(gx.ExpectationSuite(name="flights"))
     for one in (
         gx.expectations.ExpectColumnValuesToNotBeNull(column="distance"),
@@ -86,9 +90,9 @@ def pointblank() -> None:
 
 def evidently() -> None:
     import evidently
-    from evidently import Dataset, DataDefinition, Report
-    from evidently.presets import DataDriftPreset
+    from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import MissingValueCount, RowCount
+    from evidently.presets import DataDriftPreset
     from evidently.tests import eq, gte
 
     definition = DataDefinition(numerical_columns=["distance", "hour"], categorical_columns=["origin"])

@@ -22,7 +22,7 @@ from mlops_gitops.manifests import schema
 from mlops_gitops.testing.data.digests import Digests, Run
 from mlops_gitops.testing.data.moments import Dyadic, Moments
 from mlops_gitops.testing.data.profile import Category, Column, Histogram, Profile, document_of, merge
-from mlops_gitops.testing.data.scans import EVERY, Scan, Wanted
+from mlops_gitops.testing.data.scans import Format, Scan, Wanted
 from mlops_gitops.testing.data.sketch import Sketch
 
 LARGEST = 256 * 1024 * 1024
@@ -34,12 +34,13 @@ HEADER: Mapping[str, JSON] = {"apiVersion": "mlops-gitops/v1", "kind": "PartialP
 class Partial:
     """What was counted in some shards of a data set.
 
-    ``files`` maps the number of each shard that was read to its name and SHA-256, of ``shards`` that there are;
-    ``other`` has the digests of files that are no shards.  ``asked`` is the digest of what was wanted: counts of
-    different things do not merge.  ``keys`` names the files of key hashes, for each key those of all its shards.
+    ``files`` maps the number of each file that was read to its name and SHA-256, of ``shards`` that there are, those
+    without rows included.  ``asked`` is the digest of what was wanted: counts of different things do not merge.
+    ``keys`` names the files of key hashes, for each key those of all its shards.
     """
 
     dataset: str
+    format: Format
     asked: str
     shards: int
     files: Mapping[int, tuple[str, str]]
@@ -55,6 +56,7 @@ class Partial:
         return {
             **HEADER,
             "dataset": self.dataset,
+            "format": self.format,
             "asked": self.asked,
             "shards": self.shards,
             "files": [{"shard": at, "name": name, "sha256": sha} for at, (name, sha) in sorted(self.files.items())],
@@ -72,14 +74,17 @@ class Partial:
 
 def asked(wanted: Wanted) -> str:
     """The digest of what is wanted."""
-    watched: dict[str, JSON] = {name: [repr(one) for one in values] for name, values in wanted.watched.items()}
+    edges: dict[str, JSON] = {name: [*map(repr, edges)] for name, edges in wanted.edges.items()}
+    watched: dict[str, JSON] = {name: [*map(repr, values)] for name, values in wanted.watched.items()}
+    keys: list[JSON] = [[*key] for key in wanted.keys]
+    only: list[JSON] | None = None if wanted.only is None else [*sorted(wanted.only)]
     return canonical.digest(
         {
-            "edges": {name: [*edges] for name, edges in wanted.edges.items()},
+            "edges": edges,
             "watched": watched,
-            "keys": [[*key] for key in wanted.keys],
+            "keys": keys,
             "rows": [wanted.distinct_rows, wanted.digests],
-            "values": [sorted(wanted.moments), sorted(wanted.distinct), sorted(wanted.only or {EVERY})],
+            "values": [[*sorted(wanted.moments)], [*sorted(wanted.distinct)], only],
         }
     )
 
@@ -136,7 +141,9 @@ def whole(part: Partial, distinct: Mapping[tuple[str, ...], int]) -> Scan:
 
 
 def _apart(message: str) -> Refused:
-    return Refused(message, hint="count all shards again, with the same manifest, and merge those", code="shards-differ")
+    return Refused(
+        message, hint="count all shards again, with the same manifest, and merge those", code="shards-differ"
+    )
 
 
 def _written(column: Column, stored: str) -> JSON:
@@ -149,7 +156,7 @@ def _written(column: Column, stored: str) -> JSON:
         fields["sketch"] = base64.b64encode(bytes(column.sketch)).decode()
     if column.watched:
         fields["watched"] = [[name, count] for name, count in column.watched]
-    if column.categories:
+    if column.type == "string":
         fields["categories"] = [[str(one.hash), one.value, one.count] for one in column.categories]
     return fields
 
@@ -166,6 +173,7 @@ def _read(value: Mapping[str, Any]) -> Partial:
     digests = None if value["hashing"] is None else Digests(value["hashing"], runs)
     return Partial(
         value["dataset"],
+        value["format"],
         value["asked"],
         value["shards"],
         {one["shard"]: (one["name"], one["sha256"]) for one in value["files"]},
@@ -177,11 +185,7 @@ def _read(value: Mapping[str, Any]) -> Partial:
 
 def _column(value: Mapping[str, Any]) -> Column:
     histogram, sums, sketch = value.get("histogram"), value.get("moments"), value.get("sketch")
-    moments = (
-        None
-        if sums is None
-        else Moments(sums["count"], Dyadic.read(sums["sum"]), Dyadic.read(sums["squares"]))
-    )
+    moments = None if sums is None else Moments(sums["count"], Dyadic.read(sums["sum"]), Dyadic.read(sums["squares"]))
     return Column(
         value["name"],
         value["type"],

@@ -236,10 +236,8 @@ def document_of(column: Column) -> dict[str, JSON]:
 def document_of_moments(moments: Moments) -> dict[str, JSON]:
     """Exact sums, and what follows from them for people to read."""
     fields: dict[str, JSON] = {"sum": str(moments.sum), "squares": str(moments.squares)}
-    for name, value in (("mean", moments.mean), ("variance", moments.variance)):
-        if value is not None:
-            fields[name] = value
-    return fields
+    derived = {"mean": moments.mean, "variance": moments.variance}
+    return fields | {name: value for name, value in derived.items() if value is not None}
 
 
 def document_of_digests(digests: Digests) -> dict[str, JSON]:

@@ -34,11 +34,15 @@ _MEDIA_TYPES: dict[str, Format] = {
 
 
 class Source(NamedTuple):
-    """One data set and how it is written: a file, or several ``shards``, in whose folder ``path`` then lies."""
+    """One data set and how it is written: a file, or several ``shards`` below the folder ``path``.
+
+    ``aside`` are files that lie there too and are no data, such as Spark's ``_SUCCESS``.
+    """
 
     path: Path
     format: Format
     shards: tuple[Path, ...] = ()
+    aside: tuple[Path, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -50,9 +54,11 @@ class Source(NamedTuple):
         """What an engine is given to read them all."""
         return [str(path) for path in self.files]
 
-    def parts(self) -> list[Source]:
-        """Each file by itself."""
-        return [Source(path, self.format) for path in self.files]
+    def names(self) -> dict[str, Path]:
+        """Every file by its path below the data set's folder: those with rows in their order, then the others."""
+        if not self.shards:
+            return {self.path.name: self.path}
+        return {path.relative_to(self.path).as_posix(): path for path in (*self.shards, *self.aside)}
 
     @property
     def typed(self) -> bool:

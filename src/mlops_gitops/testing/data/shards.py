@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
@@ -20,47 +21,51 @@ _ASIDE = ("_", ".")
 """What names of files begin with that writers leave beside their shards, such as ``_SUCCESS``: they are no shards."""
 
 
-def located(uri: str, *, folder: Path, root: Path) -> list[Path]:
-    """The files that ``uri`` names, from the manifest's ``folder``.  Raises ``ValueError`` with the reason where none.
+def located(uri: str, *, folder: Path, root: Path, media_type: str | None) -> Source:
+    """The data set that ``uri`` names, from the manifest's ``folder``.
 
-    Files that are no shards are among them: they belong to the data set and its digest.
+    Raises ``ValueError`` with the reason where there is none, and ``Refused`` where it is of no format that is read.
     """
     named = PurePosixPath(uri)
     pattern = named.name if "*" in named.name else None
     place = named.parent if pattern else named
-    if named.is_absolute() or set(place.as_posix()) & set(_WILD) or set(named.name) & set(_WILD.replace("*", "")):
-        raise ValueError(f"{uri} is no relative path, or holds another wildcard than * in its last part")
     resolved = (folder / place).resolve()
     if not resolved.is_relative_to(root.resolve()):
         raise ValueError(f"{uri} leads out of the repository")
     if pattern is None and not resolved.is_dir():
         if not resolved.is_file():
             raise ValueError(f"{uri} does not exist")
-        return [resolved]
+        return source(resolved, media_type=media_type)
+    if set(place.as_posix()) & set(_WILD) or set(named.name) & set(_WILD.replace("*", "")):
+        raise ValueError(f"{uri} holds another wildcard than * in its last part")
     if not resolved.is_dir():
         raise ValueError(f"{uri} does not exist: there is no folder {place}")
     found = [path for path in _below(resolved) if pattern is None or _fits(path, resolved, pattern)]
-    if not found:
-        raise ValueError(f"{uri} names no file")
-    return sorted(found, key=lambda path: path.relative_to(resolved).parts)
+    return _of_files(resolved, sorted(found, key=lambda path: path.relative_to(resolved).parts), uri, media_type)
 
 
-def of_files(files: list[Path], *, media_type: str | None) -> Source:
-    """How the files are written.  Raises ``Refused`` or ``ValueError`` where they cannot be one data set."""
-    if len(files) == 1:
-        return source(files[0], media_type=media_type)
+def _of_files(folder: Path, files: list[Path], uri: str, media_type: str | None) -> Source:
     shards = [source(path, media_type=media_type) for path in files if not path.name.startswith(_ASIDE)]
-    formats = {one.format for one in shards}
+    formats = sorted({one.format for one in shards})
     if len(formats) != 1:
-        raise ValueError(f"its files are of {len(formats) or 'no'} formats: {', '.join(sorted(formats)) or 'none'}")
-    return Source(files[0].parent, formats.pop(), tuple(one.path for one in shards))
+        raise ValueError(
+            f"{uri} names files of {len(formats)} formats: {', '.join(formats)}" if formats else f"{uri} names no file"
+        )
+    aside = tuple(path for path in files if path.name.startswith(_ASIDE))
+    return Source(folder, formats[0], tuple(one.path for one in shards), aside)
 
 
-def digest(digests: list[str]) -> str:
-    """The digest of a data set from those of its files, in order; that of the one file where there is one."""
+def digest(digests: Mapping[str, str]) -> str:
+    """The digest of a data set from those of its files by name; that of the one file where there is one."""
     if len(digests) == 1:
-        return digests[0]
-    return hashlib.sha256(b"".join(map(bytes.fromhex, digests))).hexdigest()
+        return next(iter(digests.values()))
+    ordered = sorted(digests, key=lambda name: PurePosixPath(name).parts)
+    return hashlib.sha256(b"".join(bytes.fromhex(digests[name]) for name in ordered)).hexdigest()
+
+
+def digest_of(one: Source) -> str:
+    """The digest of a data set, from its files."""
+    return digest({name: file_digest(path) for name, path in one.names().items()})
 
 
 def file_digest(path: Path) -> str:

@@ -78,13 +78,17 @@ def opened(*sources: Source, written: Path | None = None) -> Iterator[duckdb.Duc
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
                 "allow_community_extensions": "false",
-                "temp_directory": spill,
-                **LIMITS.get().settings(),
             }
         )
         try:
             allowed = ", ".join(text(str(path)) for path in [*files, *([written] if written is not None else [])])
+            # A limit of the folder that is given when the connection is made is not kept to.
+            for name, value in {"temp_directory": spill, **LIMITS.get().settings()}.items():
+                connection.execute(f"SET {name} = {text(value)}")
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")
+            # Files keep NaN out of their statistics, from which this optimizer takes it that there is none.
+            connection.execute("SET disabled_optimizers = 'statistics_propagation'")
             for one in sources:
                 if one.format == "arrow":
                     connection.register(_view(one).strip('"'), _arrow(one))

@@ -171,7 +171,7 @@ class ColumnPart:
         statement.add(f"count({self.column})")
 
     def _groups(self, value: str, source: str) -> str:
-        groups = f"SELECT {value} AS k, count(*) AS n FROM {source} WHERE {self.column} IS NOT NULL GROUP BY k"
+        groups = f"SELECT {value} AS k, count(*) AS n FROM {source} WHERE {self.column} IS NOT NULL GROUP BY k"  # noqa: S608
         hashed = f"SELECT md5_number_lower(k) AS h, k, n FROM ({groups}) ORDER BY h, k LIMIT {CATEGORIES}"  # noqa: S608
         return f"SELECT list({{'h': h, 'k': k, 'n': n}}) FROM ({hashed})"  # noqa: S608 - names are quoted
 

@@ -34,7 +34,22 @@ MOST_BLOCKS = 1024
 
 
 def stored_types(connection: duckdb.DuckDBPyConnection, one: Source) -> dict[str, str]:
-    """Name and type of each column as the file has them, in order."""
+    """Name and type of each column as the file has them, in order; every shard has to have the same.
+
+    Only Parquet files say so themselves; of the others the engine finds out while it reads.
+    """
+    found = _described(connection, one)
+    for path in one.files[1:] if one.format == "parquet" else ():
+        if _described(connection, Source(path, one.format)) != found:
+            raise Refused(
+                f"{path.name} has not the columns and types of {one.files[0].name}",
+                hint="write all shards with the same columns, in the same order",
+                code="shards-differ",
+            )
+    return found
+
+
+def _described(connection: duckdb.DuckDBPyConnection, one: Source) -> dict[str, str]:
     rows = connection.execute(f"DESCRIBE SELECT * FROM {reader(one)}", [one.argument]).fetchall()  # noqa: S608
     if len(rows) > MOST_COLUMNS:
         raise Refused(

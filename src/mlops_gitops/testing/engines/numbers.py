@@ -20,7 +20,7 @@ from mlops_gitops.testing.data.sketch import BITS, BUCKETS, RANKS, Sketch
 WIDTH = 62
 """Bits of a window: its integers are below 2**62."""
 LARGEST = 40
-"""Numbers below ``2**LARGEST`` are added in the first pass, and of these all from 2**-26 whatever their digits."""
+"""Numbers below ``2**LARGEST`` are added in the first pass, and of these all from 2**-27 whatever their digits."""
 BAND = 32
 _SPLITTER = "134217729.0::DOUBLE"
 _WINDOWS = (("x", LARGEST, 2), ("p", 2 * LARGEST, 3), ("e", 2 * LARGEST - 53, 3))
@@ -37,7 +37,7 @@ class Sums:
     def __init__(self, real: str, name: str = "exact ") -> None:
         self.real, self._name = real, name
         x, p, e, h, low = (self._at(one) for one in ("x", "p", "e", "h", "l"))
-        fits = f"CASE WHEN abs({real}) < {2.0**LARGEST!r}::DOUBLE THEN {real} END"
+        fits = f"CASE WHEN isfinite({real}) AND abs({real}) < {2.0**LARGEST!r}::DOUBLE THEN {real} END"
         self.layers: list[dict[str, str]] = [{x: fits}, *_squared(x, p, e, h, low)]
         for part, below, windows in _WINDOWS:
             rest = f"{self._at(part)} * {2.0 ** (WIDTH - below)!r}::DOUBLE"
@@ -75,10 +75,11 @@ class Sums:
     def banded(self, source: str) -> str:
         """The statement that always fits: a row for each band of binary orders."""
         band = f"CAST(floor(log2(abs({self.real})) / {BAND}) AS BIGINT)"
-        rows = f"SELECT {self.real} AS x, {band} AS band FROM {source} WHERE isfinite({self.real}) AND {self.real} <> 0"
+        finite = f"isfinite({self.real}) AND {self.real} <> 0"
+        rows = f"SELECT {self.real} AS x, {band} AS band FROM {source} WHERE {finite}"  # noqa: S608 - made here
         half = f"pow(2.0, -{BAND // 2} * band)"
         near = Sums("y", self._name)
-        inner = layered(f"(SELECT band, x * {half} * {half} AS y FROM ({rows}))", [near.layers])
+        inner = layered(f"(SELECT band, x * {half} * {half} AS y FROM ({rows}))", [near.layers])  # noqa: S608
         return f"SELECT band, {', '.join(near._sums())} FROM {inner} GROUP BY band"  # noqa: S608 - made here
 
     @staticmethod

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +21,7 @@ from typing import Protocol
 
 from mlops_gitops.testing.data import partials, shards
 from mlops_gitops.testing.data.partials import Partial
+from mlops_gitops.testing.data.profile import EMPTY
 from mlops_gitops.testing.data.scans import Scan, Source, Wanted
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.engines.connections import LIMITS, Limits, opened, quoted, reader, text, within
@@ -31,13 +32,15 @@ KEYS_AT_ONCE = 8_000_000
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One shard to count: the file of ``dataset`` with this number, of so many."""
+    """One file of ``dataset`` to count: the one with this number, of so many; with ``rows``, or only its digest."""
 
     dataset: str
+    name: str
     source: Source
     shard: int
     shards: int
     wanted: Wanted
+    rows: bool = True
 
 
 class Schedule(Protocol):
@@ -49,37 +52,43 @@ class Schedule(Protocol):
 
 def tasks(dataset: str, source: Source, wanted: Wanted) -> list[Task]:
     """A task for each file."""
-    parts = source.parts()
-    return [Task(dataset, one, at, len(parts), wanted) for at, one in enumerate(parts)]
+    files = source.names()
+    return [
+        Task(dataset, name, Source(path, source.format), at, len(files), wanted, rows=path in source.files)
+        for at, (name, path) in enumerate(files.items())
+    ]
+
+
+def share(tasks: Sequence[Task], number: int, of: int) -> Sequence[Task]:
+    """The tasks of one of several jobs, numbered from 1: neighbours, and as many as any other has, or one less."""
+    return tasks[len(tasks) * (number - 1) // of : len(tasks) * number // of]
 
 
 def counted(task: Task, target: Path) -> Partial:
     """Count one shard.  Raises ``Refused``."""
     wanted, one = task.wanted, task.source
-    plain = Wanted(
-        wanted.edges,
-        wanted.watched,
-        moments=wanted.moments,
-        distinct=wanted.distinct,
-        digests=wanted.digests,
-        only=wanted.only,
-    )
-    scan = engine.scan(one, plain, shard=task.shard)
-    asked = [key for key in wanted.keys if set(key) <= set(scan.stored)] + ([()] if wanted.distinct_rows else [])
-    keys = {}
-    for at, key in enumerate(asked):
-        name = f"key-{at}-{task.shard}.parquet"
-        _write_keys(one, key or tuple(scan.stored), target / name)
-        keys[key] = (name,)
-    files = {task.shard: (one.path.name, shards.file_digest(one.path))}
-    return Partial(task.dataset, partials.asked(wanted), task.shards, files, scan.profile, scan.stored, keys)
+    asked, files = partials.asked(wanted), {task.shard: (task.name, shards.file_digest(one.path))}
+    if not task.rows:
+        return Partial(task.dataset, one.format, asked, task.shards, files, EMPTY, {}, {})
+    scan = engine.scan(one, replace(wanted, keys=(), distinct_rows=False), shard=task.shard)
+    keys: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for at, key in enumerate([*wanted.keys, *([()] if wanted.distinct_rows else [])]):
+        if set(key) <= set(scan.stored):
+            name = f"key-{at}-{task.shard}.parquet"
+            _write_keys(one, key or tuple(scan.stored), target / name)
+            keys[key] = (name,)
+    return Partial(task.dataset, one.format, asked, task.shards, files, scan.profile, scan.stored, keys)
 
 
 def scanned(dataset: str, source: Source, wanted: Wanted, schedule: Schedule) -> Scan:
     """The scan of a data set, by way of its shards."""
     with TemporaryDirectory(prefix="mlops-gitops-") as name:
         found = partials.merged(list(schedule(tasks(dataset, source, wanted), Path(name))))
-        return partials.whole(found, distinct(found, Path(name)))
+        keys = {
+            key: distinct([Path(name) / one for one in files], rows=found.profile.rows)
+            for key, files in found.keys.items()
+        }
+        return partials.whole(found, keys)
 
 
 def here(tasks: Sequence[Task], target: Path) -> Iterator[Partial]:
@@ -96,7 +105,8 @@ class Processes:
     def __call__(self, tasks: Sequence[Task], target: Path, /) -> Iterator[Partial]:
         """As ``here``."""
         limits = LIMITS.get()
-        each = Limits(*(None if one is None else max(one // self.number, 1) for one in (limits.memory, limits.disk)), 1)
+        memory, disk = (None if one is None else max(one // self.number, 1) for one in (limits.memory, limits.disk))
+        each = Limits(memory, disk, threads=1)
         with ProcessPoolExecutor(self.number, mp_context=get_context("spawn")) as pool:
             yield from pool.map(_limited, tasks, [target] * len(tasks), [each] * len(tasks))
 
@@ -124,22 +134,16 @@ def _spelled(name: str) -> str:
     return f"CASE {value} WHEN '-0.0' THEN '0.0' ELSE {value} END"
 
 
-def distinct(found: Partial, folder: Path) -> dict[tuple[str, ...], int]:
-    """How many different values each key takes in all shards: ranges of hashes, one after the other."""
-    return {
-        key: _distinct(Source(folder, "parquet", tuple(folder / name for name in names)), rows=found.profile.rows)
-        for key, names in found.keys.items()
-    }
-
-
-def _distinct(files: Source, *, rows: int) -> int:
+def distinct(files: Sequence[Path], *, rows: int) -> int:
+    """How many different values a key takes, from the files of its hashes: one range of them after the other."""
+    source = Source(files[0].parent, "parquet", tuple(files))
     ranges = rows // KEYS_AT_ONCE + 1
     total = 0
-    with opened(files) as connection:
+    with opened(source) as connection:
         for at in range(ranges):
             low, high = (2**64 * step // ranges for step in (at, at + 1))
             total += connection.execute(
-                f"SELECT count(*) FROM (SELECT DISTINCT high, low FROM {reader(files)} WHERE high BETWEEN ? AND ?)",  # noqa: S608
-                [files.argument, low, high - 1],
+                f"SELECT count(*) FROM (SELECT DISTINCT high, low FROM {reader(source)} WHERE high BETWEEN ? AND ?)",  # noqa: S608
+                [source.argument, low, high - 1],
             ).fetchall()[0][0]
     return total
