@@ -11,12 +11,24 @@ from typing import TYPE_CHECKING
 from mlops_gitops import times
 from mlops_gitops.evidence import holdouts
 from mlops_gitops.evidence.admission import Evidence, may_sign
+from mlops_gitops.evidence.statements import TEST_KINDS
 
 if TYPE_CHECKING:  # gates.py asks this module
     from mlops_gitops.evidence.gates import Case
 
 SKEW = timedelta(minutes=5)
 """How far a signer's clock may run ahead of ours before its evidence is taken to be dated in the future."""
+
+
+def valid_evidence(case: Case) -> tuple[Evidence, ...]:
+    """What machines have found and counts here and now, by kind and then in the order of time."""
+    valid = [
+        one
+        for kind in ("provenance", *TEST_KINDS)
+        for one in standing(case, kind, max_age=None)
+        if flaw(one, case, max_age=None) is None
+    ]
+    return tuple(sorted(valid, key=lambda one: (one.claim.kind, one.claim.issued_at, one.digest)))
 
 
 def standing(case: Case, kind: str, *, max_age: timedelta | None) -> tuple[Evidence, ...]:

@@ -14,8 +14,8 @@ from mlops_gitops.canonical import JSON, sha256
 from mlops_gitops.errors import Misused, Refused
 from mlops_gitops.evidence import envelope, holdouts, statements
 from mlops_gitops.evidence.admission import Evidence, file_name
-from mlops_gitops.evidence.gates import wrote
 from mlops_gitops.evidence.personal import word
+from mlops_gitops.evidence.persons import wrote
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.manifests.environment import Environment, EvidenceGate, ExpressionGate
