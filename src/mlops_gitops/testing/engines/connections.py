@@ -127,7 +127,7 @@ def _arrow(one: Source) -> object:
     """The Arrow files as a data set that is read batch by batch."""
     try:
         import pyarrow as pa
-        import pyarrow.dataset as dataset
+        from pyarrow import dataset
     except ImportError as error:
         raise Refused(
             f"{one.path.name} is an Arrow file, and pyarrow, which reads them, is not installed",
