@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -28,6 +29,12 @@ def seconds(
     taken = time.perf_counter() - start
     assert done.returncode in codes, f"{words} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
     return taken
+
+
+def processor_time() -> float:
+    """Seconds of the processors that processes have used which were started here and have ended, servers' too."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def best(found: Iterable[float]) -> float:
