@@ -25,6 +25,7 @@ from mlops_gitops.testing.data import columns as data
 from mlops_gitops.testing.data import references
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import TESTED, DataFile, data_files, identity, unreadable
+from mlops_gitops.testing.data.imported import checks as imports
 from mlops_gitops.testing.data.rows import leaks, overlaps
 from mlops_gitops.testing.data.scans import watched_text
 from mlops_gitops.testing.engines import duckdb as engine
@@ -58,7 +59,8 @@ def run_data_tests(
     """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
     files = counting.files(model, folder=folder, root=root or folder)
     found = list(_data_checks(model, files, locate, counting, folder=folder, root=root or folder))
-    return report("data-tests", model, found, _materials(files))
+    taken = tuple(imports.materials(model, folder=folder, root=root or folder))
+    return report("data-tests", model, found, (*_materials(files), *taken))
 
 
 def run_model_tests(
@@ -220,6 +222,8 @@ def _data_checks(
             yield from data.checks(model, dataset=name, source=file.source, scan=scan, locate=locate)
         if held:
             yield from held.checks(model, file, scan, locate=locate, here=counting.merged is None)
+        if counting.merged is None:
+            yield from imports.checks(model, file, scan.profile.rows, folder=folder, root=root, locate=locate)
     if counting.merged is not None:
         yield from _unseen(model, locate)
         return
@@ -238,6 +242,9 @@ def _unseen(model: Model, locate: Locate) -> Iterator[Check]:
     if model.tests.leakage.max_single_feature_power is not None or model.tests.leakage.known_at:
         message = "leakage cannot be measured on partial profiles"
         yield Check("leakage.power", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
+    if model.tests.data.imported:
+        message = "tests of other tools are held to the data themselves, not to partial profiles"
+        yield Check("data.imported", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
 
 
 def _judged(model: Model) -> set[str]:
