@@ -214,7 +214,7 @@ def by_schema(project: Callable[..., Project], data: pd.DataFrame, text: bytes) 
     data.to_parquet(path, index=False)
     file = DataFile(made.model.data[1], 1, source(path), "0b" * 32)
     found = imports.checks(
-        made.model, file, len(data), folder=made.folder, root=made.folder, locate=lambda _: Location("x")
+        made.model, [file], {"test": len(data)}, folder=made.folder, root=made.folder, locate=lambda _: Location("x")
     )
     return {f"{one.id}({one.subject})": one.verdict for one in found}
 
@@ -267,11 +267,19 @@ def test_what_is_not_run_is_told() -> None:
     assert read.tests.columns[0].max_null_rate is None
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "a: [", "schema_type: series\ncolumns: {a: {}}", "schema_type: dataframe",
-     "schema_type: dataframe\ncolumns: {}", "schema_type: dataframe\ncolumns: {a: 1}", SCHEMA.format("greater_than: soon"), SCHEMA.format("isin: [[1]]")],
-)  # fmt: skip
+NO_SCHEMAS = (
+    "",
+    "a: [",
+    "schema_type: series\ncolumns: {a: {}}",
+    "schema_type: dataframe",
+    "schema_type: dataframe\ncolumns: {}",
+    "schema_type: dataframe\ncolumns: {a: 1}",
+    SCHEMA.format("greater_than: soon"),
+    SCHEMA.format("isin: [[1]]"),
+)
+
+
+@pytest.mark.parametrize("text", NO_SCHEMAS)
 def test_a_schema_that_is_not_one_is_refused(text: str) -> None:
     with pytest.raises(Unknown):
         pandera.schema("s", text.encode())

@@ -206,6 +206,7 @@ def _data_checks(
     if isinstance(drifted, Check):
         yield drifted
     rows: dict[str, int] = {}
+    counted: dict[str, int] = {}
     for file in files:
         name = file.dataset.name
         yield from identity(file, locate)
@@ -214,6 +215,7 @@ def _data_checks(
         held = drifted if isinstance(drifted, references.Comparison) and drifted.concerns(file) else None
         try:
             scan = counting.scan(file, asked(model, file, held))
+            counted[name] = scan.profile.rows
         except Refused as refusal:
             yield unreadable(file, refusal, locate)
             continue
@@ -222,11 +224,10 @@ def _data_checks(
             yield from data.checks(model, dataset=name, source=file.source, scan=scan, locate=locate)
         if held:
             yield from held.checks(model, file, scan, locate=locate, here=counting.merged is None)
-        if counting.merged is None:
-            yield from imports.checks(model, file, scan.profile.rows, folder=folder, root=root, locate=locate)
     if counting.merged is not None:
         yield from _unseen(model, locate)
         return
+    yield from imports.checks(model, files, counted, folder=folder, root=root, locate=locate)
     readable = [file for file in files if rows.get(file.dataset.name)]
     if tests.overlap is not None:
         yield from overlaps(model, readable, rows, locate)

@@ -8,7 +8,7 @@ it is stale.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,22 +37,25 @@ AT = (*DATA, "imported")
 _FIX = "make the result again on these data, and commit it"
 
 
-def checks(model: Model, file: DataFile, rows: int, *, folder: Path, root: Path, locate: Locate) -> Iterator[Check]:
-    """The checks of every file that the manifest names for this data set, whose file has ``rows``."""
+def checks(
+    model: Model, files: Sequence[DataFile], rows: Mapping[str, int], *, folder: Path, root: Path, locate: Locate
+) -> Iterator[Check]:
+    """The checks of every file that the manifest names, for the data sets that could be read, by their ``rows``."""
+    known = {one.dataset.name: one for one in files}
     for index, one in enumerate(model.tests.data.imported):
-        if one.dataset != file.dataset.name:
-            continue
+        if one.dataset not in rows:
+            continue  # a check of the data says why
         location = locate((*AT, index, "file"))
         try:
             data = _read(one, folder=folder, root=root)
             if one.format == PANDERA:
-                yield from _schema(model, file, one, data, location)
+                yield from _schema(model, known[one.dataset], one, data, location)
             else:
-                yield from _results(file, rows, one, data, location)
+                yield from _results(known[one.dataset], rows[one.dataset], one, data, location)
         except Unknown as reason:
             fix = f"write it with a release of {one.format} that is known, or take it out of the manifest"
             message = f"{one.file} cannot be taken: {reason}"
-            yield Check("data.imported", file.dataset.name, Verdict.FAIL, message, location=location, fix=fix)
+            yield Check("data.imported", one.dataset, Verdict.FAIL, message, location=location, fix=fix)
 
 
 def materials(model: Model, *, folder: Path, root: Path) -> Iterator[tuple[str, str]]:
