@@ -9,6 +9,8 @@ import pytest
 
 from mlops_gitops.cli import endings
 from mlops_gitops.cli import pages as verbs
+from mlops_gitops.evidence.score import pages as score
+from mlops_gitops.evidence.score.rubric import MEANINGS, TESTS
 from mlops_gitops.manifests import pages as formats
 from prose import ROOT
 
@@ -31,6 +33,15 @@ def test_the_page_of_formats_is_current() -> None:
     text = page.read_text(encoding="utf-8")
     assert text == formats.current(text, page.parent / "examples"), HINT
     assert text.count("| field | | what it is | such as |") == len(list((ROOT / "schemas").glob("*.schema.json")))
+
+
+def test_the_page_of_the_ml_test_score_is_current() -> None:
+    text = (ROOT / "docs" / "explanation" / "ml-test-score.md").read_text(encoding="utf-8")
+    assert text == score.current(text), HINT
+    assert all(f"| `{one.id}` |" in text for one in TESTS)
+    assert all(f"| {words} |" in text for _, words in MEANINGS)
+    with pytest.raises(ValueError, match="needs the lines"):
+        score.current("# A page\n")
 
 
 def test_a_page_without_marks_is_refused() -> None:

@@ -74,6 +74,15 @@ class DriftTests:
 
 
 @record
+class Imported:
+    """A file of another tool: its ``format``, its path beside the manifest, and the data set that it is about."""
+
+    format: str
+    file: str
+    dataset: str
+
+
+@record
 class DataTests:
     """What is demanded of the data."""
 
@@ -83,6 +92,7 @@ class DataTests:
     max_duplicate_rate: float | None = None
     overlap: Overlap | None = None
     drift: DriftTests | None = None
+    imported: tuple[Imported, ...] = ()
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> DataTests:
@@ -95,6 +105,7 @@ class DataTests:
             value.get("maxDuplicateRate"),
             None if overlap is None else Overlap(tuple(overlap["key"]), overlap["max"]),
             DriftTests.from_value(value.get("drift")),
+            tuple(Imported(one["format"], one["file"], one["dataset"]) for one in value.get("imported", ())),
         )
 
 

@@ -48,7 +48,8 @@ class Counting:
 
     def files(self, model: Model, *, folder: Path, root: Path) -> list[DataFile]:
         """The data sets that are tested; where they were merged, as those that counted them found them."""
-        also = model.tests.data.drift.datasets if model.tests.data.drift else ()
+        drift, imported = model.tests.data.drift, model.tests.data.imported
+        also = {*(drift.datasets if drift else ()), *(one.dataset for one in imported)}
         if self.merged is None:
             return data_files(model, folder=folder, root=root, also=also)
         plain = data_files(model, folder=folder, root=root, also=also, hashed=False)

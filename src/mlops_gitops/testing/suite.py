@@ -25,6 +25,7 @@ from mlops_gitops.testing.data import columns as data
 from mlops_gitops.testing.data import references
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import TESTED, DataFile, data_files, identity, unreadable
+from mlops_gitops.testing.data.imported import checks as imports
 from mlops_gitops.testing.data.rows import leaks, overlaps
 from mlops_gitops.testing.data.scans import watched_text
 from mlops_gitops.testing.engines import duckdb as engine
@@ -58,7 +59,8 @@ def run_data_tests(
     """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
     files = counting.files(model, folder=folder, root=root or folder)
     found = list(_data_checks(model, files, locate, counting, folder=folder, root=root or folder))
-    return report("data-tests", model, found, _materials(files))
+    taken = tuple(imports.materials(model, folder=folder, root=root or folder))
+    return report("data-tests", model, found, (*_materials(files), *taken))
 
 
 def run_model_tests(
@@ -204,6 +206,7 @@ def _data_checks(
     if isinstance(drifted, Check):
         yield drifted
     rows: dict[str, int] = {}
+    counted: dict[str, int] = {}
     for file in files:
         name = file.dataset.name
         yield from identity(file, locate)
@@ -212,6 +215,7 @@ def _data_checks(
         held = drifted if isinstance(drifted, references.Comparison) and drifted.concerns(file) else None
         try:
             scan = counting.scan(file, asked(model, file, held))
+            counted[name] = scan.profile.rows
         except Refused as refusal:
             yield unreadable(file, refusal, locate)
             continue
@@ -223,6 +227,7 @@ def _data_checks(
     if counting.merged is not None:
         yield from _unseen(model, locate)
         return
+    yield from imports.checks(model, files, counted, folder=folder, root=root, locate=locate)
     readable = [file for file in files if rows.get(file.dataset.name)]
     if tests.overlap is not None:
         yield from overlaps(model, readable, rows, locate)
@@ -238,6 +243,9 @@ def _unseen(model: Model, locate: Locate) -> Iterator[Check]:
     if model.tests.leakage.max_single_feature_power is not None or model.tests.leakage.known_at:
         message = "leakage cannot be measured on partial profiles"
         yield Check("leakage.power", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
+    if model.tests.data.imported:
+        message = "tests of other tools are held to the data themselves, not to partial profiles"
+        yield Check("data.imported", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
 
 
 def _judged(model: Model) -> set[str]:
