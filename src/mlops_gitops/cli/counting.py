@@ -81,8 +81,11 @@ def limited(arguments: argparse.Namespace) -> Iterator[None]:
     from mlops_gitops.manifests.quantities import quantity_bytes
     from mlops_gitops.testing.engines.connections import Limits, within
 
-    memory = quantity_bytes(arguments.memory)
-    if memory is None or memory < 64 * 2**20:
+    try:
+        memory = int(quantity_bytes(arguments.memory))
+    except (ValueError, KeyError, TypeError):
+        memory = 0
+    if memory < 64 * 2**20:
         raise _misused(f"--memory takes at least 64Mi, such as 4Gi, and not {arguments.memory!r}")
     with within(Limits(memory=memory)):
         yield

@@ -22,7 +22,7 @@ from mlops_gitops.testing.champions import comparison
 from mlops_gitops.testing.data import columns as data
 from mlops_gitops.testing.data import references
 from mlops_gitops.testing.data.columns import Locate
-from mlops_gitops.testing.data.files import TESTED, DataFile, data_files, identity, unreadable
+from mlops_gitops.testing.data.files import TESTED, DataFile, data_files, identity, in_one, unreadable
 from mlops_gitops.testing.data.rows import leaks, overlaps
 from mlops_gitops.testing.data.scans import watched_text
 from mlops_gitops.testing.engines import duckdb as engine
@@ -66,7 +66,8 @@ def run_model_tests(
         file for file in data_files(model, folder=folder, root=root or folder) if file.dataset.name in _judged(model)
     ]
     found: list[Check] = [check for file in files for check in identity(file, locate)]
-    usable = [file for file in files if file.source is not None]
+    usable, several = in_one(files, locate)
+    found.extend(several)
     answers = predict([_job(model, file, artifact, _inputs(model)) for file in usable])
     evaluations: dict[str, Evaluation] = {}
     for file, answer in zip(usable, answers, strict=True):
@@ -134,11 +135,11 @@ def compare(
     """Hold ``artifact`` against ``champion`` on the rows that the manifest's metrics name."""
     names = {one.dataset for one in (*model.metrics, *champion.metrics) if one.max_regression is not None}
     files = [file for file in data_files(model, folder=folder, root=root or folder) if file.dataset.name in names]
-    usable = [file for file in files if file.source is not None]
+    usable, several = in_one(files, locate)
     jobs = [_job(model, file, champion.artifact, champion.inputs) for file in usable]
     jobs += [_job(model, file, artifact, _inputs(model)) for file in usable]
     answers = predict(jobs)
-    found: list[Check] = [check for file in files for check in identity(file, locate)]
+    found: list[Check] = [*several, *(check for file in files for check in identity(file, locate))]
     pairs: dict[str, comparison.Pair] = {}
     for file, old, new in zip(usable, answers[: len(usable)], answers[len(usable) :], strict=True):
         before, after = (_evaluate(model, file, answer, locate) for answer in (old, new))

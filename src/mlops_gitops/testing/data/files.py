@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +91,19 @@ def identity(file: DataFile, locate: Locate) -> Iterator[Check]:
             location=location,
             fix=fix,
         )
+
+
+def in_one(files: Iterable[DataFile], locate: Locate) -> tuple[list[DataFile], list[Check]]:
+    """The data sets that a model can be asked on, and a check for each that it cannot because it has several files."""
+    usable, found = [], []
+    for file in files:
+        if file.source is not None and file.source.shards:
+            message = f"{file.dataset.name} lies in several files, and a model is asked on one"
+            place, fix = locate(("spec", "data", file.index, "uri")), "write the rows that judge the model to one file"
+            found.append(Check("data.readable", file.dataset.name, Verdict.FAIL, message, location=place, fix=fix))
+        elif file.source is not None:
+            usable.append(file)
+    return usable, found
 
 
 def unreadable(file: DataFile, refusal: Refused, locate: Locate) -> Check:
