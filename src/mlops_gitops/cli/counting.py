@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ from mlops_gitops.errors import Misused
 if TYPE_CHECKING:
     from mlops_gitops.manifests.documents import Document
     from mlops_gitops.manifests.model import Model
+    from mlops_gitops.testing.data.scans import Source
     from mlops_gitops.testing.engines.shards import Schedule
     from mlops_gitops.testing.sharding import Counting
 
@@ -70,6 +73,24 @@ def share(arguments: argparse.Namespace) -> tuple[int, int]:
     if found is None or int(found[1]) > int(found[2]):
         raise _misused(f"--shard takes I/N, such as 1/4, and not {arguments.shard!r}")
     return int(found[1]), int(found[2])
+
+
+@contextlib.contextmanager
+def reached(world: World) -> Iterator[None]:
+    """Data sets of ``s3://`` are fetched inside, into a folder that goes away."""
+    from mlops_gitops.testing.data.remote import fetched_by
+
+    with tempfile.TemporaryDirectory(prefix="mlops-gitops-") as name:
+
+        @functools.cache
+        def fetch(uri: str, *, media_type: str | None) -> Source:
+            from mlops_gitops.adapters.s3 import Store
+
+            world.progress(f"fetching {uri}")
+            return Store.of_environment(world.environ, Path(name))(uri, media_type=media_type)
+
+        with fetched_by(fetch):
+            yield
 
 
 @contextlib.contextmanager

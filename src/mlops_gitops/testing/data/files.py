@@ -11,6 +11,7 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.model import Dataset, Model
 from mlops_gitops.testing.data import shards
 from mlops_gitops.testing.data.columns import Locate
+from mlops_gitops.testing.data.remote import REMOTE
 from mlops_gitops.testing.data.scans import Source
 
 TESTED = frozenset({"training", "validation", "test"})
@@ -51,11 +52,15 @@ def data_files(
 
 
 def _file(dataset: Dataset, index: int, *, folder: Path, root: Path, hashed: bool) -> DataFile:
-    if "://" in dataset.uri:
+    remote = REMOTE.get() if dataset.uri.startswith("s3://") else None
+    if "://" in dataset.uri and remote is None:
         hint = "fetch it beside the manifest before the test"
         return DataFile(dataset, index, None, "", f"{dataset.uri} is not a file here", hint)
     try:
-        found = shards.located(dataset.uri, folder=folder, root=root, media_type=dataset.media_type)
+        if remote is not None:
+            found = remote(dataset.uri, media_type=dataset.media_type)
+        else:
+            found = shards.located(dataset.uri, folder=folder, root=root, media_type=dataset.media_type)
         return DataFile(dataset, index, found, shards.digest_of(found) if hashed else "")
     except (ValueError, OSError) as error:
         return DataFile(
