@@ -42,13 +42,13 @@ EVERYTHING = frozenset({EVERY})
 WHOLE = Wanted(moments=EVERYTHING, distinct=EVERYTHING, digests=True)
 
 
-def made(folder: Path, rows: int) -> Source:
+def made(folder: Path, rows: int, parts: int = SHARDS) -> Source:
     """Thirty columns of every kind in shards, the same at every run."""
-    place = folder / f"profile-{rows}"
+    place = folder / f"profile-{rows}-{parts}"
     if not (place / "done").is_file():
         place.mkdir(parents=True, exist_ok=True)
-        for at in range(SHARDS):
-            pq.write_table(table(np.random.default_rng(at), rows // SHARDS, at), place / f"{at:02d}.parquet")
+        for at in range(parts):
+            pq.write_table(table(np.random.default_rng(at), rows // parts, at), place / f"{at:02d}.parquet")
         (place / "done").touch()
     return Source(place, "parquet", tuple(sorted(place.glob("*.parquet"))))
 
@@ -130,7 +130,7 @@ def in_shards(report: Report, source: Source, times: int, *, spark: bool) -> Non
     alone = engine.scan(source, WHOLE).profile.digest()
     together = timed(lambda: shards.scanned("d", source, WHOLE, shards.Processes(2)), times)
     assert shards.scanned("d", source, WHOLE, shards.Processes(2)).profile.digest() == alone
-    report.time(f"{SHARDS} shards in two processes, the same digest", together)
+    report.time(f"{len(source.files)} shards in two processes, the same digest", together)
     if spark and (SPARK / "pyspark").is_dir():
         seconds, digest = on_spark(source, times)
         assert digest == alone
@@ -148,12 +148,13 @@ def as_child(folder: Path, count: int) -> None:
 
 def large(report: Report, source: Source, rows: int) -> None:
     found = []
-    for count in (SHARDS // 4, SHARDS):
+    parts = len(source.files)
+    for count in (parts // 4, parts):
         words = [sys.executable, __file__, "--child", str(source.path), str(count)]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         found.append(json.loads(done.stdout.splitlines()[-1]))
     (quarter, _), (seconds, peak) = found
-    report.time(f"{rows:,} rows in {SHARDS} shards, one after the other", seconds)
+    report.time(f"{rows:,} rows in {parts} shards, one after the other", seconds)
     report.ratio("that, of four times a quarter of the shards", seconds / (4 * quarter), at_most=1.2)
     report.add(Line("most memory of that process", f"{peak:.2f} GiB", "at most 6 GiB", peak <= 6))
 
@@ -173,12 +174,13 @@ def main() -> int:
     folder = Path(os.environ.get("MG_BENCHMARKS") or ROOT / ".venv" / "benchmarks")
     report = Report("profiles", ".venv/bin/python benchmarks/profiles.py --rows 20000000")
     times = 1 if arguments.short else 3
-    source = made(folder, 20_000 if arguments.short else 1_000_000)
+    parts = 4 if arguments.short else SHARDS
+    source = made(folder, 20_000 if arguments.short else 1_000_000, parts)
     one_file(report, source, times)
     in_shards(report, source, times, spark=not arguments.short)
-    rows = 40_000 if arguments.short else arguments.rows
+    rows = 8_000 if arguments.short else arguments.rows
     if rows:
-        large(report, made(folder, rows), rows)
+        large(report, made(folder, rows, parts), rows)
     return report.end(arguments)
 
 
