@@ -102,10 +102,15 @@ class Report:
 
 def parsed(description: str) -> argparse.Namespace:
     """The options that every benchmark has."""
+    return options(description).parse_args()
+
+
+def options(description: str) -> argparse.ArgumentParser:
+    """The same, to add more."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--short", action="store_true", help="everything once and small: shows that it runs, no more")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
-    return parser.parse_args()
+    return parser
 
 
 def plain() -> dict[str, str]:

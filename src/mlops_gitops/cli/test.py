@@ -74,14 +74,15 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     kinds = arguments.words[:1] if arguments.words[:1] and arguments.words[0] in KINDS else list(KINDS)
     names = arguments.words[1:] if len(kinds) == 1 else arguments.words
     if arguments.write_reference:
-        return _write_references(kinds, names, arguments.format, world)
+        with counting.reached(world):
+            return _write_references(kinds, names, arguments.format, world)
     counting.check(arguments, kinds)
     if arguments.shard or arguments.profile:
         models = [(folder, *_opened(folder)) for folder in _folders(names, world)]
-        with session.needing("data"), counting.limited(arguments):
+        with session.needing("data"), counting.limited(arguments), counting.reached(world):
             write = counting.write_partials if arguments.shard else counting.print_profiles
             return write(models, arguments, world)
-    with counting.limited(arguments):
+    with counting.limited(arguments), counting.reached(world):
         reports = [
             (folder.name, report)
             for folder in _folders(names, world)

@@ -24,7 +24,7 @@ from mlops_gitops.testing.champions import blocks, comparison
 from mlops_gitops.testing.data import columns as data
 from mlops_gitops.testing.data import references
 from mlops_gitops.testing.data.columns import Locate
-from mlops_gitops.testing.data.files import TESTED, DataFile, data_files, identity, unreadable
+from mlops_gitops.testing.data.files import TESTED, DataFile, data_files, identity, in_one, unreadable
 from mlops_gitops.testing.data.imported import checks as imports
 from mlops_gitops.testing.data.rows import leaks, overlaps
 from mlops_gitops.testing.data.scans import watched_text
@@ -71,7 +71,8 @@ def run_model_tests(
         file for file in data_files(model, folder=folder, root=root or folder) if file.dataset.name in _judged(model)
     ]
     found: list[Check] = [check for file in files for check in identity(file, locate)]
-    usable = [file for file in files if file.source is not None]
+    usable, several = in_one(files, locate)
+    found.extend(several)
     answers = predict([_job(model, file, artifact, _inputs(model)) for file in usable])
     evaluations: dict[str, Evaluation] = {}
     for file, answer in zip(usable, answers, strict=True):
@@ -143,11 +144,11 @@ def compare(
     against = [one for one in (champion, anchor) if one is not None]
     names = {one.dataset for one in (*model.metrics, *champion.metrics) if one.compared}
     files = [file for file in data_files(model, folder=folder, root=root or folder) if file.dataset.name in names]
-    usable = [file for file in files if file.source is not None]
+    usable, several = in_one(files, locate)
     mine = [_job(model, file, artifact, _inputs(model)) for file in usable]
     theirs = [_job(model, file, one.artifact, one.inputs) for one in against for file in usable]
     answers = predict([*mine, *theirs])
-    found: list[Check] = [check for file in files for check in identity(file, locate)]
+    found: list[Check] = [*several, *(check for file in files for check in identity(file, locate))]
     evaluated = [_evaluate(model, file, answer, locate) for file, answer in zip(usable, answers, strict=False)]
     found.extend(check for checks, _ in evaluated for check in checks if check.verdict is not Verdict.PASS)
     results: list[comparison.Compared] = []
