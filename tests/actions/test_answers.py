@@ -185,6 +185,25 @@ def test_every_event_is_one_that_every_action_takes(
     assert judged["run"] == "19000000001.1"
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "test --format json --report DIR"),
+        ({"MG_KIND": "data", "MG_MODELS": "fares\ndelays"}, "test --format json data fares delays --report DIR"),
+        ({"MG_KIND": "infra", "MG_IMAGE": "r/x@sha256:0", "MG_TO": "prod"},
+         "test --format json --image r/x@sha256:0 --to prod infra --report DIR"),
+        ({"MG_KIND": "features", "MG_MODELS": "fares", "MG_AGAINST": "main"},
+         "test --format json --against main features fares"),
+        ({"MG_KIND": "data", "MG_IMAGE": "r/x@sha256:0"}, ""),
+        ({"MG_KIND": "everything"}, ""),
+    ],
+)  # fmt: skip
+def test_the_kinds_of_tests(given: dict[str, str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = told("test", tmp_path, {**answers.typical("test"), "verdict": None}, 0, monkeypatch, **given)
+    assert re.sub(r"--report \S+", "--report DIR", " ".join(found.words)) == words
+    assert found.values["result"] == ("measured" if words else "error")
+
+
 @pytest.mark.parametrize("name", ACTIONS)
 def test_debug_says_what_is_run_and_no_secret(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = {one.name for one in running.action(name).inputs}
