@@ -46,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--broker",
         metavar="IMAGE",
-        help="infra, streams: the image of a NATS server by digest (default: MG_TEST_BROKER)",
+        help="infra, streams: a NATS server, its image by digest or its nats:// URL (default: MG_TEST_BROKER)",
     )
     session.add_repository_options(parser)
 
@@ -198,10 +198,12 @@ def _back(host: Engine, infra: InfraTests, scratch: Path, broker: str | None) ->
 
 
 def _refuse_without_broker(pattern: str, broker: str | None) -> None:
-    if pattern == "stream" and "@sha256:" not in (broker or ""):
+    named = (broker or "").startswith(("nats://", "tls://")) or "@sha256:" in (broker or "")
+    if pattern == "stream" and not named:
         raise Misused(
-            "the image of a stream is tested beside a real broker, and none is named by its digest",
-            hint="name the image of a NATS server: --broker docker.io/library/nats@sha256:…, or MG_TEST_BROKER",
+            "the image of a stream is tested beside a real broker, and none is named by its digest or URL",
+            hint="name the image of a NATS server, or one that runs: --broker docker.io/library/nats@sha256:…, "
+            "--broker nats://HOST:4222, or MG_TEST_BROKER",
             code="infra-broker",
         )
 
