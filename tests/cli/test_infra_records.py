@@ -108,9 +108,8 @@ def test_a_broker_that_runs_already_is_used_and_left_as_it_was(served: Served, t
 
 
 def test_a_stream_without_a_broker_is_told_when_asked_and_inconclusive_when_not(served: Served) -> None:
+    served.images.pop("stream", None)
     served.built("stream")
-    served.model.value["spec"]["serving"]["pattern"] = "stream"
-    served.model.commit()
     error = served.model.shell.json("test", "infra", "cancer", "--broker", "nats:2")["error"]
     assert (error["code"], error["exitCode"]) == ("infra-broker", 2)
     error = served.model.shell.json("test", "infra", "cancer")["error"]

@@ -223,22 +223,33 @@ class _Feed:
         return found
 
     def _ended(self) -> Refused:
-        words = printable(self.errors.decode("utf-8", "replace")[-300:]) or "it said nothing"
-        return Refused(
-            f"the image under test cannot be spoken through: {words}",
-            hint="the image of a stream holds Python and nats-py; look whether its lock names both",
-            code="broker-feed",
-        )
+        return _unspoken(printable(self.errors.decode("utf-8", "replace")[-300:]) or "it said nothing")
+
+
+def _unspoken(words: str) -> Refused:
+    return Refused(
+        f"the image under test cannot be spoken through: {words}",
+        hint="the image of a stream holds Python and nats-py; look whether its lock names both",
+        code="broker-feed",
+    )
 
 
 @contextlib.contextmanager
 def _attached(container: Any) -> Iterator[_Feed]:
     """Start the program and hold its standard streams."""
+    from docker.errors import APIError
+
     with failing("speak to the broker"):
         words = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         held = container.attach_socket(params=words)
         wire = getattr(held, "_sock", held)  # the client wraps a socket in something that can only be read
-        container.start()
+        try:
+            container.start()
+        except APIError as error:
+            said = printable(str(error.explanation or error), most=300)
+            if "exec" not in said:
+                raise
+            raise _unspoken(said) from error
     try:
         yield _Feed(container, wire)
     finally:

@@ -39,9 +39,7 @@ class StreamContainer:
     def start(self) -> State:
         """Start the container."""
         self.before = kernel.attempts(*self.broker.process) if self.before is None else self.before
-        with failing(f"start {self.container.facts.name}"):
-            self.container.made.start()
-        return self.container.state()
+        return self.container.launched() or self.container.state()
 
     def wait(self, answers: int, *, seconds: float, settled: bool = False) -> int:
         """As the broker counts them."""
