@@ -264,7 +264,7 @@ def test_rows_of_one_entity_are_judged_together(large: Make) -> None:
     plain = one(compared(large(), predict), "comparison.metric")
     made = large(lambda spec: spec["data"][1].update(entityColumn="id"))
     check = one(compared(made, predict), "comparison.metric")
-    assert "rows of one id together" in check.message
+    assert " by id)" in check.message
     assert check.interval is not None
     assert plain.interval is not None
     assert check.interval[1] - check.interval[0] > 3 * (plain.interval[1] - plain.interval[0]), "forty copies of each"

@@ -56,7 +56,8 @@ class Claim:
 
     ``environment``, ``policy`` (digest), ``champion`` (release id) and ``head`` (commit) narrow where the claim counts;
     ``None`` does not narrow.  ``supersedes`` names evidence files, by digest, that this one replaces.  ``details``
-    holds what people want to read (checks, materials) and decides nothing.  ``review`` is there in evidence of kind
+    holds what people want to read (checks, materials); gates read the numbers of some checks in it, and the looks of a
+    comparison.  ``review`` is there in evidence of kind
     ``review``, and only there.
     """
 

@@ -187,7 +187,7 @@ def _words(metric: Metric, found: Pairing, name: str, pair: Pair) -> str:
     lower, upper = _interval(metric, found.gain)
     interval = f"95 % interval {wording.signed(lower)} to {wording.signed(upper)}"
     if pair.blocks is not None:
-        interval += f", rows of one {pair.by} together"
+        interval += f" by {pair.by}"
     p = ""
     if isinstance(found.gain, Proportions):
         p = f", exact McNemar p = {found.gain.mcnemar:.2g}"
