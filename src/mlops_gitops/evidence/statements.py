@@ -182,6 +182,12 @@ def answers(claim: Claim, name: str) -> tuple[Verdict, ...]:
     return tuple(known.get(str(check.get("verdict")), Verdict.INCONCLUSIVE) for check in _checks(claim, name))
 
 
+def anchored(claim: Claim) -> str | None:
+    """The release of long ago that a comparison was made with besides the champion."""
+    anchor = claim.details.get("anchor") if isinstance(claim.details, Mapping) else None
+    return anchor if isinstance(anchor, str) else None
+
+
 def _checks(claim: Claim, name: str) -> list[Mapping[str, JSON]]:
     """The checks of one id in the details of a claim, which may hold anything."""
     checks = claim.details.get("checks") if isinstance(claim.details, Mapping) else None
