@@ -244,7 +244,7 @@ def slices(model: Model, against: Against, *, locate: Locate) -> Iterator[Check]
             margin = 0.0
         if margin is None:
             continue
-        place = locate(("spec", "metrics", index, "slices"))
+        place = locate(("spec", "metrics", index, "maxRegression"))
         metric, pair = METRICS.get(demand.name), against.pairs.get(demand.dataset)
         if metric is not None and model.task in metric.tasks and pair is not None:
             found += _slices(_Guard(demand, metric, pair, _Floor(-margin, "maxRegression"), place), parted)
