@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from mlops_gitops import times
-from mlops_gitops.evidence import approvals, holdouts, persons, quorum, relevance
+from mlops_gitops.evidence import approvals, persons, quorum, relevance
 from mlops_gitops.evidence.admission import Evidence, may_sign
 from mlops_gitops.evidence.approvals import Voices
 from mlops_gitops.evidence.statements import LEVELS, agreed, measured
@@ -197,6 +197,8 @@ def _spent(holdout: Holdout | None, name: str, valid: Sequence[Evidence]) -> Jud
     """Whether passing comparisons are within their share of the data, where data are spent by looks."""
     if holdout is None:
         return None
+    from mlops_gitops.evidence import holdouts  # late: a policy that counts no looks pays nothing for them
+
     digests = tuple(one.digest for one in valid)
     for one in valid:
         lacking = holdouts.short_of(holdout, one.claim)

@@ -9,9 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mlops_gitops import times
-from mlops_gitops.evidence import holdouts
 from mlops_gitops.evidence.admission import Evidence, may_sign
-from mlops_gitops.evidence.statements import TEST_KINDS
+from mlops_gitops.evidence.statements import TEST_KINDS, anchored
 
 if TYPE_CHECKING:  # gates.py asks this module
     from mlops_gitops.evidence.gates import Case
@@ -74,8 +73,8 @@ def flaw(one: Evidence, case: Case, *, max_age: timedelta | None) -> str | None:
         return f"{short} was made under another policy of {case.environment}"
     if claim.kind == "comparison" and claim.champion != case.champion:
         return f"{short} compares with {_short(claim.champion)}, and {_short(case.champion)} runs here"
-    if claim.kind == "comparison" and holdouts.anchored(claim) != case.anchor:
-        return f"{short} has {_short(holdouts.anchored(claim))} as its anchor, and here it is {_short(case.anchor)}"
+    if claim.kind == "comparison" and anchored(claim) != case.anchor:
+        return f"{short} has {_short(anchored(claim))} as its anchor, and here it is {_short(case.anchor)}"
     if claim.issued_at > case.now + SKEW:
         return f"{short} is dated in the future, {times.format_instant(claim.issued_at)}"
     ends = [

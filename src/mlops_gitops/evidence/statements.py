@@ -56,7 +56,8 @@ class Claim:
 
     ``environment``, ``policy`` (digest), ``champion`` (release id) and ``head`` (commit) narrow where the claim counts;
     ``None`` does not narrow.  ``supersedes`` names evidence files, by digest, that this one replaces.  ``details``
-    holds what people want to read (checks, materials) and decides nothing.  ``review`` is there in evidence of kind
+    holds what people want to read (checks, materials); gates read the numbers of some checks in it, and the looks of a
+    comparison.  ``review`` is there in evidence of kind
     ``review``, and only there.
     """
 
@@ -179,6 +180,12 @@ def answers(claim: Claim, name: str) -> tuple[Verdict, ...]:
     """The verdicts of the checks of one id in a claim; what is no verdict counts as inconclusive."""
     known = {one.value: one for one in Verdict}
     return tuple(known.get(str(check.get("verdict")), Verdict.INCONCLUSIVE) for check in _checks(claim, name))
+
+
+def anchored(claim: Claim) -> str | None:
+    """The release of long ago that a comparison was made with besides the champion."""
+    anchor = claim.details.get("anchor") if isinstance(claim.details, Mapping) else None
+    return anchor if isinstance(anchor, str) else None
 
 
 def _checks(claim: Claim, name: str) -> list[Mapping[str, JSON]]:

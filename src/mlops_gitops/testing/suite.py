@@ -152,6 +152,7 @@ def compare(
     evaluated = [_evaluate(model, file, answer, locate) for file, answer in zip(usable, answers, strict=False)]
     found.extend(check for checks, _ in evaluated for check in checks if check.verdict is not Verdict.PASS)
     results: list[comparison.Compared] = []
+    guarded: list[Check] = []
     for place, one in enumerate(against, start=1):
         pairs: dict[str, comparison.Pair] = {}
         old = answers[place * len(usable) : (place + 1) * len(usable)]
@@ -165,8 +166,9 @@ def compare(
         held = comparison.Against(pairs, one.metrics, one.version if one is anchor else None)
         results += comparison.compared(model, held, locate=locate)
         if one is champion:
-            found.extend(comparison.slices(model, held, locate=locate))
+            guarded = list(comparison.slices(model, held, locate=locate))
     found.extend(one.check for one in results)
+    found.extend(guarded)
     if not names:
         message = "no metric declares `maxRegression`, so nothing says what may replace the champion"
         fix = "add `maxRegression` to the primary metric: the largest loss that still passes"

@@ -25,6 +25,7 @@ _FAMILIES: tuple[tuple[str | tuple[str, ...], str, str], ...] = (
     ("MG60", "Interface", "whether the signature makes sense"),
     (("MG61", "MG62"), "Tests", "whether the declared tests can be made"),
     ("MG64", "Tests of behaviour", "whether the declared tests of the model can be made, and can fail"),
+    ("MG65", "Champions and features", "whether margins, looks and tests of features can say anything"),
     ("MG70", "Training", "whether it can be run safely, and again"),
     ("MG75", "Lifecycle", "how it is served, watched and taken back"),
     ("MG76", "Images", "what the serving image is made of"),
