@@ -6,7 +6,7 @@ reads data or imports anything heavy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -59,14 +59,25 @@ def source(path: Path, *, media_type: str | None = None) -> Source:
     return Source(path, found)
 
 
+Ask: TypeAlias = "Callable[[Mapping[str, str]], Mapping[str, str]]"
+"""From the columns of a file, with their types in its words, to what rows to count: name → condition in SQL.
+
+The conditions are this program's own or confined (``testing/engines/expressions.py``), never a user's text.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to count beyond the ordinary: edges and watched values by column, and keys whose distinct rows to count."""
+    """What to count beyond the ordinary.
+
+    Edges and watched values by column, keys whose distinct rows to count, and ``asks`` for rows that fit a condition.
+    """
 
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     watched: Mapping[str, tuple[str | float | bool, ...]] = field(default_factory=dict)
     keys: tuple[tuple[str, ...], ...] = ()
     distinct_rows: bool = False
+    asks: tuple[Ask, ...] = ()
 
     def __or__(self, other: Wanted) -> Wanted:
         """Both at once: every edge and every value that either asks for."""
@@ -79,7 +90,8 @@ class Wanted:
             for name in {**self.watched, **other.watched}
         }
         keys = tuple(dict.fromkeys([*self.keys, *other.keys]))
-        return Wanted(edges, watched, keys, distinct_rows=self.distinct_rows or other.distinct_rows)
+        distinct = self.distinct_rows or other.distinct_rows
+        return Wanted(edges, watched, keys, distinct_rows=distinct, asks=(*self.asks, *other.asks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +99,14 @@ class Scan:
     """All that one pass over one file found.
 
     ``stored`` is each column's own type in the file's words; ``distinct`` maps a key to how many different values it
-    takes, and the empty key to how many different whole rows there are.
+    takes, and the empty key to how many different whole rows there are.  ``counts`` are the rows that fit each
+    condition that was asked for, by its name.
     """
 
     profile: Profile
     stored: Mapping[str, str]
     distinct: Mapping[tuple[str, ...], int]
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def watched_text(value: str | float | bool) -> str:  # noqa: FBT001 - a value, not a switch

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ from mlops_gitops.testing.data.scans import UNREADABLE, Format, Scan, Source, Wa
 
 MOST_COLUMNS = 4096
 """A file with more columns is refused before it is read: no table of features has them, and a hostile header may."""
+
+SECONDS = 1200.0
+"""How long a connection may be at work before it is interrupted."""
 
 MOST_BLOCKS = 1024
 """Entities beyond that share a block, which makes the blocks fewer and larger and no less independent."""
@@ -68,7 +72,14 @@ def opened(*sources: Source, written: Path | None = None) -> Iterator[duckdb.Duc
             connection.execute(f"SET allowed_paths = [{allowed}]")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
-            yield connection
+            with _limited(connection):
+                yield connection
+        except duckdb.InterruptException as error:
+            raise Refused(
+                f"{', '.join(one.path.name for one in sources)} took more than {SECONDS:,} seconds to read",
+                hint="test fewer rows at a time, or simplify the rules",
+                code="data-slow",
+            ) from error
         except duckdb.Error as error:
             names = ", ".join(one.path.name for one in sources)
             raise Refused(
@@ -78,6 +89,23 @@ def opened(*sources: Source, written: Path | None = None) -> Iterator[duckdb.Duc
             ) from error
         finally:
             connection.close()
+
+
+@contextmanager
+def _limited(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Interrupts what runs too long: a rule may be cheap for one row and there may be very many."""
+    timer = threading.Timer(SECONDS, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def reader(one: Source) -> str:
+    """What stands after ``FROM`` to read the file; its path is bound as the one parameter in it."""
+    return _READERS[one.format]
 
 
 def stored_types(connection: duckdb.DuckDBPyConnection, one: Source) -> dict[str, str]:
@@ -104,11 +132,15 @@ def scan(one: Source, wanted: Wanted) -> Scan:
         if wanted.distinct_rows:
             keys.append(())
             statement.add(f"count(DISTINCT ROW({', '.join(map(quoted, stored))}))")
+        asked = {name: text for ask in wanted.asks for name, text in ask(stored).items()}
+        for text in asked.values():
+            statement.add(f"count(*) FILTER ({text})")
         answer = statement.run(connection, one)
         rows = answer.take()
         columns = tuple(part.read(answer) for part in parts)
         distinct = {key: int(answer.take()) for key in keys}
-        return Scan(Profile(rows, columns), stored, distinct)
+        counts = {name: int(answer.take()) for name in asked}
+        return Scan(Profile(rows, columns), stored, distinct, counts)
 
 
 def quantiles(one: Source, *, bins: int) -> dict[str, tuple[float, ...]]:
