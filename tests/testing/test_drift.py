@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cancer import Project
+from cancer import NOW, Project
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.testing.data.reference import Reference, hash_of, read
@@ -49,13 +49,13 @@ def drifting(**more: Any) -> Callable[[dict[str, Any]], None]:
 
 
 def written(project: Project) -> Reference:
-    reference = made(project.model, folder=project.folder, root=project.folder)
+    reference = made(project.model, "train", folder=project.folder, root=project.folder)
     (project.folder / "train.profile.json").write_text(reference.text())
     return reference
 
 
 def report(project: Project) -> Report:
-    return run_data_tests(project.model, folder=project.folder, locate=project.locate)
+    return run_data_tests(project.model, folder=project.folder, locate=project.locate, now=NOW)
 
 
 def drifts(project: Project) -> dict[tuple[str, str], Check]:
@@ -178,7 +178,7 @@ def test_the_file_is_read_back_as_it_was_and_is_small(project: Make) -> None:
     assert again == reference
     assert again.text() == text
     assert len(text) < 60_000
-    assert made(made_.model, folder=made_.folder, root=made_.folder).text() == text
+    assert made(made_.model, "train", folder=made_.folder, root=made_.folder).text() == text
 
 
 def test_a_hash_is_that_of_the_engine(project: Make) -> None:
@@ -197,7 +197,7 @@ def test_a_reference_that_is_not_there_says_how_to_write_it(project: Make) -> No
 def test_a_reference_outside_the_repository_is_not_read(project: Make, tmp_path: Path) -> None:
     made_ = project(drifting())
     outside = tmp_path / "outside.json"
-    outside.write_text(made(made_.model, folder=made_.folder, root=made_.folder).text())
+    outside.write_text(made(made_.model, "train", folder=made_.folder, root=made_.folder).text())
     (made_.folder / "train.profile.json").symlink_to(outside)
     (check,) = drifts(made_).values()
     assert "leads out of the repository" in check.message
@@ -207,7 +207,7 @@ def test_only_a_data_set_that_is_there_becomes_a_reference(project: Make) -> Non
     made_ = project(drifting())
     (made_.folder / "data" / "train.parquet").unlink()
     with pytest.raises(Refused, match="does not exist"):
-        made(made_.model, folder=made_.folder, root=made_.folder)
+        made(made_.model, "train", folder=made_.folder, root=made_.folder)
 
 
 @pytest.mark.parametrize(

@@ -93,13 +93,14 @@ def _write_references(kinds: Sequence[str], names: Sequence[str], style: str, wo
     written: list[str] = []
     for folder in _folders(names, world):
         model, _ = _opened(folder)
-        if model.tests.data.drift is None and not names:
-            continue
-        world.progress(f"{model.name}: reading the data")
-        reference = references.made(model, folder=folder, root=_root(folder))
-        name = f"{reference.dataset}{SUFFIX}"
-        _replace(folder / name, reference.text().encode())
-        written.append(f"models/{folder.name}/{name}")
+        wished = references.wished(model)
+        if names and not wished:
+            raise references.unwished()
+        for of in wished:
+            world.progress(f"{model.name}: reading {of}")
+            reference = references.made(model, of, folder=folder, root=_root(folder))
+            _replace(folder / f"{of}{SUFFIX}", reference.text().encode())
+            written.append(f"models/{folder.name}/{of}{SUFFIX}")
     if style == "json":
         found = {"verdict": None, "reports": [], "written": written, "features": []}
         world.print(json.dumps(found, indent=2))
@@ -155,7 +156,7 @@ def _reports(folder: Path, kinds: Sequence[str], arguments: argparse.Namespace, 
         from mlops_gitops.testing import suite
     if "data" in kinds:
         world.progress(f"{model.name}: testing the data")
-        yield suite.run_data_tests(model, folder=folder, locate=document.location, root=_root(folder))
+        yield suite.run_data_tests(model, folder=folder, locate=document.location, now=world.now(), root=_root(folder))
     if "model" in kinds:
         yield from _model_reports(folder, model, document, world)
     asked = kinds == ["infra"]

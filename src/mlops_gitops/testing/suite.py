@@ -8,8 +8,9 @@ that failed.  Models are asked through ``predict``, and only by it; its artifact
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from mlops_gitops.errors import Refused
@@ -19,11 +20,9 @@ from mlops_gitops.manifests.metrics import Metric
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.champions import comparison
-from mlops_gitops.testing.data import columns as data
-from mlops_gitops.testing.data import references
+from mlops_gitops.testing.data import examination
 from mlops_gitops.testing.data.columns import Locate
-from mlops_gitops.testing.data.files import TESTED, DataFile, data_files, identity, unreadable
-from mlops_gitops.testing.data.rows import leaks, overlaps
+from mlops_gitops.testing.data.files import DataFile, data_files, identity, unreadable
 from mlops_gitops.testing.data.scans import watched_text
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.models import health
@@ -48,11 +47,12 @@ class Champion:
     metrics: tuple[Metric, ...] = ()
 
 
-def run_data_tests(model: Model, *, folder: Path, locate: Locate, root: Path | None = None) -> Report:
+def run_data_tests(
+    model: Model, *, folder: Path, locate: Locate, now: datetime, root: Path | None = None
+) -> Report:
     """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
-    drift = model.tests.data.drift
-    files = data_files(model, folder=folder, root=root or folder, also=drift.datasets if drift else ())
-    found = list(_data_checks(model, files, locate, folder=folder, root=root or folder))
+    files = data_files(model, folder=folder, root=root or folder, also=examination.named(model))
+    found = list(examination.checks(model, files, locate, now=now, folder=folder, root=root or folder))
     return report("data-tests", model, found, _materials(files))
 
 
@@ -153,41 +153,6 @@ def compare(
     materials = _materials(files, artifact=artifact, answers=(usable, answers[len(usable) :]))
     materials += (("champion", champion.artifact.digest),)
     return report("comparison", model, found, materials, champion=champion.release)
-
-
-def _data_checks(
-    model: Model, files: Sequence[DataFile], locate: Locate, *, folder: Path, root: Path
-) -> Iterator[Check]:
-    tests, wanted = model.tests.data, data.wanted(model.tests.data)
-    if "data" not in model.value["spec"].get("tests", {}):
-        message = "the manifest demands nothing of the data, so only their presence and types were looked at"
-        fix = "add `tests.data` with the columns, their types and ranges"
-        place = locate(("spec",))
-        yield Check("data.declared", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
-    drifted = references.found(model, folder=folder, root=root, locate=locate)
-    if isinstance(drifted, Check):
-        yield drifted
-    rows: dict[str, int] = {}
-    for file in files:
-        name = file.dataset.name
-        yield from identity(file, locate)
-        if file.source is None:
-            continue
-        held = drifted if isinstance(drifted, references.Comparison) and drifted.concerns(file) else None
-        try:
-            scan = engine.scan(file.source, wanted | held.reference.wanted() if held else wanted)
-        except Refused as refusal:
-            yield unreadable(file, refusal, locate)
-            continue
-        if file.dataset.role in TESTED:
-            rows[name] = scan.profile.rows
-            yield from data.checks(model, dataset=name, source=file.source, scan=scan, locate=locate)
-        if held:
-            yield from held.checks(model, file, scan, locate=locate)
-    readable = [file for file in files if rows.get(file.dataset.name)]
-    if tests.overlap is not None:
-        yield from overlaps(model, readable, rows, locate)
-    yield from leaks(model, readable, locate)
 
 
 def _judged(model: Model) -> set[str]:

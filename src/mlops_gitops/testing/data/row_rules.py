@@ -39,10 +39,12 @@ def _asked(rules: list[RowRule], stored: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def checks(rules: tuple[RowRule, ...], *, dataset: str, scan: Scan, locate: Locate) -> Iterator[Check]:
-    """One check for each rule that is for this data set."""
+def checks(
+    rules: tuple[RowRule, ...], *, dataset: str, scan: Scan, locate: Locate, everywhere: bool
+) -> Iterator[Check]:
+    """One check for each rule that is for this data set; ``everywhere``: rules that name no data set are, too."""
     for index, rule in enumerate(rules):
-        if concerns(rule, dataset):
+        if concerns(rule, dataset) and (rule.datasets or everywhere):
             yield _check(rule, index, dataset, scan, locate)
 
 

@@ -166,30 +166,46 @@ def _parted(quantiles: Sequence[float]) -> tuple[float, ...]:
 
 
 def blocks(
-    one: Source, *, by: str, days: bool, edges: Mapping[str, tuple[float, ...]]
+    one: Source,
+    *,
+    by: str,
+    days: bool,
+    edges: Mapping[str, tuple[float, ...]],
+    categories: Mapping[str, tuple[str, ...]] | None = None,
 ) -> dict[str, list[tuple[int, ...]]]:
-    """The histogram of each numeric column in each block of rows, on ``edges``.
+    """The histogram of each numeric column in each block of rows, on ``edges``, and the rows of each of ``categories``.
 
-    A block is a day of the column ``by``, or one of at most ``MOST_BLOCKS`` groups of whole entities.
+    The last number is that of the rows above all edges, or of all other categories.  A block is a day of the column
+    ``by``, or one of at most ``MOST_BLOCKS`` groups of whole entities.
     """
     with opened(one) as connection:
         kinds = stored_types(connection, one)
-        names = [name for name in edges if _type(kinds.get(name, "")) in NUMERIC]
-        if by not in kinds or not names:
+        asked: dict[str, str] = {}
+        places: dict[str, tuple[float | str, ...]] = {}
+        for name, found in edges.items():
+            if _type(kinds.get(name, "")) in NUMERIC:
+                grid = f"{list(found)}::DOUBLE[]"
+                asked[name] = f"histogram({_real(name)}, {grid}) FILTER (isfinite({_real(name)}))"
+                places[name] = (*found, float("inf"))
+        parameters: list[object] = []
+        for name, known in (categories or {}).items():
+            if name in kinds:
+                text = f"CAST({quoted(name)} AS VARCHAR)"
+                counted = f"CASE WHEN list_contains(CAST(? AS VARCHAR[]), {text}) THEN 'c' || {text} ELSE 'other' END"
+                asked[name] = f"histogram({counted}) FILTER ({text} IS NOT NULL)"
+                places[name] = (*(f"c{value}" for value in known), "other")
+                parameters.append(list(known))
+        if by not in kinds or not asked:
             return {}
         text = f"CAST({quoted(by)} AS VARCHAR)"
         block = f"CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE)" if days else f"md5_number_lower({text}) % {MOST_BLOCKS}"
-        asked = ", ".join(
-            f"histogram({_real(name)}, {list(edges[name])}::DOUBLE[]) FILTER (isfinite({_real(name)}))"
-            for name in names
-        )
         answers = connection.execute(
-            f"SELECT {asked} FROM {_READERS[one.format]} GROUP BY {block}",  # noqa: S608 - names are quoted
-            [str(one.path)],
+            f"SELECT {', '.join(asked.values())} FROM {_READERS[one.format]} GROUP BY {block}",  # noqa: S608 - quoted
+            [*parameters, str(one.path)],
         ).fetchall()
     return {
-        name: [tuple(int((row[at] or {}).get(edge, 0)) for edge in (*edges[name], float("inf"))) for row in answers]
-        for at, name in enumerate(names)
+        name: [tuple(int((row[at] or {}).get(place, 0)) for place in places[name]) for row in answers]
+        for at, name in enumerate(asked)
     }
 
 
