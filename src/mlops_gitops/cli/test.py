@@ -28,6 +28,7 @@ mlops-gitops test data flight-delays
 mlops-gitops test infra flight-delays --image registry.example.com/models/flight-delays@sha256:…
 mlops-gitops test features flight-delays --server http://127.0.0.1:8080
 mlops-gitops test data flight-delays --write-reference
+mlops-gitops test data flight-delays --infer --write
 """
 
 
@@ -51,6 +52,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with `data`: write the profile that other data are held against, and test nothing",
     )
+    parser.add_argument(
+        "--infer",
+        action="store_true",
+        help="with `data`: print a section `tests.data` that a fresh sample of the training data's source passes",
+    )
+    parser.add_argument("--write", action="store_true", help="with --infer: put the section into the manifest")
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
@@ -61,6 +68,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         return feature_costs.run(_folders(arguments.words[1:], world), arguments, world)
     kinds = arguments.words[:1] if arguments.words[:1] and arguments.words[0] in KINDS else list(KINDS)
     names = arguments.words[1:] if len(kinds) == 1 else arguments.words
+    if arguments.infer or arguments.write:
+        return _infer(kinds, names, arguments, world)
     if arguments.write_reference:
         return _write_references(kinds, names, arguments.format, world)
     reports = [
@@ -76,6 +85,39 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     else:
         world.print("\n".join(report_text(one) for _, one in reports))
     return exit_code(verdict)
+
+
+def _infer(kinds: Sequence[str], names: Sequence[str], arguments: argparse.Namespace, world: World) -> int:
+    """Print the section that each model's training data suggest, or put it into the manifest; 0."""
+    if kinds != ["data"] or not arguments.infer:
+        hint = "`mlops-gitops test data MODEL --infer`, and with --write into the manifest"
+        raise Misused("--infer goes with `test data`, and --write with --infer", hint=hint, code="test-options")
+    with session.needing("data"):
+        from mlops_gitops.testing.data import inference
+    from mlops_gitops.manifests.insertion import dumped, with_section
+    from mlops_gitops.manifests.reading import opened
+
+    sections: dict[str, object] = {}
+    written: list[str] = []
+    for folder in _folders(names, world):
+        model, document = _opened(folder)
+        world.progress(f"{model.name}: reading the data")
+        section = inference.section(model, folder=folder, root=_root(folder))
+        sections[folder.name] = section
+        path = f"models/{folder.name}/{MANIFEST}"
+        if arguments.write:
+            text = with_section(document, ("spec", "tests", "data"), section).encode()
+            opened("model", text, path=path)  # what is written is a manifest, or nothing is written
+            _replace(folder / MANIFEST, text)
+            written.append(path)
+        elif arguments.format != "json":
+            world.print(f"# {path}: spec.tests.data\n{dumped({'data': section})}".rstrip())
+    if arguments.format == "json":
+        found = {"verdict": None, "reports": [], "written": written, "features": [], "inferred": sections}
+        world.print(json.dumps(found, indent=2))
+    elif written:
+        world.print("\n".join(f"wrote {one}" for one in written))
+    return 0
 
 
 def _write_references(kinds: Sequence[str], names: Sequence[str], style: str, world: World) -> int:

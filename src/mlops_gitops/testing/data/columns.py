@@ -183,7 +183,7 @@ def _range(subject: str, test: ColumnTest, column: Column, place: Place) -> Iter
             message = f"{subject} is {word} {wording.number(limit)} in {wording.rows(outside)} (the extreme is {worst})"
         else:
             message = f"{subject} is never {word} {wording.number(limit)} (the extreme is {worst})"
-        if outside > budget * values:
+        if outside and outside / values > budget:
             fix = f"correct or drop those rows, or move `range.{name}` if such values are right"
             yield _failed("data.range", subject, message, place_, observed=extreme, limit=limit, fix=fix)
         else:
@@ -200,7 +200,7 @@ def _domain(subject: str, test: ColumnTest, column: Column, rows: int, location:
     shown = ", ".join(repr(value[:40]) for value in sorted(others)[:_SHOWN])
     examples = f", such as {shown}" if shown else ""
     message = f"{subject} is none of the {len(allowed)} values allowed in {wording.share(strays, rows)}{examples}"
-    if strays <= budget * present:
+    if strays / present <= budget:
         message += f"; at most {wording.percent(budget)} may be"
         return _passed("data.domain", subject, message, location, observed=strays, limit=0)
     fix = "correct those rows, or add the value to `domain`"

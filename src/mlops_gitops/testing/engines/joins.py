@@ -86,3 +86,9 @@ def quantiles_of(one: Source, shares: Mapping[str, Sequence[float]]) -> dict[str
     with opened(one) as connection:
         found = connection.execute(f"SELECT {', '.join(asked)} FROM {reader(one)}", [str(one.path)]).fetchall()[0]  # noqa: S608
         return {name: tuple(map(float, values or ())) for name, values in zip(shares, found, strict=True)}
+
+
+def rows(one: Source) -> int:
+    """How many rows the file has."""
+    with opened(one) as connection:
+        return int(connection.execute(f"SELECT count(*) FROM {reader(one)}", [str(one.path)]).fetchall()[0][0])  # noqa: S608
