@@ -165,10 +165,8 @@ def _suspects(model: Model, file: DataFile, label: str) -> tuple[int, int]:
     inputs = [one.name for one in model.interface.inputs if one.name in present]
     if not inputs:
         raise Unmeasurable("no input of the model is in the data")
-    wanted = {name: engine.quoted(name) for name in inputs}
-    wanted["\0label"] = f"CAST({engine.quoted(label)} AS VARCHAR)"
-    raw = engine.arrays(file.opened, wanted)
-    names = raw.pop("\0label")
+    raw = engine.arrays(file.opened, {name: engine.quoted(name) for name in inputs})
+    names = engine.arrays(file.opened, {"label": f"CAST({engine.quoted(label)} AS VARCHAR)"})["label"]
     kept = np.flatnonzero(~np.ma.getmaskarray(names))
     kept = kept[np.linspace(0, len(kept) - 1, min(len(kept), MOST_ROWS)).astype(np.int64)] if len(kept) else kept
     texts = np.ma.getdata(names)[kept].astype(str)
@@ -202,10 +200,12 @@ def _confident(features: Any, labels: Any) -> int:
     import numpy as np
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from threadpoolctl import threadpool_limits  # which scikit-learn needs itself
 
     learner = HistGradientBoostingClassifier(max_iter=50, max_leaf_nodes=15, early_stopping=False, random_state=0)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    probabilities = cross_val_predict(learner, features, labels, cv=folds, method="predict_proba")
+    with threadpool_limits(1, user_api="openmp"):  # on a busy machine many threads wait for one another
+        probabilities = cross_val_predict(learner, features, labels, cv=folds, method="predict_proba")
     known, given = np.unique(labels, return_inverse=True)
     thresholds = np.array([probabilities[given == one, one].mean() for one in range(len(known))])
     sure = np.where(probabilities >= thresholds, probabilities, -1.0)
