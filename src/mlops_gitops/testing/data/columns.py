@@ -47,16 +47,23 @@ def wanted(tests: DataTests) -> Wanted:
 def checks(model: Model, *, dataset: str, source: Source, scan: Scan, locate: Locate) -> Iterator[Check]:
     """All checks of one data file, in the order of the manifest."""
     tests = model.tests.data
-    yield _rows(tests, dataset, scan, locate)
+    yield from of_tests(tests, dataset=dataset, source=source, scan=scan, locate=locate)
     if scan.profile.rows == 0:
         return
-    for index, column in enumerate(tests.columns):
-        yield from _column(column, dataset, source, scan, lambda *path, i=index: locate((*COLUMNS, i, *path)))
     demanded = {column.name for column in tests.columns}
     for index, feature in enumerate(model.interface.inputs):
         if feature.name not in demanded:
             test = ColumnTest(feature.name, feature.type, feature.required)
             yield from _column(test, dataset, source, scan, lambda *path, i=index: locate((*INPUTS, i, *path)))
+
+
+def of_tests(tests: DataTests, *, dataset: str, source: Source, scan: Scan, locate: Locate) -> Iterator[Check]:
+    """The checks that ``tests.data`` itself demands of one data file."""
+    yield _rows(tests, dataset, scan, locate)
+    if scan.profile.rows == 0:
+        return
+    for index, column in enumerate(tests.columns):
+        yield from _column(column, dataset, source, scan, lambda *path, i=index: locate((*COLUMNS, i, *path)))
     for index, key in enumerate(tests.unique):
         yield _unique(key, dataset, scan, locate((*DATA, "unique", index)))
     if tests.max_duplicate_rate is not None:
