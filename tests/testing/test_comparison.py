@@ -10,7 +10,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
-from cancer import FEATURES, NOW, Project, bad, find, one, save
+from cancer import FEATURES, Project, bad, find, one, save
 from mlops_gitops import canonical
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.manifests.metrics import Metric, Threshold

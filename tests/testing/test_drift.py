@@ -278,12 +278,16 @@ def test_the_target_and_the_scores_are_a_family_of_their_own(project: Make) -> N
         drifting(weights={"id": 0, "seen": 0})(spec)
 
     def widths(**more: Any) -> dict[str, float]:
-        frames = [rows(4_000, seed=seed).assign(probability=np.random.default_rng(seed).random(4_000), **more) for seed in (1, 2)]
+        frames = [
+            rows(4_000, seed=seed).assign(probability=np.random.default_rng(seed).random(4_000), **more)
+            for seed in (1, 2)
+        ]
         made_ = project(scored, train=frames[0], test=frames[1].assign(benign=True, fasting=True))
         written(made_)
         found = drifts(made_)
         return {
-            name: (found["data.drift", f"test.{name}"].observed or 0) - (found["data.drift", f"test.{name}"].interval or (0, 0))[0]  # type: ignore[operator]
+            name: (found["data.drift", f"test.{name}"].observed or 0)
+            - (found["data.drift", f"test.{name}"].interval or (0, 0))[0]  # type: ignore[operator]
             for name in ("benign", "fasting")
         }
 

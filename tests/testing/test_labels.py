@@ -49,7 +49,9 @@ def test_a_class_that_is_too_rare_is_named(project: Make) -> None:
     found = one(report(made), "data.labels-balance", "train.benign")
     assert found.verdict is Verdict.FAIL
     assert found.message.startswith("the rarest of 2 classes of train.benign is 'false' with 106 of 284 rows (37.3 %)")
-    assert one(report(project(labelled(minClassShare=0.3))), "data.labels-balance", "train.benign").verdict is Verdict.PASS
+    assert (
+        one(report(project(labelled(minClassShare=0.3))), "data.labels-balance", "train.benign").verdict is Verdict.PASS
+    )
 
 
 def test_labels_outside_their_domain_are_counted(project: Make, records: Records) -> None:
@@ -58,7 +60,9 @@ def test_labels_outside_their_domain_are_counted(project: Make, records: Records
         spec["interface"]["target"] = {"column": "benign", "type": "string", "positive": "yes"}
 
     words = ["yes", "no", "y"] + ["yes", "no"] * 141
-    found = one(report(project(change, train=records[0].assign(benign=words[:284]))), "data.labels-domain", "train.benign")
+    found = one(
+        report(project(change, train=records[0].assign(benign=words[:284]))), "data.labels-domain", "train.benign"
+    )
     assert found.verdict is Verdict.FAIL
     assert "in 1 of 284 rows" in found.message
 
@@ -66,7 +70,9 @@ def test_labels_outside_their_domain_are_counted(project: Make, records: Records
 def test_alike_rows_with_other_labels_are_counted(project: Make, records: Records) -> None:
     train = records[0]
     twice = pd.concat([train, train.head(5).assign(benign=~train.head(5)["benign"], id=range(900, 905))])
-    found = one(report(project(labelled(maxContradictionRate=0), train=twice)), "data.labels-contradict", "train.benign")
+    found = one(
+        report(project(labelled(maxContradictionRate=0), train=twice)), "data.labels-contradict", "train.benign"
+    )
     assert found.verdict is Verdict.FAIL
     assert found.message.startswith("10 of 289 rows")
     same = pd.concat([train, train.head(5).assign(id=range(900, 905))])

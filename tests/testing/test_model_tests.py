@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 
-from cancer import FEATURES, NOW, Project, bad, find, one, save
+from cancer import FEATURES, Project, bad, find, one, save
 from mlops_gitops import canonical
 from mlops_gitops.canonical import sha256
 from mlops_gitops.evidence.verdicts import Report, Verdict

@@ -32,9 +32,7 @@ def fresh(**freshness: Any) -> Callable[[dict[str, Any]], None]:
 
 
 @pytest.mark.parametrize(("age", "verdict"), [("P8D", Verdict.PASS), ("P7D", Verdict.FAIL)])
-def test_the_newest_row_must_be_new_enough(
-    project: Make, records: Records, age: str, verdict: Verdict
-) -> None:
+def test_the_newest_row_must_be_new_enough(project: Make, records: Records, age: str, verdict: Verdict) -> None:
     train = records[0].copy()
     train["seen"] = pd.date_range("2020-01-01", "2020-01-24 16:00", periods=len(train))
     made = project(fresh(maxAge=age), train=train)

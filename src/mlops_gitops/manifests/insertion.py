@@ -56,7 +56,7 @@ class _Dumper(yaml.SafeDumper):
     """Lists stand further in than their key, as this project writes them; nothing is an alias."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002
-        super().increase_indent(flow, False)  # noqa: FBT003 - PyYAML's own signature
+        super().increase_indent(flow, False)
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's own signature
         return True

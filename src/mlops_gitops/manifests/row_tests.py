@@ -67,9 +67,7 @@ class Freshness:
         if value is None:
             return None
         age = value.get("maxAge")
-        return cls(
-            None if age is None else parse_duration(age), value.get("maxEmptyDays"), tuple(value.get("in", ()))
-        )
+        return cls(None if age is None else parse_duration(age), value.get("maxEmptyDays"), tuple(value.get("in", ())))
 
 
 @record

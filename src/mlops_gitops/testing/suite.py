@@ -47,9 +47,7 @@ class Champion:
     metrics: tuple[Metric, ...] = ()
 
 
-def run_data_tests(
-    model: Model, *, folder: Path, locate: Locate, now: datetime, root: Path | None = None
-) -> Report:
+def run_data_tests(model: Model, *, folder: Path, locate: Locate, now: datetime, root: Path | None = None) -> Report:
     """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
     files = data_files(model, folder=folder, root=root or folder, also=examination.named(model))
     found = list(examination.checks(model, files, locate, now=now, folder=folder, root=root or folder))

@@ -134,7 +134,9 @@ _AT: Pointer = ("spec", "tests", "data")
 _STRINGS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
 _CALL = re.compile(r"([A-Za-z_][A-Za-z_0-9.]*)\s*\(")
 _QUERY = re.compile(r"\b(select|from|with|union|copy|attach|install|load|pragma|set|over)\b", re.IGNORECASE)
-_WORDS = frozenset({"and", "or", "not", "in", "between", "case", "when", "then", "else", "cast", "try_cast", "like", "is"})
+_WORDS = frozenset(
+    {"and", "or", "not", "in", "between", "case", "when", "then", "else", "cast", "try_cast", "like", "is"}
+)
 _MORE = frozenset({"extract", "interval", "ilike", "similar", "date", "timestamp", "distinct"})
 
 
@@ -144,7 +146,7 @@ def check(subject: Subject) -> Iterator[Problem]:
     data = mapping(spec, "tests", "data")
     if not data:
         return
-    datasets = dict((text(one, "name"), one) for _, one in entries(spec, "data"))
+    datasets = {text(one, "name"): one for _, one in entries(spec, "data")}
     yield from _names(data, datasets)
     yield from _rules(data)
     for index, one in entries(data, "references"):

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
-from mlops_gitops.manifests.data_tests import ColumnTest, DataTests, Scalar
+from mlops_gitops.manifests.data_tests import ColumnTest, DataTests
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data.profile import NUMERIC, Column, edges_of_range

@@ -28,7 +28,6 @@ from mlops_gitops.testing.data.reference import Reference
 from mlops_gitops.testing.data.shifts import Errors, Incomparable, Sample, Shift
 
 
-
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a comparison is called: the section of the manifest, the prefix of its checks, and what columns did."""
@@ -234,9 +233,7 @@ def _check(id_: str, what: str, shift: Shift, held: _Held) -> Check:
 
 def _fix(verdict: Verdict, shift: Shift, held: _Held) -> str:
     if verdict is Verdict.FAIL:
-        return (
-            f"{held.kind.fix}; if the change is meant, write the reference again (`{held.write}`)"
-        )
+        return f"{held.kind.fix}; if the change is meant, write the reference again (`{held.write}`)"
     if verdict is Verdict.PASS:
         return ""
     needed = shift.rows_to_decide(held.tests.max, errors=held.errors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
@@ -86,72 +87,68 @@ def split(model: Model, files: Sequence[DataFile], scans: Mapping[str, Scan], lo
         yield Check("data.split", model.name, Verdict.INCONCLUSIVE, message, location=locate(SPLIT), fix=fix)
     for one in training:
         for other in unseen:
+            pair = _Pair(one, other, scans)
             if tests.max_same_rows is not None:
-                yield _same_rows(model, one, other, scans, tests.max_same_rows, locate)
+                yield _same_rows(model, pair, tests.max_same_rows, locate((*SPLIT, "maxSameRows")))
             if tests.max_same_entities is not None:
-                yield _same_entities(one, other, scans, tests.max_same_entities, locate)
+                yield _same_entities(pair, tests.max_same_entities, locate((*SPLIT, "maxSameEntities")))
             if tests.in_time_order and other.dataset.role == "test":
                 yield _in_order(one, other, scans, locate)
 
 
-def _same_rows(
-    model: Model, train: DataFile, test: DataFile, scans: Mapping[str, Scan], limit: float, locate: Locate
-) -> Check:
+class _Pair(NamedTuple):
+    """A training and a test data set."""
+
+    train: DataFile
+    test: DataFile
+    scans: Mapping[str, Scan]
+
+    @property
+    def subject(self) -> str:
+        """What a check of both is about."""
+        return f"{self.test.dataset.name} ∩ {self.train.dataset.name}"
+
+    def shared(self, columns: list[tuple[str, str]], limit: float, *, id_: str, what: str, place: Location) -> Check:
+        """Test rows that have a partner in the training data which is alike in the pairs of columns."""
+        rows = self.scans[self.test.dataset.name].profile.rows
+        try:
+            found = joins.shared(self.train.opened, self.test.opened, columns)
+        except Refused as refusal:
+            message = f"{self.subject} cannot be counted: {refusal.message}"
+            fix = "write both with the same columns and types"
+            return Check(id_, self.subject, Verdict.FAIL, message, location=place, fix=fix)
+        names = f"of {self.test.dataset.name} are in {self.train.dataset.name} too, {what}"
+        message = f"{wording.share(found, rows)} {names}; at most {wording.percent(limit)} may be"
+        failed = found / rows > limit
+        return Check(
+            id_,
+            self.subject,
+            Verdict.FAIL if failed else Verdict.PASS,
+            message,
+            observed=found / rows,
+            limit=limit,
+            location=place,
+            fix="split the rows again, so that all that belong together are on one side" if failed else "",
+        )
+
+
+def _same_rows(model: Model, pair: _Pair, limit: float, place: Location) -> Check:
     """Alike in every column that both have; a column that is unique by itself tells every row apart and is left out."""
     numbers = {key[0] for key in model.tests.data.unique if len(key) == 1}
-    left, right = scans[train.dataset.name].stored, scans[test.dataset.name].stored
+    left, right = (pair.scans[one.dataset.name].stored for one in (pair.train, pair.test))
     columns = [(name, name) for name in left if name in right and name not in numbers]
-    subject = f"{test.dataset.name} ∩ {train.dataset.name}"
-    place = locate((*SPLIT, "maxSameRows"))
     if not columns:
-        message, fix = f"{subject}: they have no column in common", "write both with the same columns"
-        return Check("data.same-rows", subject, Verdict.FAIL, message, location=place, fix=fix)
-    what = f"alike in all {len(columns)} columns"
-    return _shared(
-        "data.same-rows", train, test, columns, scans, limit, what=what, fix="drop them from one side", place=place
-    )
+        message, fix = f"{pair.subject}: they have no column in common", "write both with the same columns"
+        return Check("data.same-rows", pair.subject, Verdict.FAIL, message, location=place, fix=fix)
+    return pair.shared(columns, limit, id_="data.same-rows", what=f"alike in all {len(columns)} columns", place=place)
 
 
-def _same_entities(
-    train: DataFile, test: DataFile, scans: Mapping[str, Scan], limit: float, locate: Locate
-) -> Check:
-    place = locate((*SPLIT, "maxSameEntities"))
-    subject = f"{test.dataset.name} ∩ {train.dataset.name}"
-    left, right = train.dataset.entity_column, test.dataset.entity_column
+def _same_entities(pair: _Pair, limit: float, place: Location) -> Check:
+    left, right = pair.train.dataset.entity_column, pair.test.dataset.entity_column
     if left is None or right is None:
-        message = f"{subject}: whose rows they are is not said"
-        fix = "name the `entityColumn` of both data sets"
-        return Check("data.same-entities", subject, Verdict.FAIL, message, location=place, fix=fix)
-    fix = "split by entity, so that all rows of one are on one side"
-    pairs = [(left, right)]
-    return _shared("data.same-entities", train, test, pairs, scans, limit, what=f"by {right}", fix=fix, place=place)
-
-
-def _shared(  # noqa: PLR0913 - what both checks differ in
-    id_: str,
-    train: DataFile,
-    test: DataFile,
-    columns: list[tuple[str, str]],
-    scans: Mapping[str, Scan],
-    limit: float,
-    *,
-    what: str,
-    fix: str,
-    place: Location,
-) -> Check:
-    subject, rows = f"{test.dataset.name} ∩ {train.dataset.name}", scans[test.dataset.name].profile.rows
-    try:
-        found = joins.shared(train.opened, test.opened, columns)
-    except Refused as refusal:
-        message, fix = f"{subject} cannot be counted: {refusal.message}", "write both with the same columns and types"
-        return Check(id_, subject, Verdict.FAIL, message, location=place, fix=fix)
-    failed = rows > 0 and found / rows > limit
-    message = f"{wording.share(found, rows)} of {test.dataset.name} are in {train.dataset.name} too, {what}"
-    message += f"; at most {wording.percent(limit)} may be"
-    verdict = Verdict.FAIL if failed else Verdict.PASS
-    observed = found / rows if rows else 0.0
-    fix = fix if failed else ""
-    return Check(id_, subject, verdict, message, observed=observed, limit=limit, location=place, fix=fix)
+        message, fix = f"{pair.subject}: whose rows they are is not said", "name the `entityColumn` of both data sets"
+        return Check("data.same-entities", pair.subject, Verdict.FAIL, message, location=place, fix=fix)
+    return pair.shared([(left, right)], limit, id_="data.same-entities", what=f"by {right}", place=place)
 
 
 def _in_order(train: DataFile, test: DataFile, scans: Mapping[str, Scan], locate: Locate) -> Check:
@@ -164,10 +161,10 @@ def _in_order(train: DataFile, test: DataFile, scans: Mapping[str, Scan], locate
     ends, begins = last.maximum or 0, first.minimum or 0
     passes = ends < begins
     days = abs(begins - ends) / 86_400e6
-    message = (
-        f"{train.dataset.name} ends {days:,.1f} days {'before' if passes else 'after'} {test.dataset.name} begins"
+    message = f"{train.dataset.name} ends {days:,.1f} days {'before' if passes else 'after'} {test.dataset.name} begins"
+    verdict, fix = (
+        (Verdict.PASS, "") if passes else (Verdict.FAIL, "train on rows that are older than those of the test")
     )
-    verdict, fix = (Verdict.PASS, "") if passes else (Verdict.FAIL, "train on rows that are older than those of the test")
     return Check("data.time-order", subject, verdict, message, location=place, fix=fix)
 
 

@@ -49,7 +49,7 @@ def checks(model: Model, file: DataFile, scan: Scan, locate: Locate) -> Iterator
     try:
         if model.task in CLASSES:
             yield from _classes(tests, file, target.column, locate)
-        yield from _contradictions(model, tests, file, target.column, scan, locate)
+        yield from _contradictions(model, file, target.column, scan, locate)
         if tests.max_implausible_rate is not None:
             yield _implausible(model, tests.max_implausible_rate, file, target.column, locate)
     except Refused as refusal:
@@ -83,7 +83,9 @@ def _classes(tests: LabelTests, file: DataFile, label: str, locate: Locate) -> I
     if len(found) < 2:  # noqa: PLR2004 - nothing to tell apart
         message = f"{subject} has {len(found)} class in {wording.rows(rows)}: nothing can be told apart"
         fix = "provide rows of every class"
-        yield Check("data.labels-classes", subject, Verdict.FAIL, message, observed=len(found), location=locate(AT), fix=fix)
+        yield Check(
+            "data.labels-classes", subject, Verdict.FAIL, message, observed=len(found), location=locate(AT), fix=fix
+        )
         return
     if tests.domain is not None:
         allowed = {watched_text(value) for value in tests.domain}
@@ -96,7 +98,9 @@ def _classes(tests: LabelTests, file: DataFile, label: str, locate: Locate) -> I
     if tests.min_class_share is not None:
         rarest, count = min(found.items(), key=lambda pair: pair[1])
         limit = tests.min_class_share
-        message = f"the rarest of {len(found)} classes of {subject} is {rarest[:40]!r} with {wording.share(count, rows)}"
+        message = (
+            f"the rarest of {len(found)} classes of {subject} is {rarest[:40]!r} with {wording.share(count, rows)}"
+        )
         message += f"; at least {wording.percent(limit)} are demanded"
         failed = count / rows < limit
         yield Check(
@@ -112,16 +116,17 @@ def _classes(tests: LabelTests, file: DataFile, label: str, locate: Locate) -> I
         )
 
 
-def _contradictions(
-    model: Model, tests: LabelTests, file: DataFile, label: str, scan: Scan, locate: Locate
-) -> Iterator[Check]:
-    limit = tests.max_contradiction_rate
+def _contradictions(model: Model, file: DataFile, label: str, scan: Scan, locate: Locate) -> Iterator[Check]:
+    tests = model.tests.data.labels
+    limit = tests.max_contradiction_rate if tests is not None else None
     inputs = [one.name for one in model.interface.inputs if scan.profile.column(one.name) is not None]
     if limit is None or not inputs or model.task not in CLASSES:
         return
     rows = scan.profile.rows
     count = joins.contradicted(file.opened, inputs, label)
-    message = f"{wording.share(count, rows)} of {file.dataset.name} are alike in every input with a row of another label"
+    message = (
+        f"{wording.share(count, rows)} of {file.dataset.name} are alike in every input with a row of another label"
+    )
     message += f"; at most {wording.percent(limit)} may be"
     failed = count / rows > limit
     yield Check(
@@ -142,13 +147,22 @@ def _implausible(model: Model, limit: float, file: DataFile, label: str, locate:
         count, rows = _suspects(model, file, label)
     except Unmeasurable as reason:
         message = f"how many labels of {subject} are implausible cannot be told: {reason}"
-        return Check("data.labels-implausible", subject, Verdict.INCONCLUSIVE, message, location=place, fix="see the reason")
+        return Check(
+            "data.labels-implausible", subject, Verdict.INCONCLUSIVE, message, location=place, fix="see the reason"
+        )
     failed = count / rows > limit
     message = f"a simple model finds {wording.share(count, rows)} of {subject} implausible"
     message += f"; at most {wording.percent(limit)} may be"
     verdict, fix = (Verdict.FAIL, "have those rows labelled again") if failed else (Verdict.PASS, "")
     return Check(
-        "data.labels-implausible", subject, verdict, message, observed=count / rows, limit=limit, location=place, fix=fix
+        "data.labels-implausible",
+        subject,
+        verdict,
+        message,
+        observed=count / rows,
+        limit=limit,
+        location=place,
+        fix=fix,
     )
 
 
@@ -200,7 +214,7 @@ def _confident(features: Any, labels: Any) -> int:
     import numpy as np
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
-    from threadpoolctl import threadpool_limits  # which scikit-learn needs itself
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # which scikit-learn needs itself
 
     learner = HistGradientBoostingClassifier(max_iter=50, max_leaf_nodes=15, early_stopping=False, random_state=0)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)

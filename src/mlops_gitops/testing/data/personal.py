@@ -22,6 +22,8 @@ from mlops_gitops.testing.data.scans import Scan, Wanted
 from mlops_gitops.testing.engines.duckdb import quoted
 
 AT = (*DATA, "pii")
+_CERTAIN, _LIKELY = 0.9, 0.5
+"""The share of a column that has a shape, from which it is called certain or likely."""
 
 _SUM_OF_LUHN = (
     "list_sum(list_transform(range(1, length({d}) + 1), lambda i: "
@@ -36,10 +38,10 @@ _REST_OF_97 = (
     "lambda a, c: (a * (CASE WHEN c > 9 THEN 100 ELSE 10 END) + c) % 97) = 1"
 )
 _IBAN_LENGTHS = (
-    "NO15 BE16 DK18 FI18 NL18 SI19 AT20 BA20 EE20 LT20 LU20 XK20 CH21 HR21 LV21 LI21 BG22 DE22 GB22 GE22 IE22 ME22 RS22 "
-    "AE23 GI23 IL23 AD24 CZ24 ES24 MD24 PK24 RO24 SA24 SE24 SK24 TN24 VG24 PT25 FR27 GR27 IT27 MC27 SM27 AL28 AZ28 CY28 "
-    "HU28 LB28 PL28 BR29 QA29 UA29 JO30 KW30 MU30 MT31"
-).split()
+    "NO15 BE16 DK18 FI18 NL18 SI19 AT20 BA20 EE20 LT20 LU20 XK20 CH21 HR21 LV21 LI21 BG22 DE22 GB22 GE22 IE22 ME22 "
+    "RS22 AE23 GI23 IL23 AD24 CZ24 ES24 MD24 PK24 RO24 SA24 SE24 SK24 TN24 VG24 PT25 FR27 GR27 IT27 MC27 SM27 AL28 "
+    "AZ28 CY28 HU28 LB28 PL28 BR29 QA29 UA29 JO30 KW30 MU30 MT31"
+)
 
 
 class _Shape(NamedTuple):
@@ -53,11 +55,13 @@ class _Shape(NamedTuple):
 _DIGITS = "regexp_replace({v}, '[ -]', '', 'g')"
 _IBAN = "upper(regexp_replace({v}, ' ', '', 'g'))"
 _SHAPES = (
-    _Shape("email", r"regexp_matches({v}, '[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{{2,24}}\b')", 0.0),
+    _Shape(
+        "email", r"regexp_matches({v}, '[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{{2,24}}\b')", 0.0
+    ),
     _Shape(
         "iban",
         "CASE WHEN regexp_full_match({v}, '[A-Za-z]{{2}}[0-9]{{2}}[A-Za-z0-9 ]{{11,38}}') "
-        f"AND list_contains([{', '.join(repr(one) for one in _IBAN_LENGTHS)}], "
+        f"AND list_contains(string_split('{_IBAN_LENGTHS}', ' '), "
         f"concat(substr({_IBAN}, 1, 2), CAST(length({_IBAN}) AS VARCHAR))) "
         "THEN " + _REST_OF_97.format(d=f"concat(substr({_IBAN}, 5), substr({_IBAN}, 1, 4))") + " ELSE false END",
         0.0,
@@ -95,9 +99,9 @@ _NAMES: Mapping[str, str] = {
     "account": r"(bank_|customer_)?account_?(no|nr|num|number)|user_?name|login",
     "credit-card": r"(credit_?)?card_?(no|nr|num|number)|pan|cvv|cvc",
     "ip-address": r"(client_|remote_|user_)?ip(_?addr(ess)?|v4|v6)?",
-    "social-security-number": r"ssn|social_security(_(no|number))?|national_id|passport(_(no|nr|number))?|tax_id|nino|cpf",
+    "social-security-number": r"ssn|social_security(_number)?|national_id|passport(_(no|number))?|tax_id|nino|cpf",
     "name": r"(first|last|middle|full|given|family|maiden|customer|patient|person|employee|contact)_?names?|surname",
-    "address": r"(home_|street_|postal_|mailing_)address|street(_name)?|house_?(no|nr|number)|zip(_?code)?|post_?(al_?)?code",
+    "address": r"(home_|street_|postal_|mailing_)address|street(_name)?|house_number|zip(_?code)?|post_?(al_?)?code",
     "birth-date": r"dob|birth_?(date|day)|date_of_birth",
     "health": r"diagnos[ei]s|icd_?(9|10)?(_code)?|patient_?id|medication|disability",
     "origin": r"race|ethnicity|religion|nationality|sexual_orientation|political_(party|opinion)",
@@ -149,13 +153,16 @@ def checks(model: Model, *, dataset: str, scan: Scan, locate: Locate) -> Iterato
         named = by_name(column.name)
         counted = {shape: scan.counts.get(_key(column.name, shape.kind), 0) for shape in _SHAPES}
         held = {
-            shape.kind: count for shape, count in counted.items() if count and present and count / present >= shape.least
+            shape.kind: count
+            for shape, count in counted.items()
+            if count and present and count / present >= shape.least
         }
+        found = _Found(model, dataset, column.name, locate)
         if held:
             kind = max(held, key=lambda one: held[one])
-            yield _held(model, dataset, column.name, kind, held[kind], present, locate, named=named == kind)
+            yield found.held(kind, held[kind], present, named=named == kind)
         elif named is not None and present:
-            yield _named(model, dataset, column.name, named, locate)
+            yield found.named(named)
         else:
             clean += 1
     if clean == len(scan.profile.columns):
@@ -163,37 +170,41 @@ def checks(model: Model, *, dataset: str, scan: Scan, locate: Locate) -> Iterato
         yield Check("data.pii", dataset, Verdict.PASS, message, location=locate(AT))
 
 
-def _held(  # noqa: PLR0913 - what was found, and where
-    model: Model, dataset: str, column: str, kind: str, count: int, present: int, locate: Locate, *, named: bool
-) -> Check:
-    share = count / present
-    sure = "certainly" if named or share >= 0.9 else "very likely" if share >= 0.5 else "in places"  # noqa: PLR2004
-    message = f"{dataset}.{column} {sure} holds personal data ({kind}): {wording.share(count, present)} have its shape"
-    return _judged(model, dataset, column, kind, message, Verdict.FAIL, locate)
+class _Found(NamedTuple):
+    """A column in which personal data were found."""
 
+    model: Model
+    dataset: str
+    column: str
+    locate: Locate
 
-def _named(model: Model, dataset: str, column: str, kind: str, locate: Locate) -> Check:
-    message = f"{dataset}.{column} may hold personal data ({kind}), by its name alone"
-    return _judged(model, dataset, column, kind, message, Verdict.INCONCLUSIVE, locate)
+    def held(self, kind: str, count: int, present: int, *, named: bool) -> Check:
+        """By what it holds."""
+        share = count / present
+        sure = "certainly" if named or share >= _CERTAIN else "very likely" if share >= _LIKELY else "in places"
+        message = f"{self.dataset}.{self.column} {sure} holds personal data ({kind}): "
+        return self._judged(kind, f"{message}{wording.share(count, present)} have its shape", Verdict.FAIL)
 
+    def named(self, kind: str) -> Check:
+        """By its name alone."""
+        message = f"{self.dataset}.{self.column} may hold personal data ({kind}), by its name alone"
+        return self._judged(kind, message, Verdict.INCONCLUSIVE)
 
-def _judged(  # noqa: PLR0913, PLR0917 - as above
-    model: Model, dataset: str, column: str, kind: str, message: str, verdict: Verdict, locate: Locate
-) -> Check:
-    tests, subject, place = model.tests.data.pii, f"{dataset}.{column}", locate(AT)
-    allowed = tests is not None and column in tests.allowed
-    if tests is not None and kind in tests.denied:
-        message += f"; {kind} is denied, in whatever column"
-        place, fix = locate((*AT, "denied")), "take the column out of the data"
-    elif allowed and model.tags.get("pii") == "none":
-        message += "; the column is allowed, and the model's tag says `pii: none`"
-        fix = "correct the tag (`metadata.tags.pii`), or take the column out of the data"
-    elif allowed:
-        message += "; the manifest allows it"
-        verdict, fix = Verdict.PASS, ""
-    else:
-        fix = f"take the column out, replace its values by a keyed hash, or allow it: `pii: {{allowed: [{column}]}}`"
-    return Check("data.pii", subject, verdict, message, observed=kind, location=place, fix=fix)
+    def _judged(self, kind: str, message: str, verdict: Verdict) -> Check:
+        tests, place = self.model.tests.data.pii, self.locate(AT)
+        if tests is not None and kind in tests.denied:
+            message += f"; {kind} is denied, in whatever column"
+            place, fix = self.locate((*AT, "denied")), "take the column out of the data"
+        elif tests is None or self.column not in tests.allowed:
+            fix = "take the column out, replace its values by a keyed hash, or name it in `pii.allowed`"
+        elif self.model.tags.get("pii") == "none":
+            message += "; the column is allowed, and the model's tag says `pii: none`"
+            fix = "correct the tag (`metadata.tags.pii`), or take the column out of the data"
+        else:
+            message += "; the manifest allows it"
+            verdict, fix = Verdict.PASS, ""
+        subject = f"{self.dataset}.{self.column}"
+        return Check("data.pii", subject, verdict, message, observed=kind, location=place, fix=fix)
 
 
 def _key(column: str, kind: str) -> str:

@@ -282,10 +282,9 @@ def design_effect(blocks: Iterable[tuple[int, ...]]) -> float:
 def design_effect_of_categories(blocks: Iterable[tuple[int, ...]]) -> float:
     """How much more the shares of categories vary between blocks of rows than chance alone would have it, at least 1.
 
-    Each block is its counts by category.  The between-block variances of all categories' counts together, over what
-    they would be if rows were independent: the mean generalised design effect (Rao and Scott 1981, JASA 76:221), which
-    is what the total variation's mean and slack grow with.  As for numbers, one category may be worse than the mean;
-    its variance counts too, over the largest that a share has.  Raises ``Incomparable`` where there are too few blocks.
+    Each block is its counts by category.  The between-block variances of all counts, over what they would be in
+    independent rows: the mean generalised design effect (Rao and Scott 1981, JASA 76:221).  As for numbers, the worst
+    category counts too, over the largest variance of a share.  Raises ``Incomparable`` where there are too few blocks.
     """
     counted = [block for block in blocks if sum(block)]
     if len(counted) < FEWEST_BLOCKS:

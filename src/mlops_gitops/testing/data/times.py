@@ -109,7 +109,8 @@ def _is_time(stored: str) -> bool:
 
 
 def _sane(micros: float) -> bool:
-    return -62_135_596_800 <= micros / 1e6 < 253_402_300_800  # years 1 to 9999
+    first, last = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+    return first.timestamp() <= micros / 1e6 < last.timestamp()
 
 
 def _days(span: timedelta) -> str:

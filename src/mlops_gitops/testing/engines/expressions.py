@@ -117,10 +117,10 @@ class _Writer:
             raise Forbidden(f"it has more than {MOST_PARTS} parts")
         if depth > DEEPEST:
             raise Forbidden(f"it is nested more than {DEEPEST} levels deep")
-        writer = _WRITERS.get(node.get("class") if isinstance(node, dict) else None)
+        kind = str(node.get("class")) if isinstance(node, dict) else "thing"
+        writer = _WRITERS.get(kind)
         if writer is None:
-            kind = str(node.get("class")).lower().replace("_", " ") if isinstance(node, dict) else "thing"
-            raise Forbidden(f"a rule may hold no {kind}")
+            raise Forbidden(f"a rule may hold no {kind.lower().replace('_', ' ')}")
         return writer(self, node, depth + 1)
 
     def _all(self, nodes: Any, depth: int) -> list[str]:
