@@ -13,7 +13,7 @@ from mlops_gitops.manifests.row_tests import RowRule
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data.columns import DATA, Locate
 from mlops_gitops.testing.data.scans import Scan, Wanted
-from mlops_gitops.testing.engines.expressions import Forbidden, confined
+from mlops_gitops.testing.engines.expressions import Forbidden, confined_all
 
 
 def wanted(rules: tuple[RowRule, ...], dataset: str) -> Wanted:
@@ -29,13 +29,10 @@ def concerns(rule: RowRule, dataset: str) -> bool:
 
 def _asked(rules: list[RowRule], stored: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for rule in rules:
-        try:
-            text = confined(rule.expression, stored)
-        except Forbidden:
-            continue  # the check says it
-        found[f"rule {rule.name} broken"] = f"NOT {text}"
-        found[f"rule {rule.name} null"] = f"{text} IS NULL"
+    for rule, text in zip(rules, confined_all([rule.expression for rule in rules], stored), strict=True):
+        if isinstance(text, str):  # what is forbidden is said by its check
+            found[f"rule {rule.name} broken"] = f"NOT {text}"
+            found[f"rule {rule.name} null"] = f"{text} IS NULL"
     return found
 
 
@@ -80,8 +77,5 @@ def _check(rule: RowRule, index: int, dataset: str, scan: Scan, locate: Locate) 
 
 
 def _reason(rule: RowRule, scan: Scan) -> str:
-    try:
-        confined(rule.expression, scan.stored)
-    except Forbidden as reason:
-        return str(reason)
-    return "two rules have this name"
+    found = confined_all([rule.expression], scan.stored)[0]
+    return str(found) if isinstance(found, Forbidden) else "two rules have this name"

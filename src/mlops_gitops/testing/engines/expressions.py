@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -58,19 +58,36 @@ def confined(expression: str, columns: Mapping[str, str]) -> str:
     Raises ``Forbidden``: it is no expression, holds something that is on no list, names a column that the data do not
     have, is too large, or is neither true nor false.
     """
+    found = confined_all([expression], columns)[0]
+    if isinstance(found, Forbidden):
+        raise found
+    return found
+
+
+def confined_all(expressions: Sequence[str], columns: Mapping[str, str]) -> list[str | Forbidden]:
+    """For each expression its text, or why there is none."""
+    plain = {name: kind for name, kind in columns.items() if _PLAIN.fullmatch(kind)}
+    found: list[str | Forbidden] = []
     with duckdb.connect(config={"enable_external_access": "false", "lock_configuration": "true"}) as connection:
-        node = _parsed(connection, expression)
-        plain = {name: kind for name, kind in columns.items() if _PLAIN.fullmatch(kind)}
-        text = f"TRY({_Writer(plain).write(node, 0)})"
-        empty = ", ".join(f"NULL::{kind} AS {_quoted(name)}" for name, kind in plain.items()) or "NULL AS nothing"
-        try:
-            found = connection.execute(f"DESCRIBE SELECT {text} FROM (SELECT {empty})").fetchall()  # noqa: S608 - written here
-            # what is constant is computed when a statement is planned, where no TRY helps: better here than later
-            connection.execute(f"SELECT {text} FROM (SELECT {empty})").fetchall()  # noqa: S608 - as above
-        except duckdb.Error as error:
-            raise Forbidden(_first_line(error)) from error
-    if found[0][1] != "BOOLEAN":
-        raise Forbidden(f"it is a {found[0][1]}, neither true nor false")
+        for expression in expressions:
+            try:
+                found.append(_confined(connection, expression, plain))
+            except Forbidden as reason:
+                found.append(reason)
+    return found
+
+
+def _confined(connection: duckdb.DuckDBPyConnection, expression: str, plain: Mapping[str, str]) -> str:
+    text = f"TRY({_Writer(plain).write(_parsed(connection, expression), 0)})"
+    empty = ", ".join(f"NULL::{kind} AS {_quoted(name)}" for name, kind in plain.items()) or "NULL AS nothing"
+    try:
+        kinds = connection.execute(f"DESCRIBE SELECT {text} FROM (SELECT {empty})").fetchall()  # noqa: S608 - written here
+        # what is constant is computed when a statement is planned, where no TRY helps: better here than later
+        connection.execute(f"SELECT {text} FROM (SELECT {empty})").fetchall()  # noqa: S608 - as above
+    except duckdb.Error as error:
+        raise Forbidden(_first_line(error)) from error
+    if kinds[0][1] != "BOOLEAN":
+        raise Forbidden(f"it is a {kinds[0][1]}, neither true nor false")
     return text
 
 
