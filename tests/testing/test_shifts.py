@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -208,3 +209,23 @@ def test_categories_of_rows_in_blocks_count_for_as_few_as_they_are() -> None:
     with pytest.raises(Incomparable):
         design_effect_of_categories(alike[:9])
     assert design_effect_of_categories([(50, 0)] * 20) == 1.0
+
+
+def test_categories_in_blocks_raise_no_false_alarm() -> None:
+    """Each block has shares of its own, and nothing moves between the samples: 200 draws."""
+    chance = np.random.default_rng(4)
+    errors = Errors(of_fail=0.05, of_pass=0.05)
+
+    def sample() -> tuple[Sample, Sample]:
+        blocks = [chance.multinomial(50, chance.dirichlet([2, 2, 1])) for _ in range(40)]
+        counts = {f"c{at}": int(sum(block[at] for block in blocks)) for at in range(3)}
+        design = design_effect_of_categories([tuple(block.tolist()) for block in blocks])
+        return words(counts), replace(words(counts), design=design)
+
+    alarms, naive = 0, 0
+    for _ in range(200):
+        (plain, honest), (other, second) = sample(), sample()
+        alarms += of_values(honest, second, errors=errors).lower > 0
+        naive += of_values(plain, other, errors=errors).lower > 0
+    assert alarms <= 10
+    assert naive > 60
