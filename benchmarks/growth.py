@@ -1,9 +1,9 @@
 """What one promotion costs as the environment repository grows: 100, 1,000 and 10,000 models in 5 environments.
 
 A command with the base known, each time for a model that was never promoted, against a server that answers at once.
-Beside it what git alone takes for such a commit: ``fast-import`` of the same number of files, and ``push``.  A folder
-of git is one list of names, and a stock server walks all folders before it takes a commit, so git's own time grows.
-Drawn as a plot for the documentation.
+Beside it what git alone takes for such a commit: ``fast-import`` of the same number of files, and ``push``, on another
+copy of the same repository, so that neither meets what the other wrote.  A folder of git is one list of names, and a
+stock server walks all folders before it takes a commit, so git's own time grows.  Drawn as a plot for the page.
 
     .venv/bin/python benchmarks/growth.py [--short] [--write]
 """
@@ -49,17 +49,18 @@ def main() -> int:
 
 
 class Place:
-    """One size: a copy to write to, and a cache that knows the base after the first promotion."""
+    """One size: for each of the two a copy to write to, and a cache that knows the base after the first time."""
 
     def __init__(self, made: Ground, server: GitServer) -> None:
-        name = f"environments-{made.models}"
-        shutil.copytree(made.bare, server.folder_of(name))
-        self.mirror = server.root / f"mirror-{made.models}"
-        shutil.copytree(made.bare, self.mirror)
-        self.url = server.url_of(name)
+        ours, theirs = f"ours-{made.models}", f"theirs-{made.models}"
+        for name in (ours, theirs):
+            shutil.copytree(made.bare, server.folder_of(name))
+        self.mirror, self.url = server.root / f"mirror-{made.models}", server.url_of(theirs)
+        seconds(["git", "init", "--quiet", "--bare", str(self.mirror)], environ=plain())
+        self.git("fetch", "--quiet", self.url, "main:main")
         self.numbers = itertools.count()
         self.fresh = iter(name_of(made.models + number) for number in range(made.fresh))
-        self.environ = made.environ(server.root / f"cache-{made.models}", self.url)
+        self.environ = made.environ(server.root / f"cache-{made.models}", server.url_of(ours))
 
     def promotion(self) -> float:
         """The time of one promotion, of a model that runs nowhere yet."""
@@ -68,16 +69,14 @@ class Place:
     def git_alone(self) -> float:
         """The time of writing and pushing three more files in the same folders, without a tool."""
         number = next(self.numbers)
-        self.git("fetch", "--quiet", "--force", self.url, "main:main")
-        base = self.git("rev-parse", "main")
-        parts = [b"commit refs/heads/next\nmark :1\ncommitter A <a@example.com> 1700000000 +0000\ndata 2\nx\n"]
-        parts.append(b"from %b\n" % base)
+        parts = [b"commit refs/heads/main\nmark :1\ncommitter A <a@example.com> 1700000000 +0000\ndata 2\nx\n"]
+        parts.append(b"from refs/heads/main^0\n")
         for folder in ("environments/dev", "environments/dev", "receipts/dev"):
             path = f"{folder}/peer-{number}/{len(parts)}".encode()
             parts.append(b"M 100644 inline %b\ndata 2000\n%b\n" % (path, os.urandom(1000).hex().encode()))
         start = time.perf_counter()
-        self.git("fast-import", "--quiet", "--force", stdin=b"".join(parts))
-        self.git("push", "--quiet", self.url, "next:main")
+        self.git("fast-import", "--quiet", stdin=b"".join(parts))
+        self.git("push", "--quiet", self.url, "main")
         return time.perf_counter() - start
 
     def git(self, *words: str, stdin: bytes | None = None) -> bytes:

@@ -5,14 +5,16 @@
 3. Naive compare-and-swap with retry: each fetches, writes its own slot, commits and pushes until the push is accepted.
 
 Goal: the first at least 5 times as fast as the third until all 32 slots have moved, on the same server.  A runner that
-finds that others have done its work ends a little later; that is told beside it.  All of them share this machine, where
-real runners have one each, so most of the time is the start of 32 interpreters or of as many times git.
+finds that others have done its work ends a little later; that is told beside it.  All of them share the processors of
+this machine with the server, where real runners have one each, so the processor time of each race is told as well: that
+of 32 interpreters or of as many times git, and of what the server does for them.
 
     .venv/bin/python benchmarks/racing.py [--short] [--write]
 """
 
 from __future__ import annotations
 
+import resource
 import shutil
 import subprocess
 import sys
@@ -62,6 +64,7 @@ def main() -> int:
         for name, race in (("draining", drained), ("a model each", own), ("naive retry", theirs)):
             report.time(f"{name}, until all slots have moved", race.settled)
             report.time(f"{name}, until the last runner has ended", race.ended)
+            report.time(f"{name}, processor time of all runners and the server", race.processor)
     return report.end(arguments)
 
 
@@ -74,10 +77,11 @@ def restored(made: Ground, server: GitServer) -> str:
 
 
 class Race(NamedTuple):
-    """Seconds until every slot had moved on the server, and until the last runner had ended."""
+    """Seconds until every slot had moved on the server, until the last runner had ended, and of the processors."""
 
     settled: float
     ended: float
+    processor: float
 
 
 def together(
@@ -88,7 +92,7 @@ def together(
     moved: Callable[[], bool],
 ) -> Race:
     """Start all commands at once, and watch the server until they have ended."""
-    start = time.perf_counter()
+    start, spent = time.perf_counter(), processor_time()
     with ExitStack() as stack:
         running = [
             stack.enter_context(
@@ -102,7 +106,13 @@ def together(
                 said, _ = one.communicate()
                 assert one.returncode == 0, said.decode()[-3000:]
             ended = time.perf_counter()
-            return Race(settled.result() - start, ended - start)
+            return Race(settled.result() - start, ended - start, processor_time() - spent)
+
+
+def processor_time() -> float:
+    """What processes that were started here, and have ended, have used: runners, and git for the server."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _seen(moved: Callable[[], bool], *, alive: Callable[[], bool]) -> float:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from servers import base_images, docker_engine
+from servers.docker_engine import Engine
 from servers.git_http import GitServer, serve
 
 
@@ -15,3 +18,24 @@ def git_server(tmp_path: Path) -> Iterator[GitServer]:
     """A real git server on this machine to which everybody may push."""
     with serve(tmp_path / "served") as server:
         yield server
+
+
+def _while_it_is_ours(**_: object) -> Literal["session", "module"]:
+    """An engine of one's own is kept; one that ran before is let go of soon, since other workers wait for it."""
+    return "session" if docker_engine.starts_its_own() else "module"
+
+
+@pytest.fixture(scope=_while_it_is_ours)
+def engine() -> Iterator[Engine]:
+    """A real container engine and registry; the tests that want them are skipped where there can be none.
+
+    A test leaves of it what it found, which most of them count.
+    """
+    with docker_engine.served() as found:
+        yield found
+
+
+@pytest.fixture(scope=_while_it_is_ours)
+def serving_base(engine: Engine) -> str:
+    """A base image with this machine's Python, by digest, in the engine's registry."""
+    return base_images.put(engine.registry, "serving-base", base_images.working())

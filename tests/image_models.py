@@ -121,3 +121,16 @@ def made(root: Path, *, base: str, pattern: str = "batch", cache: Path, wheels: 
     model.write(WEIGHTS, '{"learner": {"weights": [1.0]}, "version": [3, 0, 0]}')
     model.commit()
     return model
+
+
+def one_layer(path: Path) -> Any:
+    """An image of one file over nothing, as it is loaded and pushed."""
+    from mlops_gitops.adapters.image_push import Content
+    from mlops_gitops.packaging.image import assembly, layers
+
+    layer = layers.Layer("x", {"/weights": layers.File(path, path.stat().st_size)})
+    measured = layers.measured(layer)
+    config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
+    base = assembly.Base("scratch", "sha256:" + "0" * 64, config, ())
+    image = assembly.assemble(base, [("x", measured)], assembly.Settings((), {}, {}, "2026-01-01T00:00:00Z"))
+    return Content(image, {measured.digest: lambda: layers.chunks(layer)})

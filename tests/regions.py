@@ -12,7 +12,7 @@ from mlops_gitops.evidence.gates import Answer
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.rendering import render
-from mlops_gitops.promotion import apply, controls, layout, publish
+from mlops_gitops.promotion import apply, controls, layout, publish, returns
 from mlops_gitops.promotion.apply import Answered, Wish
 from mlops_gitops.promotion.plan import Decision, Outcome
 from mlops_gitops.promotion.slots import Slot
@@ -130,13 +130,13 @@ class Regions:
         self.write(controls.lifting(self.slot(), control), "Lift\n")
 
     def back(self, to: Release | None = None) -> Settled[Answered]:
-        return apply.rollback(
+        return returns.rollback(
             self.store, Wish(MODEL, "prod", to.id if to else None), signer=estate.signer("ci"), by="grace", reason="…",
             now=self.now, preflight=lambda _: None,
         )  # fmt: skip
 
     def back_if_due(self) -> tuple[Answered, ...]:
-        return apply.rollback_due(
+        return returns.rollback_due(
             self.store, signer=estate.signer("ci"), now=self.now, preflight=lambda _: None
         ).result  # fmt: skip
 

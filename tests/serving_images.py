@@ -51,9 +51,8 @@ class Served:
 
 
 @contextmanager
-def made(engine: Engine, room: Path) -> Iterator[Served]:
+def made(engine: Engine, room: Path, *, base: str) -> Iterator[Served]:
     """A gradient boosting on numbers, one of which may be missing, and a category; packages come from the index."""
-    base = base_images.put(engine.registry, "serving-base", base_images.working())
     broker = base_images.put(engine.registry, "nats", base_images.nats(), entrypoint=("/nats-server",))
     model = image_models.made(room / "repo", base=base, cache=room / "cache", wheels=room / "wheels", pattern="batch")
     model.shell.environ = {**model.shell.environ, "DOCKER_HOST": engine.host}

@@ -12,7 +12,7 @@ from estate import MODEL, NOW, Estate
 from mlops_gitops.adapters.git import Repository
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.release import Release
-from mlops_gitops.promotion import apply, publish
+from mlops_gitops.promotion import apply, publish, returns
 from mlops_gitops.promotion.apply import Answered, Wish
 from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.snapshot import Snapshot
@@ -56,7 +56,7 @@ class Site:
         )  # fmt: skip
 
     def rollback(self, environment: str, to: str | None = None) -> Settled[Answered]:
-        return apply.rollback(
+        return returns.rollback(
             self.repository, Wish(MODEL, environment, to), signer=estate.signer("ci"), by="grace",
             reason="too many late flights", now=self.now, preflight=lambda _: None,
         )  # fmt: skip

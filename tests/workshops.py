@@ -13,10 +13,11 @@ from mlops_gitops.errors import Misused
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.rendering import render
-from mlops_gitops.promotion import apply, layout, publish, reconcile
-from mlops_gitops.promotion.apply import Preflight, Wish
+from mlops_gitops.promotion import layout, publish, reconcile, returns
+from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.forge import Forge, Pull
 from mlops_gitops.promotion.reconcile import Reconciled
+from mlops_gitops.promotion.returns import Preflight
 from mlops_gitops.promotion.slots import Slot
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Files
@@ -112,7 +113,7 @@ class Workshop:
         )
 
     def rollback(self, environment: str = "prod") -> None:
-        apply.rollback(
+        returns.rollback(
             self.remote, Wish(MODEL, environment), signer=estate.signer("ci"), by="grace", reason="too many late ones",
             now=self.now, preflight=lambda _: None,
         )  # fmt: skip

@@ -2,7 +2,8 @@
 """From a bare Python on a runner to the Action: the packages of ``uv.lock``, once a runner, then the code beside them.
 
 The packages lie in the runner's tool cache, in a folder named by the digest of the lock file, the extras and the
-Python, so a second step, job or run finds them.  The code is always the one of this very checkout.
+Python, so a second step, job or run finds them.  A note beside it says so to ``launch``, which then needs no Python to
+find a Python.  The code is always the one of this very checkout.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ def unheard() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stdout.write(f"::{word}::\n")
+        sys.stderr.flush()
+        sys.stdout.write(f"\n::{word}::\n")
         sys.stdout.flush()
 
 
@@ -93,8 +95,20 @@ def prepared(action: str, environ: Mapping[str, str]) -> Path:
             fcntl.flock(handle, fcntl.LOCK_EX)
             if not done.exists():
                 install(home, wanted, tools=folder / f"uv-{provision.PINNED_UV}", environ=environ)
+                shutil.copyfile(ROOT / "uv.lock", home / "uv.lock")
                 done.touch()
+    if wanted == extras(action, {}) and action not in INSTALLING:
+        note(folder / f"ready-{action}", home)
     return python
+
+
+def note(place: Path, home: Path) -> None:
+    """Leave word of where the packages of an Action are: the whole of it or nothing, and never through a link."""
+    aside = place.with_name(f".{place.name}-{os.getpid()}")
+    with contextlib.suppress(OSError):  # it only saves time
+        aside.unlink(missing_ok=True)
+        aside.write_text(f"{home}\n", encoding="utf-8")
+        aside.replace(place)
 
 
 def search(action: str, environ: Mapping[str, str]) -> str:
@@ -117,25 +131,15 @@ def unable(problem: provision.Unable, environ: Mapping[str, str]) -> int:
     return 5
 
 
-def start(words: list[str]) -> int:
-    """Run the Action in this process, from this checkout."""
-    sys.path[0] = str(ROOT / "src")
-    from mlops_gitops.actions.__main__ import main
-
-    return main(words)
-
-
 def main(words: list[str], environ: Mapping[str, str]) -> int:
-    """``--ready``: this Python has the packages.  Otherwise find or make one that has, and become it."""
-    if words[:1] == ["--ready"]:
-        return start(words[1:])
+    """Find or make a Python that has the packages, and become it."""
     try:
         action = words[0] if words else ""
         python, path = prepared(action, environ), search(action, environ)
     except provision.Unable as problem:
         return unable(problem, environ)
     sys.stdout.flush()
-    argv = [str(python), "-I", __file__, "--ready", *words]
+    argv = [str(python), "-I", str(RUNTIME / "ready.py"), *words]
     return os.execve(python, argv, {**environ, "PATH": path})  # noqa: S606 - argv, no shell
 
 

@@ -79,3 +79,14 @@ def test_an_action_that_installs_finds_a_uv(start: ModuleType, tmp_path: Path) -
     assert start.search("reproduce", environ) == f"/usr/bin:/bin:{uv.parent}"
     there = {**environ, "PATH": f"/usr/bin:/bin:{uv.parent}"}
     assert start.search("build", there) == there["PATH"]
+
+
+def test_a_note_is_whole_and_follows_no_link(start: ModuleType, tmp_path: Path) -> None:
+    """A job that could write here before us would lead it elsewhere."""
+    victim, place = tmp_path / "victim", tmp_path / "ready-validate"
+    victim.write_text("mine")
+    place.symlink_to(victim)
+    start.note(place, tmp_path / "home")
+    assert victim.read_text() == "mine"
+    assert place.read_text() == f"{tmp_path / 'home'}\n"
+    start.note(tmp_path / "no" / "such" / "folder", tmp_path)

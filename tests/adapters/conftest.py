@@ -7,15 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 import time_limits
-from servers import docker_engine
-from servers.docker_engine import Engine
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    """A real container engine and registry; the tests that want them are skipped where there can be none."""
-    with docker_engine.served() as found:
-        yield found
 
 
 @pytest.fixture(autouse=True)

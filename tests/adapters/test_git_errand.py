@@ -16,7 +16,7 @@ from mlops_gitops.promotion.apply import Answered, Wish
 from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.transaction import Settled
 from mlops_gitops.promotion.verify import verify
-from servers.git_http import PUSH, Fault, GitServer, serve
+from servers.git_http import PUSH, READ, Fault, GitServer, git, serve
 
 NAME = "environments"
 Made = Callable[..., Repository]
@@ -37,13 +37,14 @@ def made(server: GitServer, tmp_path: Path) -> Iterator[Made]:
     """A repository that knows the base, with a push that is expected."""
     found: list[Repository] = []
 
-    def repository(url: str | None = None, **environ: str) -> Repository:
+    def repository(url: str | None = None, *, ahead: bool = True, **environ: str) -> Repository:
         told = {**os.environ, **environ}
         cache = tmp_path / f"cache-{len(found)}"
         one = Repository(url or server.url_of(NAME), branch="main", cache=cache, environ=told)
         one.fetch()
         server.requests.clear()
-        one.expect_push()
+        if ahead:
+            one.expect_push()
         found.append(one)
         return one
 
@@ -74,15 +75,28 @@ def test_the_remote_is_asked_before_there_is_anything_to_push(server: GitServer,
 
 
 def test_where_somebody_was_first_nothing_is_sent_before_the_plan_is_made_again(server: GitServer, made: Made) -> None:
-    repository = made(server.url_of(NAME))
-    repository.close()
+    repository = made(ahead=False)
     other = server.write(NAME, {"notes.md": "hello\n"})
     server.requests.clear()
     repository.expect_push()
     settled = promote(repository)
     assert settled.base.commit == other
     assert settled.commit == server.tip(NAME)
-    assert asked(server).count((PUSH, False)) == 1
+    assert asked(server) == [(PUSH, True), (READ, True), (READ, False), (PUSH, False)]
+
+
+def test_what_the_remote_says_first_is_not_gone_back_to(server: GitServer, made: Made) -> None:
+    """The branch was set back by force: what is known here comes after what the remote says, and is not the tip."""
+    repository = made(ahead=False)
+    old = server.tip(NAME)
+    server.write(NAME, {"notes.md": "hello\n"})
+    repository.fetch()
+    git("update-ref", "refs/heads/main", old, folder=server.folder_of(NAME))
+    repository.expect_push()
+    settled = promote(repository)
+    assert settled.base.commit == old
+    assert server.read(NAME, "notes.md") is None
+    assert verify(repository, repository.fetch()).receipts == 1
 
 
 def test_what_moves_between_the_question_and_the_write_is_not_lost(server: GitServer, made: Made) -> None:
@@ -93,6 +107,8 @@ def test_what_moves_between_the_question_and_the_write_is_not_lost(server: GitSe
     assert settled.base.commit == written[0]
     assert settled.commit == server.tip(NAME)
     assert server.read(NAME, "notes.md") == b"hello\n"
+    again = [(PUSH, True), (READ, True), (READ, False), (PUSH, False)]
+    assert asked(server) == [(PUSH, True), (PUSH, False), *again]
     assert verify(repository, repository.fetch()).receipts == 1
 
 
@@ -114,7 +130,7 @@ def test_that_there_is_nothing_to_do_takes_the_one_request_that_was_made(server:
     assert [one.decision.outcome for one in settled.result if one.decision] == [Outcome.NOTHING]
     assert asked(server) == [(PUSH, True)]
     assert repository.fetch().commit == server.tip(NAME)
-    assert len(server.requests) == 3  # what was heard is used once
+    assert asked(server) == [(PUSH, True)] * 2  # what was heard answers once
 
 
 def test_a_url_that_the_user_has_rewritten_is_left_to_git(server: GitServer, made: Made) -> None:

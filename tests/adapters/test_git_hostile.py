@@ -13,8 +13,9 @@ import pytest
 
 import estate
 from estate import MODEL, NOW, Estate
-from mlops_gitops.adapters import git
-from mlops_gitops.adapters.git import Repository, cache_folder
+from mlops_gitops.adapters import git_process
+from mlops_gitops.adapters.git import Repository
+from mlops_gitops.adapters.git_cache import cache_folder
 from mlops_gitops.adapters.git_objects import LARGEST
 from mlops_gitops.adapters.git_process import masked
 from mlops_gitops.errors import Misused, WorldFailed
@@ -214,7 +215,7 @@ def test_a_repository_of_the_newer_hash_is_read_and_written(tmp_path: Path) -> N
 def test_a_push_that_gave_no_answer_in_time_is_judged_by_the_tip(
     bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, landed = git.run_git, [True, False]
+    real, landed = git_process.run_git, [True, False]
 
     def slow(arguments: Sequence[str], **named: Any) -> Any:
         if arguments[0] != "push":
@@ -223,7 +224,7 @@ def test_a_push_that_gave_no_answer_in_time_is_judged_by_the_tip(
             real(arguments, **named)
         raise WorldFailed("git push gave no answer in 300 seconds", hint="", code="git-timeout")
 
-    monkeypatch.setattr(git, "run_git", slow)
+    monkeypatch.setattr("mlops_gitops.adapters.git_past.run_git", slow)
     repository = opened(bare, tmp_path / "cache")
     for expected in (True, False):
         base = repository.fetch().commit
@@ -247,7 +248,7 @@ def test_git_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> Non
     (tmp_path / "git").write_text(f"#!/bin/sh\nsleep 60 &\necho $! >{child}\nwait\n")
     (tmp_path / "git").chmod(0o755)
     with pytest.raises(WorldFailed, match="no answer in 1 seconds"):
-        git.run_git(["fetch"], environ={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, seconds=1)
+        git_process.run_git(["fetch"], environ={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, seconds=1)
     until(lambda: _has_ended(child.read_text().strip()), seconds=20)
 
 

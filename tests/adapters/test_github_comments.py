@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,15 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 def site(hub: Hub, tmp_path: Path) -> Site:
     proposed(hub)
     hub.open(NAME, BRANCH)
-    return Site(hub, hub.token("actions", repositories=(NAME,)), tmp_path / "runner")
+    for run in range(1, 10):
+        ran(hub, run)
+    return Site(hub, hub.token("actions", repositories=(NAME,), workflows="read"), tmp_path / "runner")
+
+
+def ran(hub: Hub, run: int, *, workflow: int = 1, head: str = "", attempt: int = 3) -> None:
+    """A run of a workflow, as GitHub knows it."""
+    told = {"id": run, "workflow_id": workflow, "head_sha": head or hub.pull(NAME, 1).head, "run_attempt": attempt}
+    hub.repository(NAME).runs[run] = told
 
 
 def place(site: Site, body: str, run: int = 1, attempt: int = 1, *, name: str = "checks", head: str = "") -> Placed:
@@ -222,6 +231,33 @@ def test_many_runs_at_once_leave_the_newest_alone(hub: Hub, site: Site, tmp_path
     assert bodies(site) == ["run 8"]
 
 
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"run": 10**17},
+        {"run": 11, "workflow": 2},
+        {"run": 11, "head": "0" * 40},
+        {"run": 11, "attempt": 0},
+        {"run": 11, "told": False},
+    ],
+    ids=["no such run", "another workflow", "another head", "no such attempt", "may not ask"],
+)
+def test_a_marker_that_names_no_newer_run_of_ours_silences_nobody(site: Site, claim: dict[str, Any]) -> None:
+    """Another workflow comments as the same account, with words that a stranger asked it to write."""
+    run, told = claim.pop("run"), claim.pop("told", True)
+    if claim or not told:
+        ran(site.hub, run, **claim)
+    at = site if told else Site(site.hub, site.hub.token("actions", repositories=(NAME,)), site.folder)
+    forged = marked("all is well", run)
+    pulls.comment(site.hub, site.hub.pull(NAME, 1), "github-actions[bot]", forged)
+    assert place(at, "not ready", 5).result == "updated"
+    assert bodies(site) == ["not ready"]
+    (comment,) = site.hub.pull(NAME, 1).comments
+    pulls.edit_comment(comment, "github-actions[bot]", forged)
+    assert place(at, "not ready", 5).result == "updated"
+    assert bodies(site) == ["not ready"], "and nothing of it is put back"
+
+
 class Memory:
     """A forge in memory that lets somebody else act before any of its answers."""
 
@@ -249,6 +285,10 @@ class Memory:
             return False
         self.comments[comment].append(body)
         return True
+
+    def follows(self, later: Stamp, mine: Stamp, *, head: str) -> bool:
+        self.turn()
+        return later > mine and head == ""
 
     def remove(self, comment: int) -> None:
         self.turn()

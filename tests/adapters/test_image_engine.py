@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,21 +11,18 @@ import pytest
 
 import image_models
 from image_models import ImageModel
-from mlops_gitops.adapters import image_engine
-from servers import base_images
+from mlops_gitops.adapters import dockerfiles, image_engine
+from servers import cut_wires
 from servers.docker_engine import Engine
 
 pytestmark = pytest.mark.skipif(not Path(image_models.UV).is_file(), reason="uv is not installed")
 
 
-@pytest.fixture(scope="module")
-def base(engine: Engine) -> str:
-    return base_images.put(engine.registry, "serving-base", base_images.working())
-
-
 @pytest.fixture
-def model(tmp_path: Path, engine: Engine, base: str) -> ImageModel:
-    found = image_models.made(tmp_path / "repo", base=base, cache=tmp_path / "cache", wheels=tmp_path / "wheels")
+def model(tmp_path: Path, engine: Engine, serving_base: str) -> ImageModel:
+    found = image_models.made(
+        tmp_path / "repo", base=serving_base, cache=tmp_path / "cache", wheels=tmp_path / "wheels"
+    )
     found.shell.environ["DOCKER_HOST"] = engine.host
     return found
 
@@ -88,8 +82,10 @@ def test_an_image_runs_as_nobody_on_a_read_only_root_without_tools_to_build(mode
 
 
 @pytest.mark.usefixtures("clean")
-def test_a_dockerfile_of_ones_own_is_built_pushed_and_forgotten(model: ImageModel, engine: Engine, base: str) -> None:
-    recipe = f'# a comment\nFROM {base}\n\nCOPY artifact /model\nENTRYPOINT ["/usr/bin/python"]\n'
+def test_a_dockerfile_of_ones_own_is_built_pushed_and_forgotten(
+    model: ImageModel, engine: Engine, serving_base: str
+) -> None:
+    recipe = f'# a comment\nFROM {serving_base}\n\nCOPY artifact /model\nENTRYPOINT ["/usr/bin/python"]\n'
     model.write("Dockerfile", recipe)
     model.value["spec"]["serving"]["image"] = {"dockerfile": "Dockerfile"}
     model.commit()
@@ -117,16 +113,16 @@ def test_a_dockerfile_of_ones_own_is_built_pushed_and_forgotten(model: ImageMode
     ],
 )
 def test_a_dockerfile_that_fails_is_told_with_its_line(  # noqa: PLR0917 - fixtures and parameters
-    model: ImageModel, engine: Engine, base: str, recipe: str, line: int, words: str
+    model: ImageModel, engine: Engine, serving_base: str, recipe: str, line: int, words: str
 ) -> None:
-    engine.client.images.pull(base)
+    engine.client.images.pull(serving_base)
     kept = engine.left()
-    model.write("Dockerfile", recipe.format(base=base))
+    model.write("Dockerfile", recipe.format(base=serving_base))
     model.value["spec"]["serving"]["image"] = {"dockerfile": "Dockerfile"}
     model.commit()
     error = model.shell.json("build")["error"]
     now = engine.left()
-    forget(engine, base)
+    forget(engine, serving_base)
     assert (error["code"], error["exitCode"]) == ("dockerfile", 1)
     assert f"Dockerfile:{line}:" in error["message"]
     assert words in error["message"]
@@ -138,9 +134,9 @@ def test_an_engine_that_dies_in_the_middle_of_a_load_is_told_in_time(model: Imag
     model.write(image_models.WEIGHTS, "x" * (32 << 20))
     model.value["spec"]["artifact"] = {"format": "safetensors", "path": image_models.WEIGHTS}
     before = engine.left()
-    client, stop = _cut(engine, after=4 << 20)
+    client, stop = cut_wires.cut(engine.host, after=4 << 20)
     try:
-        content = _content(model)
+        content = image_models.one_layer(model.folder / image_models.WEIGHTS)
         with pytest.raises(Exception, match="container engine could not load") as told:
             image_engine.load(client, content, name="cut:now")
         assert getattr(told.value, "code", None) == "engine"
@@ -149,70 +145,12 @@ def test_an_engine_that_dies_in_the_middle_of_a_load_is_told_in_time(model: Imag
     assert engine.left() == before
 
 
-def _content(model: ImageModel) -> Any:
-    """An image of one large layer over nothing."""
-    from mlops_gitops.adapters.image_push import Content
-    from mlops_gitops.packaging.image import assembly, layers
-
-    path = model.folder / image_models.WEIGHTS
-    layer = layers.Layer("x", {"/weights": layers.File(path, path.stat().st_size)})
-    measured = layers.measured(layer)
-    config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
-    base = assembly.Base("scratch", "sha256:" + "0" * 64, config, ())
-    image = assembly.assemble(base, [("x", measured)], assembly.Settings((), {}, {}, "2026-01-01T00:00:00Z"))
-    return Content(image, {measured.digest: lambda: layers.chunks(layer)})
-
-
-def _cut(engine: Engine, *, after: int) -> tuple[Any, Any]:  # noqa: C901 - three threads of one wire
-    """A client that reaches the engine through a wire which is cut after so many bytes."""
-    import docker
-
-    listener = socket.create_server(("127.0.0.1", 0))
-    ends: list[socket.socket] = [listener]
-
-    def carry(source: socket.socket, target: socket.socket, most: int | None) -> None:
-        sent = 0
-        try:
-            while chunk := source.recv(1 << 16):
-                target.sendall(chunk)
-                sent += len(chunk)
-                if most is not None and sent > most:
-                    break
-        except OSError:
-            pass
-        for one in (source, target):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-    def accept() -> None:
-        while True:
-            try:
-                near, _ = listener.accept()
-            except OSError:
-                return
-            far = socket.socket(socket.AF_UNIX)
-            far.connect(engine.host.removeprefix("unix://"))
-            ends.extend((near, far))
-            threading.Thread(target=carry, args=(near, far, after), daemon=True).start()
-            threading.Thread(target=carry, args=(far, near, None), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    client = docker.DockerClient(base_url=f"tcp://127.0.0.1:{listener.getsockname()[1]}", version="1.41", timeout=30)
-
-    def stop() -> None:
-        client.close()
-        for one in ends:
-            one.close()
-
-    return client, stop
-
-
 @pytest.mark.parametrize(
     ("text", "step", "line"),
     [("FROM a\nRUN b\n", 2, 2), ("# c\n\nFROM a\nRUN b \\\n  c\n# d\nRUN e\n", 3, 7), ("FROM a", 9, 1)],
 )
 def test_the_line_of_a_step(text: str, step: int, line: int) -> None:
-    assert image_engine.line_of_step(text, step) == line
+    assert dockerfiles.line_of_step(text, step) == line
 
 
 def test_no_engine_is_told_and_pushing_needs_none(model: ImageModel, engine: Engine) -> None:

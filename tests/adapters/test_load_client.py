@@ -220,12 +220,16 @@ def test_nobody_there_is_an_error_of_each_request_and_not_a_busy_loop() -> None:
 
 def test_an_interruption_closes_everything() -> None:
     before = opened()
-    with server(after(0.01)) as url:
-        timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            asked(url, Load(4, seconds=30, warm_up=0.0))
-        timer.join()
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start without it
+    try:
+        with server(after(0.01)) as url:
+            timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                asked(url, Load(4, seconds=30, warm_up=0.0))
+            timer.join()
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert opened() == before
 
 
@@ -249,3 +253,31 @@ def test_an_unknown_host_is_the_worlds_failure() -> None:
     with pytest.raises(WorldFailed) as caught:
         asked("http://no-such-host.invalid/", Load(1, 1, 0))
     assert caught.value.retry
+
+
+def test_a_server_that_hangs_from_the_warm_up_on_is_not_measured_by_the_one_that_it_answers() -> None:
+    """Three of four connections get no answer from the second request on; the fourth is as quick as ever."""
+
+    def hangs(connection: socket.socket, number: int) -> None:
+        for count in range(10**6):
+            if not request(connection):
+                return
+            if number and count:
+                time.sleep(3)
+                return
+            time.sleep(0.005)
+            connection.sendall(OK)
+
+    with server(hangs) as url:
+        found = asked(url, Load(4, seconds=0.5, warm_up=0.3, timeout=0.4))
+    assert found.failed >= 3
+    assert sum(count for _, count in found.errors) == found.failed
+    assert np.isfinite(found.latencies[found.measured]).sum() > 10
+
+
+def test_a_request_of_the_warm_up_that_is_answered_after_the_end_counts() -> None:
+    with server(after(1.0)) as url:
+        found = asked(url, Load(1, seconds=0.3, warm_up=0.2, timeout=5.0))
+    assert found.measured.sum() == 1
+    assert found.latencies[found.measured][0] >= 1.0
+    assert found.failed == 0

@@ -15,16 +15,15 @@ from typing import Any
 import pytest
 
 import scoring_images
-from mlops_gitops.adapters import predictions, serving_containers
+from mlops_gitops.adapters import predictions, serving_containers, serving_engines
 from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.manifests.documents import load
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.infra import run
-from mlops_gitops.testing.infra.run import Former, Means, Subject
+from mlops_gitops.testing.infra.subjects import Former, Means, Subject
 from mlops_gitops.testing.models.predictions import Artifact
 from scoring_images import Images
-from servers import base_images, docker_engine
 from servers.docker_engine import Engine
 
 LIMITS = serving_containers.Limits(1_000_000_000, 96 << 20)
@@ -33,14 +32,8 @@ FORMER = "localhost/cancer@sha256:" + "2" * 64
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with docker_engine.served() as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def images(engine: Engine) -> Iterator[Images]:
-    found = Images(engine, base_images.put(engine.registry, "scoring", base_images.working()))
+def images(engine: Engine, serving_base: str) -> Iterator[Images]:
+    found = Images(engine, serving_base)
     yield found
     found.remove()
 
@@ -83,7 +76,7 @@ class Bench:
         scratch = self.room / f"scratch-{time.time_ns()}"
         scratch.mkdir()
         try:
-            with serving_containers.opened(
+            with serving_engines.opened(
                 limits=limits,
                 local=local,
                 registry="localhost",
@@ -187,20 +180,21 @@ def test_a_machine_that_is_too_small_and_an_engine_far_away_are_told(bench: Benc
         bench(limits=serving_containers.Limits(10**13, None))
     assert not small.value.retry
     with pytest.raises(Misused, match="the container engine is on another machine"):
-        serving_containers._refuse_far({"DOCKER_HOST": "tcp://192.0.2.1:2375"}, {})
+        serving_engines._refuse_far({"DOCKER_HOST": "tcp://192.0.2.1:2375"}, {})
 
 
 INTERRUPTED = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start without it
-from mlops_gitops.adapters import serving_containers
+from mlops_gitops.adapters import container_owners, serving_containers, serving_engines
 from mlops_gitops.cli.infra import ended_in_order
 host, image = sys.argv[1:]
-with ended_in_order(), serving_containers.opened(
+with ended_in_order(), serving_engines.opened(
     limits=serving_containers.Limits(), local={"x@sha256:" + "1" * 64: image}, registry="x",
     environ={"DOCKER_HOST": host}, progress=print,
 ) as engine, engine.serve("x@sha256:" + "1" * 64) as server:
     server.start(within=20)
+    engine.client.volumes.create(labels=container_owners.labels())  # as the image of a batch has one
     print("serving", flush=True)
     time.sleep(60)
 """
@@ -219,9 +213,12 @@ def test_whatever_ends_us_nothing_is_left(engine: Engine, images: Images, signal
         assert engine.left() != before
         process.send_signal(signals.Signals[f"SIG{signal}"])
         process.wait(30)
-    if signal == "KILL":  # what a killed process left goes with the next one
+    if signal != "KILL":
+        for one in engine.client.volumes.list(filters={"label": "mlops-gitops.training"}):
+            one.remove()
+    else:  # what a killed process left goes with the next one
         bench_limits = serving_containers.Limits()
-        with serving_containers.opened(
+        with serving_engines.opened(
             limits=bench_limits, local={}, registry="x", environ={"DOCKER_HOST": engine.host}, progress=print
         ):
             pass
@@ -260,7 +257,7 @@ def test_an_engine_that_vanishes_is_told_in_time(engine: Engine, images: Images,
         begun = time.monotonic()
         with (  # noqa: PT012 - what fails is the block as a whole, its end included
             pytest.raises(WorldFailed, match="the container engine"),
-            serving_containers.opened(
+            serving_engines.opened(
                 limits=LIMITS,
                 local={IMAGE: image},
                 registry="x",

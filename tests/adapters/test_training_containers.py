@@ -172,7 +172,8 @@ def _renamed(trainer: trainings.LocalTrainer, name: str) -> trainings.LocalTrain
 
 
 KILLED = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start without it
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from time_limits import until

@@ -34,6 +34,7 @@ def registry(served: ImageRegistry) -> Iterator[ImageRegistry]:
     served.forget()
     yield served
     served.fault = None
+    served.referrers = False
 
 
 @pytest.fixture(scope="module")
@@ -187,16 +188,27 @@ def test_the_base_is_mounted_where_both_are_in_one_registry(model: ImageModel, r
     assert image["layers"][0]["state"] == "mounted"
 
 
+@pytest.mark.parametrize("api", [False, True], ids=["tag instead of the API", "referrers API"])
 def test_bill_and_provenance_are_attached_and_found_by_their_subject(
-    model: ImageModel, registry: ImageRegistry
+    model: ImageModel, registry: ImageRegistry, *, api: bool
 ) -> None:
-    image = build(model, "--push", f"{registry.address}/team")
-    index = json.loads(fetched(registry, "team/cancer", "manifests", image["digest"].replace(":", "-")))
+    registry.referrers, place = api, "native" if api else "team"
+    image = build(model, "--push", f"{registry.address}/{place}")
+    tag = image["digest"].replace(":", "-")
+    if api:  # nothing stands in for what the registry does by itself
+        index = json.loads(fetched(registry, "native/cancer", "referrers", image["digest"]))
+        assert registry.count("PUT", tag) == 0
+    else:
+        index = json.loads(fetched(registry, "team/cancer", "manifests", tag))
+    assert {one["digest"] for one in index["manifests"]} == {one["digest"] for one in image["pushed"]["attached"]}
+    registry.forget()
+    build(model, "--push", f"{registry.address}/{place}")
+    assert registry.count("PUT") + registry.count("POST") == 0, "what is attached already is not attached again"
     found = {}
     for one in index["manifests"]:
-        manifest = json.loads(fetched(registry, "team/cancer", "manifests", one["digest"]))
+        manifest = json.loads(fetched(registry, f"{place}/cancer", "manifests", one["digest"]))
         assert manifest["subject"]["digest"] == image["digest"]
-        content = fetched(registry, "team/cancer", "blobs", manifest["layers"][0]["digest"])
+        content = fetched(registry, f"{place}/cancer", "blobs", manifest["layers"][0]["digest"])
         found[one["artifactType"]] = json.loads(content)
     bill, said = found["application/vnd.cyclonedx+json"], found["application/vnd.in-toto+json"]
     assert said["subject"] == [{"name": "cancer", "digest": {"sha256": image["digest"].removeprefix("sha256:")}}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 import image_models
 from image_models import ImageModel
+from mlops_gitops.adapters.registry_session import Session
 from servers import base_images, image_registry, token_service
 from servers.image_registry import ImageRegistry
 
@@ -41,8 +43,8 @@ def registry(served: ImageRegistry) -> Iterator[ImageRegistry]:
 
 @pytest.fixture
 def model(tmp_path: Path, served: ImageRegistry, monkeypatch: pytest.MonkeyPatch) -> ImageModel:
-    monkeypatch.setattr("mlops_gitops.adapters.registry_session._pause", lambda *_: 0.0)
-    monkeypatch.setattr("mlops_gitops.adapters.registry_session.Session.wait", lambda *_: None, raising=False)
+    for room in ("cli.building", "adapters.image_bases"):
+        monkeypatch.setattr(f"mlops_gitops.{room}.Session", functools.partial(Session, wait=lambda _: None))
     base = base_images.put(served.address, "python", base_images.tiny())
     return image_models.made(tmp_path / "repo", base=base, cache=tmp_path / "cache", wheels=tmp_path / "wheels")
 

@@ -24,7 +24,6 @@ from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.infra import bad_requests, protocols
 from mlops_gitops.testing.infra.bad_requests import BadRequest
-from servers import base_images, docker_engine
 from servers.docker_engine import Engine
 
 PACKAGES = ("mlserver", "mlserver-mlflow", "mlflow==3.17.2", "pandas", "pyarrow", "scikit-learn", "skops")
@@ -53,17 +52,12 @@ pytestmark = pytest.mark.skipif(not Path(image_models.UV).is_file(), reason="uv 
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with docker_engine.served() as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def built(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ImageModel, Any, Any]]:
+def built(
+    engine: Engine, serving_base: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[ImageModel, Any, Any]]:
     """A model with a logistic regression in skops' format, the estimator, and what it was taught on."""
     room = tmp_path_factory.mktemp("servers")
-    base = base_images.put(engine.registry, "serving-base", base_images.working())
-    model = image_models.made(room / "repo", base=base, cache=room / "cache", wheels=room / "wheels")
+    model = image_models.made(room / "repo", base=serving_base, cache=room / "cache", wheels=room / "wheels")
     model.shell.environ = {**model.shell.environ, "DOCKER_HOST": engine.host}
     model.lock_from_index(PACKAGES)
     names = [one["name"] for one in model.value["spec"]["interface"]["inputs"]]

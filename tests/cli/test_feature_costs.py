@@ -23,6 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+import estate
 import outputs
 from cancer import manifest
 from mlops_gitops.cli.main import main
@@ -142,3 +143,64 @@ def test_what_cannot_be_is_said(run: Run, words: tuple[str, ...], code: int, sai
     found, _, err = run(*words)
     assert found == code, err
     assert said in err
+
+
+def demanding(folder: Path, **features: Any) -> None:
+    value = yaml.safe_load((folder / "model.yaml").read_text())
+    value["spec"].setdefault("tests", {})["features"] = features
+    (folder / "model.yaml").write_text(yaml.safe_dump(value))
+
+
+def test_what_the_manifest_demands_is_judged(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "cancer"
+    demanding(folder, correlation={"max": 0.9, "maxChange": 0.2}, minImportance=0.001,
+              coverage={"file": "coverage.json", "min": 0.9})  # fmt: skip
+    (folder / "coverage.json").write_text(
+        json.dumps({"files": {"a.py": {"summary": {"num_statements": 10, "covered_lines": 5}}}})
+    )
+    code, out, err = run("cancer", "--format", "json")
+    assert code == 1, err
+    told = json.loads(out)
+    (report,) = told["reports"]
+    assert report["kind"] == "feature-tests"
+    checks = {(one["id"], one["subject"]): one for one in report["checks"]}
+    assert checks["feature.unused", "noise"]["verdict"] == "fail"
+    assert "the model does not use it" in checks["feature.unused", "noise"]["message"]
+    assert checks["feature.unused", "good"]["verdict"] == "pass"
+    assert checks["feature.coverage", "coverage.json"]["verdict"] == "fail"
+    assert "5 of 10 lines" in checks["feature.coverage", "coverage.json"]["message"]
+    assert checks["feature.correlation", "train"]["verdict"] == "pass"
+    assert checks["feature.change", "train"]["verdict"] == "inconclusive"
+    subsets = {one["name"]: one for one in told["features"][0]["subsets"]["features"]}
+    assert subsets["good"]["alone"]["value"] > 0.3 > subsets["weak"]["alone"]["value"]
+    assert subsets["good"]["without"]["distinguishable"]
+    (steps,) = (one["steps"] for one in told["features"][0]["groups"] if one["name"] == "site")
+    assert "scikit-learn" in steps["packages"]
+
+
+def test_a_change_is_held_against_the_base_branch(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "cancer"
+    demanding(folder, correlation={"maxChange": 0.2})
+    assert run("cancer", "--write-reference")[:2] == (0, "wrote models/cancer/train.correlations.json\n")
+    estate.git("init", "--quiet", "--initial-branch=main", cwd=tmp_path)
+    estate.git("add", "models", cwd=tmp_path)
+    estate.git("commit", "--quiet", "--message", "Before", cwd=tmp_path)
+
+    frame = pd.read_parquet(folder / "data/train.parquet")
+    frame["noise"] = frame["good"]
+    frame.to_parquet(folder / "data/train.parquet")
+    run("cancer", "--write-reference")  # the change brings a reference that fits it
+    value = yaml.safe_load((folder / "model.yaml").read_text())
+    del value["spec"]["interface"]["inputs"][1]
+    (folder / "model.yaml").write_text(yaml.safe_dump(value))
+    code, out, err = run("cancer", "--against", "main", "--format", "json")
+    assert code == 1, err
+    (report,) = json.loads(out)["reports"]
+    failed = {(one["id"], one["subject"]) for one in report["checks"] if one["verdict"] == "fail"}
+    assert failed == {("feature.removed", "weak"), ("feature.change", "good, noise")}
+
+    demanding(folder, removed=[{"name": "weak", "reason": "it was"}])
+    code, out, err = run("cancer", "--against", "main")
+    assert code == 0, out + err
+    assert "weak is gone: it was" in out
+    assert run("cancer", "--against", "nowhere")[0] == 2

@@ -14,19 +14,12 @@ import estate
 import scoring_images
 from estate import Estate
 from image_models import ImageModel
-from servers import base_images, docker_engine
 from servers.docker_engine import Engine
 from shells import Shell
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with docker_engine.served() as served:
-        yield served
-
-
 @pytest.fixture
-def model(engine: Engine, tmp_path: Path) -> Iterator[ImageModel]:
+def model(engine: Engine, serving_base: str, tmp_path: Path) -> Iterator[ImageModel]:
     """A model with a Dockerfile of its own, beside an environment repository whose prod demands these tests."""
     policies = {
         "dev": estate.environment("dev", promotion="automatic"),
@@ -44,11 +37,10 @@ def model(engine: Engine, tmp_path: Path) -> Iterator[ImageModel]:
     value = scoring_images.value(load={**scoring_images.QUICK, "concurrency": 1})
     made = ImageModel(root, Shell(root, bare, environ), value)
     scoring_images.lay_out(made.folder, value)
-    base = base_images.put(engine.registry, "scoring", base_images.working())
-    made.write("Dockerfile", scoring_images.recipe(base))
+    made.write("Dockerfile", scoring_images.recipe(serving_base))
     subprocess.run(["git", "init", "--quiet", str(root)], check=True, env={**os.environ, **environ})
     made.commit()
-    engine.client.images.pull(base)  # an own Dockerfile's base stays in the engine, as with `docker build`
+    engine.client.images.pull(serving_base)  # an own Dockerfile's base stays in the engine, as with `docker build`
     yield made
     for one in engine.client.images.list(name="cancer"):
         engine.client.images.remove(one.id, force=True)

@@ -139,7 +139,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     kinds = ("scan", "data-tests", "model-tests", "comparison")
     prod = {
         "after": ["dev"],
-        "gates": [{"evidence": kind} for kind in kinds],
+        "gates": [{"evidence": kind} for kind in kinds[:-1]]
+        + [{"evidence": "comparison", "holdout": {"alpha": 0.1, "looks": 4}, "anchor": "first"}],
         "derived": {"mlflow": {"alias": "champion"}},
         "rollback": {"automatic": {"evidence": ["monitoring"]}},
     }
@@ -221,6 +222,11 @@ def test_the_whole_way(site: Site) -> None:  # noqa: PLR0915 - the way is long
     (comparison,) = (one for one in told["reports"] if one["kind"] == "comparison")
     assert comparison["champion"] == site.json("status")["slots"][1]["release"]
     assert comparison["verdict"] == "pass", comparison
+    assert "look 1 of 4 at data " in (site("explain", MODEL, "prod", "--release", "1.1.0"), site.out)[1]
+    (look,) = site.json("history", MODEL, "--looks")["looks"]
+    assert (look["number"], look["version"], look["verdict"]) == (1, "1.1.0", "pass")
+    (unlooked,) = (one for one in site.json("release", MODEL, "--dry-run")["reports"] if one["kind"] == "comparison")
+    assert unlooked["checks"][0]["id"] == "comparison.look", "a dry run looks at nothing"
     assert site("promote", "--all") == 0
     assert site("promote", MODEL, "--to", "prod") == 0, site.out
     assert site.aliases() == {"dev": "2", "champion": "2"}

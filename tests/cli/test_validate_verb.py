@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -164,6 +165,62 @@ def test_a_link_out_of_the_repository_is_seen(started: Path) -> None:
     code, out, _ = said(started, "validate")
     assert code == 1
     assert "MG401: 'requirements.lock' leads out of the repository through a symbolic link" in out
+
+
+@pytest.mark.parametrize("through", ["file", "folder", "models"])
+def test_what_lies_outside_is_not_read_through_a_link(
+    started: Path, tmp_path_factory: pytest.TempPathFactory, through: str
+) -> None:
+    """A manifest may be a link, but what is wrong with it is shown to everybody."""
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "model.yaml").write_text("password: correct-horse\n")
+    (started / ".git").mkdir(exist_ok=True)
+    if through == "file":
+        (started / "models/other").mkdir()
+        (started / "models/other/model.yaml").symlink_to(outside / "model.yaml")
+    else:
+        (started / "models").rename(started / "before")
+        (started / ("models" if through == "models" else "linked")).symlink_to(outside)
+    asked = ["linked/model.yaml"] if through == "folder" else []
+    for form in ("text", "json", "github", "sarif", "markdown"):
+        code, out, _ = said(started, "validate", "--format", form, *asked)
+        assert code == 1
+        assert "leads out of the repository" in html.unescape(out)
+        assert "password" not in out
+        assert "correct-horse" not in out
+
+
+def test_a_link_within_the_repository_is_followed(started: Path) -> None:
+    (started / ".git").mkdir(exist_ok=True)
+    path = next(iter((started / "models").glob("*/model.yaml")))
+    path.rename(started / "shared.yaml")
+    path.symlink_to(started / "shared.yaml")
+    assert said(started, "validate")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("models/other/model.yaml", ("test", "other")),
+        ("models/other/model.yaml", ("reproduce", "other", "--twice")),
+        ("models/other/model.yaml", ("build", "other")),
+        ("models/other/model.yaml", ("reproduce", "other")),
+        ("mlops-gitops.yaml", ("promote", "other", "--to", "dev")),
+    ],
+)
+def test_nor_by_a_verb_that_holds_secrets(
+    started: Path, tmp_path_factory: pytest.TempPathFactory, name: str, words: tuple[str, ...]
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "outside.yaml"
+    outside.write_text("password: correct-horse\n")
+    (started / ".git").mkdir(exist_ok=True)
+    (started / "models/other").mkdir()
+    (started / name).unlink(missing_ok=True)
+    (started / name).symlink_to(outside)
+    code, out, err = said(started, *words)
+    assert code == 1
+    assert "leads out of the repository" in err
+    assert "password" not in out + err
 
 
 def test_folders_that_are_links_are_not_followed(started: Path) -> None:

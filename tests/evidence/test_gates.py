@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import estate
 from estate import NOW, Estate
 from mlops_gitops.evidence.admission import Evidence
-from mlops_gitops.evidence.gates import SKEW, Answer, Case, Waiver, judge
+from mlops_gitops.evidence.gates import Answer, Case, Waiver, judge
+from mlops_gitops.evidence.relevance import SKEW
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.environment import ApprovalsGate, Demand, EvidenceGate, Group

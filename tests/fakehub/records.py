@@ -153,6 +153,8 @@ class Repository:
     private: bool = True
     pushes: list[dict[str, str]] = field(default_factory=list)
     """What the activity API lists, newest first."""
+    runs: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """Runs of workflows by id, as the API tells them."""
     protected_reviews: int = 0
     """How many approvals branch protection demands before a merge."""
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -323,6 +323,14 @@ def activity(asked: Asked, repository: Repository) -> Answer:
     return paged(asked, found)
 
 
+@route("GET", "/repos/{owner}/{name}/actions/runs/{run}")
+def one_run(asked: Asked, repository: Repository, run: str) -> Answer:
+    asked.hub.allowed(asked.token, "actions", "read")
+    if not run.isdigit() or int(run) not in repository.runs:
+        raise not_found()
+    return Answer(200, repository.runs[int(run)])
+
+
 @route("POST", "/repos/{owner}/{name}/actions/workflows/{file}/dispatches")
 def start_workflow(asked: Asked, repository: Repository, file: str) -> Answer:
     """The one event, with ``repository_dispatch``, that GITHUB_TOKEN may cause."""

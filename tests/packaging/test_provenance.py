@@ -131,6 +131,26 @@ def test_nothing_that_a_repository_configures_is_run(site: Path, tmp_path: Path)
     assert not trace.exists()
 
 
+@pytest.mark.parametrize("tree", [".", "../.."])
+def test_files_of_a_model_that_look_like_a_repository_are_not_entered(site: Path, tmp_path: Path, tree: str) -> None:
+    """They can be committed, and would name the commit and its author, and a program to run."""
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", "other")
+    trace, inner = tmp_path / "ran", tmp_path / "other"
+    for name, value in (("core.bare", "false"), ("core.worktree", tree), ("filter.x.clean", f"touch {trace}; cat")):
+        git(inner, "config", name, value)
+    for name in ("HEAD", "config", "objects", "refs"):
+        (inner / name).rename(site / name)
+    (site / ".gitattributes").write_text("* filter=x\n")
+    spoof = ["--git-dir", str(site), "--work-tree", str(site.parents[1])]
+    git(tmp_path, *spoof, "add", "models/flights/model.yaml")
+    git(tmp_path, *spoof, "commit", "-q", "-m", "Another history")
+    (site / "model.yaml").write_bytes(MANIFEST + b"# changed\n")
+    trace.unlink()
+    with pytest.raises(Refused, match="bare repository"):
+        found(site)
+    assert not trace.exists()
+
+
 def test_the_callers_git_variables_do_not_lead_elsewhere(site: Path, tmp_path: Path) -> None:
     lost = {**ENVIRON, "GIT_DIR": str(tmp_path / "elsewhere"), "GIT_WORK_TREE": "/"}
     assert provenance.checkout(site, environ=lost, produced=PRODUCED) == found(site)

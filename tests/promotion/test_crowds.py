@@ -56,18 +56,23 @@ def test_who_loses_once_does_not_wait_however_old_the_base_was() -> None:
     assert waits(30) == ([], 32)
 
 
-def test_who_loses_again_waits_for_as_many_as_got_in() -> None:
+def test_who_is_refused_waits_for_twice_as_long_as_it_took() -> None:
     assert waits(5, 1)[0] == [2 * SECONDS]
-    assert waits(5, 3)[0] == [6 * SECONDS]
-    assert waits(5, 3, 1)[0] == [6 * SECONDS, 2 * SECONDS]
+    assert waits(1, known=False)[0] == [2 * SECONDS]
+
+
+def test_who_is_refused_again_waits_for_as_many_as_got_in() -> None:
+    assert waits(5, 3, 1)[0] == [2 * SECONDS, 3 * SECONDS]
+    assert waits(5, 3, 1, 1)[0] == [2 * SECONDS, 3 * SECONDS, 2 * SECONDS]
+    assert waits(3, 1, known=False)[0] == [2 * SECONDS, 3 * SECONDS]
+
+
+def test_those_who_got_in_before_the_run_are_no_crowd() -> None:
+    assert waits(500, 1, 1)[0] == [2 * SECONDS, 2 * SECONDS]
 
 
 def test_no_wait_is_longer_than_the_longest() -> None:
-    assert waits(1, 500)[0] == [LONGEST]
-
-
-def test_where_the_store_cannot_tell_waits_double() -> None:
-    assert waits(1, 1, 1, known=False)[0] == [2 * SECONDS, 4 * SECONDS]
+    assert waits(1, 500, 1)[0] == [2 * SECONDS, LONGEST]
 
 
 def test_in_the_end_it_says_that_there_is_a_crowd() -> None:

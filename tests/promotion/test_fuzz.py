@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from sites import in_production, remembered, site_of
 from stores import MemoryStore
 
 ENVIRONMENTS = ("dev", "staging", "prod")
+EXAMPLES = 600 if os.environ.get("MG_EXHAUSTIVE") else 90
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def answers(act: Callable[[], Any]) -> Any:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_a_damaged_repository_is_answered_or_refused(files: dict[str, bytes], data: st.DataObject) -> None:
     damaged = dict(files)
     for path in data.draw(st.lists(st.sampled_from(sorted(files)), min_size=1, max_size=3)):

@@ -18,7 +18,7 @@ import estate
 from estate import MODEL, NOW, Estate
 from mlops_gitops.adapters.git import Repository
 from mlops_gitops.errors import WorldFailed
-from mlops_gitops.promotion import apply, controls, layout, publish
+from mlops_gitops.promotion import apply, controls, layout, publish, returns
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.snapshot import Snapshot
@@ -75,7 +75,7 @@ def test_a_rollback_killed_at_any_step_never_leaves_a_pointer_without_its_hold(f
     store = MemoryStore.of(everything(made.repository.fetch()), NOW)
 
     def back() -> None:
-        apply.rollback(
+        returns.rollback(
             store, Wish(MODEL, "prod"), signer=estate.signer("ci"), by="grace", reason="x", now=lambda: made.time,
             preflight=lambda _: None,
         )  # fmt: skip

@@ -6,6 +6,7 @@ push by hand nothing: what people may do by hand is for ``test_verify``.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ import estate
 from estate import MODEL, NOW, Estate
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.promotion import apply, controls, layout, publish
+from mlops_gitops.promotion import apply, controls, layout, publish, returns
 from mlops_gitops.promotion.apply import Answered, Wish
 from mlops_gitops.promotion.slots import Slot
 from mlops_gitops.promotion.snapshot import Snapshot
@@ -264,7 +265,7 @@ class Promotions(RuleBasedStateMachine):
 
     def _rollback(self, environment: str) -> None:
         try:
-            apply.rollback(
+            returns.rollback(
                 self.store, Wish(MODEL, environment), signer=estate.signer("ci"), by="grace", reason="…", now=self.now,
                 preflight=lambda _: None,
             )  # fmt: skip
@@ -286,4 +287,6 @@ class Promotions(RuleBasedStateMachine):
 
 
 TestPromotions = Promotions.TestCase
-TestPromotions.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestPromotions.settings = settings(
+    max_examples=400 if os.environ.get("MG_EXHAUSTIVE") else 70, stateful_step_count=40, deadline=None
+)

@@ -10,7 +10,7 @@ import estate
 from estate import MODEL, Estate
 from mlops_gitops.errors import NotYet, Refused
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.promotion import apply, layout, publish
+from mlops_gitops.promotion import apply, layout, publish, returns
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.transaction import Proposal, settle
@@ -106,7 +106,7 @@ def test_a_failed_preflight_leaves_everything_as_it_was(site: Site) -> None:
         raise Refused("the artifact is gone", hint="…", code="artifact")
 
     with pytest.raises(Refused, match="gone"):
-        apply.rollback(
+        returns.rollback(
             site.repository, Wish(MODEL, "prod"), signer=estate.signer("ci"), by="grace", reason="…", now=site.now,
             preflight=gone,
         )  # fmt: skip

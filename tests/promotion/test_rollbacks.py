@@ -13,7 +13,7 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.evidence import envelope
 from mlops_gitops.evidence.gates import Answer, Judgement
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.promotion import apply, layout, plan, pointer, receipts, rollbacks
+from mlops_gitops.promotion import apply, layout, plan, pointer, receipts, returns, rollbacks
 from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Tree
@@ -255,7 +255,7 @@ def test_an_old_release_that_does_not_load_is_told_and_stops_no_other() -> None:
         if decision.environment == "prod":
             raise Refused("the artifact is gone", hint="…", code="artifact")
 
-    answered = apply.rollback_due(site.store, signer=estate.signer("ci"), now=site.now, preflight=gone).result
+    answered = returns.rollback_due(site.store, signer=estate.signer("ci"), now=site.now, preflight=gone).result
     assert {one.wish.environment: one.receipt is not None for one in answered} == {"prod": False, "qa": True}
     assert site.running() == {"": 1}
 
@@ -263,7 +263,7 @@ def test_an_old_release_that_does_not_load_is_told_and_stops_no_other() -> None:
 def test_a_plan_without_a_key_writes_nothing(site: Regions) -> None:
     site.observe("monitoring", site.line[1])
     tip = site.store.tip
-    (one,) = apply.rollback_due(site.store, signer=None, now=site.now, preflight=lambda _: None).result
+    (one,) = returns.rollback_due(site.store, signer=None, now=site.now, preflight=lambda _: None).result
     assert one.decision is not None
     assert (one.decision.outcome, one.receipt, site.store.tip) == (Outcome.MOVE, None, tip)
 

@@ -16,7 +16,7 @@ from mlops_gitops.adapters.git import Repository
 from mlops_gitops.evidence import envelope
 from mlops_gitops.manifests.control import Control
 from mlops_gitops.manifests.rendering import render
-from mlops_gitops.promotion import apply, controls, layout, plan, pointer, receipts
+from mlops_gitops.promotion import apply, controls, layout, plan, pointer, receipts, restrictions
 from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.receipts import Receipt
 from mlops_gitops.promotion.snapshot import Snapshot
@@ -231,7 +231,7 @@ def test_a_hold_binds_a_runner_whose_clock_is_behind_the_one_that_dated_it() -> 
     hold = Control(id=f"hold-{'1' * 12}", type="hold", by="grace", reason="r", since=NOW)
     for kind, minutes, expected in (("hold", 4, True), ("freeze", 4, True), ("hold", 6, False), ("waiver", 4, False)):
         one = replace(hold, type=kind)
-        assert plan.in_force(one, "a" * 64, now=NOW - timedelta(minutes=minutes)) is expected, (kind, minutes)
+        assert restrictions.in_force(one, "a" * 64, now=NOW - timedelta(minutes=minutes)) is expected, (kind, minutes)
     ended = replace(hold, until=NOW)
-    assert not plan.in_force(ended, "a" * 64, now=NOW)
-    assert plan.in_force(ended, "a" * 64, now=NOW - timedelta(seconds=1))
+    assert not restrictions.in_force(ended, "a" * 64, now=NOW)
+    assert restrictions.in_force(ended, "a" * 64, now=NOW - timedelta(seconds=1))

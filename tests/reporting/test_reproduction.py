@@ -11,12 +11,12 @@ import os
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 import outputs
+import pages
 import reproduction_examples as examples
 from mlops_gitops.evidence.verdicts import combined
 from mlops_gitops.reporting import reproduction, reproduction_page
@@ -26,8 +26,6 @@ from mlops_gitops.reproduction.reproductions import Reproduction
 
 GOLDEN = Path(__file__).parent / "golden" / "reproduction"
 MADE = "2026-11-24T06:01:00Z"
-VOID = {"meta", "br"}
-PICTURES = {"rect", "line", "circle", "polygon"}
 
 
 def page(found: Reproduction) -> str:
@@ -92,51 +90,16 @@ def test_a_problem_fails_whatever_the_level() -> None:
     assert first == "✗ flight-delays 1.2.0 agrees (bitwise), but the training asked for example.com:443"
 
 
-class Reader(HTMLParser):
-    """The elements of a page, each closed in turn, and its words."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-        self.words = ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len({name for name, _ in attrs}) == len(attrs)
-        self.seen.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in PICTURES
-        self.seen.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
-
-
 @every
 def test_the_page_is_well_formed_and_fetches_nothing(case: str) -> None:
-    read = Reader(page(examples.ALL[case]))
-    assert read.open == []
-    names = {name for tag, given in read.seen for name in given}
-    assert not {tag for tag, _ in read.seen} & {"script", "link", "img", "iframe", "a", "base", "form", "object"}
-    assert not names & {"src", "href", "srcset", "style", "xlink:href", "action"}
-    assert not [name for name in names if name.startswith("on")]
-    assert "url(" not in page(examples.ALL[case])
-    assert "@import" not in page(examples.ALL[case])
+    assert "a" not in {tag for tag, _ in pages.harmless(page(examples.ALL[case])).seen}
 
 
 @every
 def test_the_picture_is_xml_that_fetches_nothing(case: str) -> None:
     root = ET.fromstring(reproduction_page.svg(examples.ALL[case]))  # noqa: S314 - our own picture
     kinds = {one.tag.rpartition("}")[2] for one in root.iter()}
-    assert kinds <= PICTURES | {"svg", "title", "style", "text", "g"}
+    assert kinds <= pages.PICTURES | {"svg", "title", "style", "text", "g"}
     assert not {name for one in root.iter() for name in one.attrib} & {"href", "onload", "onclick"}
 
 
@@ -155,12 +118,12 @@ def test_hostile_words_stay_words(form: str) -> None:
 
 def test_the_page_shows_the_same_elements_whatever_the_words() -> None:
     tame = replace(examples.HOSTILES, model="m", version="1", revision="abc", release="1")
-    shapes = [[tag for tag, _ in Reader(page(one)).seen] for one in (tame, examples.HOSTILES)]
+    shapes = [[tag for tag, _ in pages.Reader(page(one)).seen] for one in (tame, examples.HOSTILES)]
     assert shapes[0] == shapes[1]
 
 
 def test_long_tables_are_cut_and_counted() -> None:
-    words = Reader(page(examples.HOSTILES)).words
+    words = pages.Reader(page(examples.HOSTILES)).words
     assert "and 100 more files" in words
     assert "and 100 more tensors" in words
 
@@ -171,12 +134,12 @@ def test_the_largest_difference_comes_first() -> None:
     )
     agreement = examples.NUMERIC.agreement
     assert agreement is not None
-    shown = Reader(page(replace(examples.NUMERIC, agreement=replace(agreement, tensors=many)))).words
+    shown = pages.Reader(page(replace(examples.NUMERIC, agreement=replace(agreement, tensors=many)))).words
     assert re.findall(r"\bt\d{3}", shown)[:2] == ["t299", "t297"]
     assert len(re.findall(r"\bt\d{3}", shown)) == 200
 
 
 def test_a_page_of_each_level_names_what_is_promised() -> None:
     for level in Level:
-        words = Reader(page(replace(examples.CANONICAL, demanded=level))).words
+        words = pages.Reader(page(replace(examples.CANONICAL, demanded=level))).words
         assert re.search(rf"{level.value}(✓ holds|✗ broken|\? not known) promised", words)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -86,9 +87,9 @@ def test_the_examples_are_what_verbs_print(documents: dict[str, Any]) -> None:
 def test_the_metrics_are_those_that_can_be_tested_and_their_directions_too() -> None:
     from mlops_gitops.testing.models.metrics import METRICS
 
-    higher = {name for name, metric in METRICS.items() if metric.higher_is_better}
-    assert higher == records.HIGHER
-    assert set(METRICS) - higher == records.LOWER
+    higher = {name for name in METRICS if records.better(name) == "higher"}
+    assert higher == {name for name, metric in METRICS.items() if metric.higher_is_better}
+    assert set(METRICS) - higher == {name for name in METRICS if records.better(name) == "lower"}
 
 
 @pytest.mark.parametrize(
@@ -143,6 +144,58 @@ def test_a_verdict_on_another_pull_request_or_another_head_is_left_out(number: i
     assert "another" in found.left_out[0].reason
     same = {**other, "number": 7, "head": examples.HEAD}
     assert examples.card({"gate": same, "validate": examples.findings()}).answer is Answer.PASS
+
+
+def test_thousands_of_models_fit_into_a_comment_and_a_summary() -> None:
+    """The names of what is left out are many, too."""
+    reports = [
+        examples.report("data-tests", [examples.check("a", "b", "fail")], model=f"model-{number:04}-{'x' * 29}")
+        for number in range(2000)
+    ]
+    forms = report_forms.made(examples.card({"test": examples.tests(*reports)}))
+    assert len(forms.comment.encode()) <= layout.COMMENT
+    assert len(forms.summary.encode()) <= layout.SUMMARY
+    assert "Left out here: " in forms.comment
+    assert "2,000 of 2,000 models are not ready" in forms.comment or "2000 of 2,000 models" in forms.comment
+
+
+def test_what_is_left_out_is_found_in_one_go() -> None:
+    """Looking through all blocks once for each that goes would take hours here."""
+    blocks = [layout.Block("x" * 10, number % 7, f"block-{number}") for number in range(100_000)]
+    text = layout.fitted(blocks, room=2000, whole="All of it is elsewhere.")
+    assert len(text) <= 2000
+    assert text.count("xxxxxxxxxx") > 80
+
+
+JUDGED = {"repository": "airline/models", "pullRequest": 7, "head": examples.HEAD, "run": "19000000001.1"}
+
+
+@pytest.mark.parametrize("kind", ["test", "validate", "error"])
+@pytest.mark.parametrize(
+    "other",
+    [{"repository": "stranger/models"}, {"pullRequest": 8}, {"head": "0" * 40}, {"run": "19000000002.1"}],
+    ids=lambda one: next(iter(one)),
+)
+def test_a_report_about_something_else_is_left_out_and_said(kind: str, other: dict[str, Any]) -> None:
+    reports = {
+        "test": examples.tests(examples.report("data-tests", [examples.check("a", "b", "fail")])),
+        "validate": examples.findings(),
+        "error": {"error": {"code": "x", "message": "no", "hint": "do", "retry": False, "exitCode": 5}},
+    }
+    passed = examples.tests(examples.report("data-tests", [examples.check("a", "b")]))
+    found = examples.card(
+        {"test_mine": {**passed, "judged": JUDGED}, kind: {**reports[kind], "judged": {**JUDGED, **other}}}
+    )
+    assert found.answer is Answer.PENDING
+    assert [one.kind for one in found.sources] == ["test"]
+    assert "another run" in html.unescape(report_forms.made(found).comment)
+
+
+def test_an_earlier_attempt_of_this_run_and_a_report_that_names_nothing_are_read() -> None:
+    passed = examples.tests(examples.report("data-tests", [examples.check("a", "b")]))
+    nothing = dict.fromkeys(JUDGED)
+    for judged in ({**JUDGED, "run": "19000000001.2"}, nothing):
+        assert examples.card({"test": {**passed, "judged": judged}}).answer is Answer.PASS
 
 
 def test_a_model_of_any_name_is_no_command_in_a_log() -> None:

@@ -9,6 +9,7 @@ from scipy import stats
 
 from mlops_gitops.reproduction import equivalence
 from mlops_gitops.reproduction.levels import Answer, PredictionComparison
+from mlops_gitops.testing import student
 
 
 def compared(changed: int, rows: int) -> PredictionComparison:
@@ -18,9 +19,9 @@ def compared(changed: int, rows: int) -> PredictionComparison:
 @pytest.mark.parametrize("degrees", [1, 2, 4, 9, 30, 999])
 def test_student_t_is_that_of_scipy(degrees: int) -> None:
     for x in (-40.0, -3.0, -0.2, 0.0, 1e-9, 0.7, 2.5, 100.0):
-        assert equivalence.student_cdf(x, degrees) == pytest.approx(stats.t.cdf(x, degrees), rel=1e-9, abs=1e-14)
+        assert student.student_cdf(x, degrees) == pytest.approx(stats.t.cdf(x, degrees), rel=1e-9, abs=1e-14)
     for share in (0.001, 0.05, 0.3, 0.5, 0.9, 0.95, 0.9995):
-        found = equivalence.student_quantile(share, degrees)
+        found = student.student_quantile(share, degrees)
         assert found == pytest.approx(stats.t.ppf(share, degrees), rel=1e-9, abs=1e-12)
 
 

@@ -85,7 +85,7 @@ def put(
     docker: bool = False,
 ) -> str:
     """Push an image of one layer; its name by digest.  ``docker`` makes it one of Docker's older types."""
-    packed = gzip.compress(layer, mtime=0)
+    packed = gzip.compress(layer, compresslevel=1, mtime=0)
     config = {
         "architecture": "amd64",
         "os": "linux",

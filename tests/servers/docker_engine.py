@@ -69,7 +69,7 @@ def lacking() -> str | None:
     """Why there can be neither engine nor registry here, or ``None``; whether one starts is seen when it does."""
     if not (Path(PYTHON).exists() and docker_daemon.program("docker-registry")):
         return "Debian's python3 and docker-registry are not installed: `apt-get install docker-registry`"
-    if _starts_its_own() or _answers(_host()):
+    if starts_its_own() or _answers(_host()):
         return None
     if os.geteuid() != 0:
         return "no container engine runs here, and only root can start one"
@@ -105,7 +105,7 @@ def serve() -> Iterator[Engine]:
     tests count what it holds, and is left with what it had.
     """
     with contextlib.ExitStack() as stack:
-        own = _starts_its_own()
+        own = starts_its_own()
         if not own:
             stack.enter_context(_turn())
         told = stack.enter_context(_held(engine=own))
@@ -122,10 +122,24 @@ def serve() -> Iterator[Engine]:
 
 
 @contextlib.contextmanager
-def _held(*, engine: bool) -> Iterator[dict[str, str]]:
+def fragile(*, kibibytes: int) -> Iterator[tuple[Any, str, int]]:
+    """An engine of a test's own, on a disk of that size and with nothing in it, to be killed: client, host, process."""
+    with _held(engine=True, kibibytes=kibibytes) as told, contextlib.ExitStack() as stack:
+        client = docker.DockerClient(base_url=told["host"], timeout=60)
+        stack.callback(client.close)
+        process = Path(told["host"].removeprefix("unix://")).with_name("pidfile").read_text(encoding="ascii")
+        yield client, told["host"], int(process)
+
+
+@contextlib.contextmanager
+def _held(*, engine: bool, kibibytes: int | None = None) -> Iterator[dict[str, str]]:
     """What holds both, and is told to let go by the end of its input, which also comes when we are killed."""
     # a short path of its own: that of a socket may not be longer than about a hundred characters
     folder = tempfile.mkdtemp(prefix="mg-engine-")
+    if kibibytes is not None:  # what holds the engine undoes every mount below the folder
+        disk = Path(folder) / "data-root"
+        disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kibibytes}k", "disk", str(disk)], check=True)
     argv = [sys.executable, docker_daemon.__file__, folder, "engine" if engine else "registry"]
     daemon = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     assert daemon.stdin is not None
@@ -171,7 +185,8 @@ def _images(client: Any, registry: str, library: str | None) -> tuple[str, str |
     return _pushed(client, f"{registry}/python"), faked
 
 
-def _starts_its_own() -> bool:
+def starts_its_own() -> bool:
+    """Whether tests get an engine that nobody else has."""
     return os.geteuid() == 0 and docker_daemon.program("dockerd") is not None
 
 

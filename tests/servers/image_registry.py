@@ -1,13 +1,17 @@
 """A real ``docker-registry`` behind a proxy that counts what is asked of it and breaks what a test wants broken.
 
 The proxy passes bytes on as they come, and knows bodies with a length only, which ours are and an engine's are not; a
-fault is a function of the request.  Auth is the registry's own ``htpasswd``.
+fault is a function of the request.  Auth is the registry's own ``htpasswd``.  Debian's registry has no referrers API;
+where ``referrers`` is on, the proxy has it as the OCI distribution specification 1.1 says.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
+import json
+import re
 import socket
 import subprocess
 import threading
@@ -24,9 +28,12 @@ from servers import docker_daemon
 
 Fault = Callable[[str, str], str | None]
 """From method and path to ``None``, ``cut`` (half of the body, then nothing), ``slow``, ``lie`` (a blob is there that
-is not), ``503``, or ``403``."""
+is not), ``silent`` (nothing at all), ``drips`` (an answer without an end, a byte at a time), ``lost`` (there is no such
+thing), or a status, with the seconds of ``Retry-After`` if there are any: ``503``, ``429 7``."""
 
 _CHUNK = 1 << 16
+_INDEX = "application/vnd.oci.image.index.v1+json"
+_REFERRERS = re.compile(r"/v2/(?P<name>.+)/referrers/(?P<digest>sha256:[0-9a-f]{64})")
 
 
 @dataclass
@@ -38,6 +45,9 @@ class ImageRegistry:
     received: int = 0
     fault: Fault | None = None
     data: Path = Path()
+    referrers: bool = False
+    referring: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    over: threading.Event = field(default_factory=threading.Event)
 
     def count(self, method: str, part: str = "") -> int:
         """How many requests of a method had ``part`` in their path."""
@@ -78,6 +88,7 @@ def serve(folder: Path, *, users: str | None = None, auth: str = "") -> Iterator
         found.address = f"127.0.0.1:{proxy.server_address[1]}"
         yield found
     finally:
+        found.over.set()
         if thread.is_alive():
             proxy.shutdown()
             thread.join()
@@ -116,21 +127,69 @@ def _handler(registry: ImageRegistry, inner: str) -> type[BaseHTTPRequestHandler
         def _pass(self) -> None:
             registry.requests.append((self.command, self.path))
             fault = registry.fault(self.command, self.path) if registry.fault is not None else None
-            if fault is not None and fault.isdecimal():
+            referred = _REFERRERS.fullmatch(self.path.partition("?")[0])
+            if fault is not None and fault.split()[0].isdecimal():
                 self._drain()
-                self._say(int(fault))
+                self._say(*map(int, fault.split()))
+            elif fault == "lost":
+                self._say(404)
+            elif fault == "silent":
+                registry.over.wait(60)
+                self.close_connection = True
+            elif fault == "drips":
+                self._drip()
+            elif registry.referrers and referred:
+                self._refer(referred["name"], referred["digest"])
             elif fault == "lie":
                 self._say(200)
             elif fault == "slow":
-                time.sleep(3)
+                time.sleep(1)
                 self._forward(cut=False)
             else:
                 self._forward(cut=fault == "cut")
 
-        def _say(self, status: int) -> None:
+        def _say(self, status: int, later: int | None = None) -> None:
             self.send_response(status)
+            if later is not None:
+                self.send_header("Retry-After", str(later))
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+        def _drip(self) -> None:
+            self._drain()
+            self.send_response(200)
+            self.send_header("Content-Length", str(1 << 20))
+            self.end_headers()
+            while not registry.over.wait(0.05):
+                self.wfile.write(b" ")
+
+        def _refer(self, name: str, digest: str) -> None:
+            """What refers to a manifest, which need not be there; an empty list where nothing does."""
+            index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": registry.referring.get((name, digest), [])}
+            data = json.dumps(index).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", _INDEX)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def _subject(self, data: bytes) -> str | None:
+            """Note what a manifest refers to."""
+            name, _, _ = self.path.removeprefix("/v2/").partition("/manifests/")
+            document = json.loads(data)
+            subject = document.get("subject", {}).get("digest")
+            if subject is None:
+                return None
+            entry = {
+                "mediaType": document["mediaType"],
+                "digest": f"sha256:{hashlib.sha256(data).hexdigest()}",
+                "size": len(data),
+                "artifactType": document.get("artifactType") or document["config"]["mediaType"],
+                "annotations": document.get("annotations", {}),
+            }
+            known = registry.referring.setdefault((name, subject), [])
+            known[:] = [*(one for one in known if one["digest"] != entry["digest"]), entry]
+            return str(subject)
 
         def _drain(self) -> None:
             left = int(self.headers.get("Content-Length", 0))
@@ -144,10 +203,13 @@ def _handler(registry: ImageRegistry, inner: str) -> type[BaseHTTPRequestHandler
                 upstream.putheader(name, value)
             upstream.endheaders()
             length = left = int(self.headers.get("Content-Length", 0))
+            noted = registry.referrers and self.command == "PUT" and "/manifests/" in self.path
+            manifest = bytearray()
             while left and not (cut and left <= length // 2):
                 chunk = self.rfile.read(min(left, _CHUNK))
                 registry.received += len(chunk)
                 left -= len(chunk)
+                manifest += chunk if noted else b""
                 upstream.send(chunk)
             if cut:
                 upstream.close()
@@ -156,6 +218,8 @@ def _handler(registry: ImageRegistry, inner: str) -> type[BaseHTTPRequestHandler
                 return
             answer = upstream.getresponse()
             self.send_response_only(answer.status, answer.reason)
+            if noted and answer.status == 201 and (subject := self._subject(bytes(manifest))):
+                self.send_header("OCI-Subject", subject)
             for name, value in answer.getheaders():
                 if name.lower() != "transfer-encoding":
                     self.send_header(name, value)

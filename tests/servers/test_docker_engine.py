@@ -60,7 +60,7 @@ def test_an_engine_that_ends_at_once_is_told_with_its_last_words_and_nothing_is_
 
 def test_when_the_tests_are_killed_their_engine_goes_with_all_that_it_had() -> None:
     why = docker_engine.lacking()
-    if why is not None or not docker_engine._starts_its_own():
+    if why is not None or not docker_engine.starts_its_own():
         docker_engine.given_up(why or "the engine that runs here is not ours to end")
     argv = [sys.executable, "-c", HELD, str(TESTS)]
     with (

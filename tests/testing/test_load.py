@@ -141,3 +141,13 @@ def test_few_requests_can_still_be_too_slow_and_never_fast_enough() -> None:
     assert judged(fast, Objective(1.0, 0.95))[1] == ("p95", Verdict.INCONCLUSIVE)
     assert judged(fast, Objective(2.0))[1] == ("throughput", Verdict.INCONCLUSIVE)
     assert judged(samples(np.empty(0)), *wanted)[0] == ("errors", Verdict.INCONCLUSIVE)
+
+
+def test_a_client_that_was_busy_is_no_proof_that_a_server_is_slow() -> None:
+    slow = np.full(400, 0.2)
+    wanted = Objective(0.1, 0.95)
+    assert judged(samples(slow), wanted)[1][1] is Verdict.FAIL
+    assert judged(samples(slow, busy=0.95), wanted)[1][1] is Verdict.INCONCLUSIVE
+    assert judged(samples(slow / 4, busy=0.95), wanted)[1][1] is Verdict.PASS
+    nobody = np.full(400, np.inf)
+    assert judged(samples(nobody, busy=0.95), wanted)[1][1] is Verdict.FAIL

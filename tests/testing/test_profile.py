@@ -16,11 +16,18 @@ from hypothesis import strategies as st
 from mlops_gitops import canonical
 from mlops_gitops.errors import Refused
 from mlops_gitops.testing.data.profile import CATEGORIES, DECADES, EMPTY, Histogram, Profile, edges_of_range, merge
-from mlops_gitops.testing.data.scans import Wanted, source
+from mlops_gitops.testing.data.scans import EVERY, Wanted, source
 from mlops_gitops.testing.engines import duckdb as engine
 
 SCHEMA = pa.schema({"x": pa.float64(), "n": pa.int64(), "c": pa.string(), "b": pa.bool_(), "t": pa.timestamp("us")})
-WANTED = Wanted(edges={"x": edges_of_range(-1.0, 1.0)}, watched={"c": ("a", "b"), "n": (0, 3), "b": (True,)})
+EVERYTHING = frozenset({EVERY})
+WANTED = Wanted(
+    edges={"x": edges_of_range(-1.0, 1.0)},
+    watched={"c": ("a", "b"), "n": (0, 3), "b": (True,)},
+    moments=EVERYTHING,
+    distinct=EVERYTHING,
+    digests=True,
+)
 
 rows = st.fixed_dictionaries(
     {
@@ -33,10 +40,10 @@ rows = st.fixed_dictionaries(
 )
 
 
-def profile_of(records: list[dict[str, Any]], folder: Path, name: str) -> Profile:
+def profile_of(records: list[dict[str, Any]], folder: Path, name: str, *, shard: int = 0) -> Profile:
     path = folder / f"{name}.parquet"
     pq.write_table(pa.Table.from_pylist(records, schema=SCHEMA), path)
-    return engine.scan(source(path), WANTED).profile
+    return engine.scan(source(path), WANTED, shard=shard).profile
 
 
 @settings(max_examples=25, deadline=None)
@@ -44,25 +51,26 @@ def profile_of(records: list[dict[str, Any]], folder: Path, name: str) -> Profil
 def test_the_profile_of_the_whole_is_the_merge_of_the_parts_in_any_order(shards: list[list[Any]], random: Any) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
-        parts = [profile_of(shard, folder, str(i)) for i, shard in enumerate(shards)]
+        parts = [profile_of(shard, folder, str(i), shard=i) for i, shard in enumerate(shards)]
         whole = profile_of([row for shard in shards for row in shard], folder, "whole")
     random.shuffle(parts)
-    assert merge(*parts) == whole
-    assert merge(parts[0], merge(*parts[1:]), EMPTY) == whole
-    assert merge(*parts).digest() == whole.digest()
+    together = merge(*parts)
+    assert together.columns == whole.columns
+    assert merge(parts[0], merge(*parts[1:]), EMPTY) == together
+    assert canonical.encode(together.document()) == canonical.encode(whole.document())
     assert len(canonical.encode(whole.document())) > 2
 
 
 def test_more_categories_than_are_kept_merge_exactly(tmp_path: Path) -> None:
     records = [{"c": f"v{i * 7919 % 400}"} for i in range(3000)]
     whole = profile_of(records, tmp_path, "whole")
-    parts = [profile_of(records[i::3], tmp_path, str(i)) for i in range(3)]
+    parts = [profile_of(records[i::3], tmp_path, str(i), shard=i) for i in range(3)]
     records.sort(key=lambda record: record["c"])
-    apart = [profile_of(records[i : i + 750], tmp_path, str(i)) for i in range(0, 3000, 750)]
-    assert merge(*apart) == whole
+    apart = [profile_of(records[i * 750 : i * 750 + 750], tmp_path, str(i), shard=i) for i in range(4)]
+    assert merge(*apart).columns == whole.columns
     column = whole.column("c")
     assert column is not None
-    assert merge(*parts) == whole
+    assert merge(*parts).columns == whole.columns
     assert len(column.categories) == CATEGORIES
     assert sum(c.count for c in column.categories) + column.others == 3000
     assert column.distinct is None
@@ -191,3 +199,86 @@ def test_a_header_without_end_is_refused(tmp_path: Path) -> None:
     path.write_text(",".join(f"c{i}" for i in range(5000)) + "\n" + ",".join("1" for _ in range(5000)) + "\n")
     with pytest.raises(Refused, match="5000 columns"):
         engine.scan(source(path), Wanted())
+
+
+@pytest.mark.parametrize("change", ["lost", "doubled", "changed", "moved", "same"])
+def test_digests_of_rows_see_what_happened_to_a_row(tmp_path: Path, change: str) -> None:
+    records = [{"x": i / 8, "n": i, "c": f"v{i}", "b": None} for i in range(50)]
+    before = profile_of(records, tmp_path, "before").digests
+    records[7]["x"] = {"changed": 99.0}.get(change, records[7]["x"])
+    if change == "lost":
+        records.pop(7)
+    elif change == "doubled":
+        records.append(records[7])
+    elif change == "moved":
+        records[7], records[30] = records[30], records[7]
+    after = profile_of(records, tmp_path, "after").digests
+    assert before is not None
+    assert after is not None
+    assert (before.unordered == after.unordered) == (change in {"moved", "same"})
+    assert (before.ordered == after.ordered) == (change == "same")
+
+
+def test_minus_zero_is_zero(tmp_path: Path) -> None:
+    plus, minus = (profile_of([{"x": zero}, {"x": 1.0}], tmp_path, f"p{zero}") for zero in (0.0, -0.0))
+    assert canonical.encode(plus.document()) == canonical.encode(minus.document())
+    assert plus.digest() == minus.digest()
+
+
+def test_a_time_is_read_in_utc_whatever_the_machine_thinks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "times.parquet"
+    pq.write_table(pa.table({"t": pa.array([0, 10**6], pa.timestamp("us", "Asia/Tokyo"))}), path)
+    found = []
+    for zone in ("America/New_York", "UTC"):
+        monkeypatch.setenv("TZ", zone)
+        with engine.opened(source(path)) as connection:
+            found.append(connection.execute("SELECT CAST(t AS VARCHAR) FROM read_parquet(?)", [str(path)]).fetchall())
+    assert found[0] == found[1]
+    assert found[0][0] == ("1970-01-01 00:00:00+00",)
+
+
+def without_pages(path: Path) -> None:
+    """Overwrite everything but the footer, so that whoever reads a page fails."""
+    data = bytearray(path.read_bytes())
+    footer = int.from_bytes(data[-8:-4], "little") + 8
+    data[4:-footer] = b"\xff" * (len(data) - footer - 4)
+    path.write_bytes(data)
+
+
+def test_the_footer_answers_what_needs_no_value(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"n": [1, None, 3], "c": ["a", "b", None], "x": [0.5, None, 1.5]}), path, row_group_size=2)
+    without_pages(path)
+    found = engine.scan(source(path), Wanted(only=frozenset()))
+    assert found.profile.rows == 3
+    assert [(one.name, one.type, one.nulls) for one in found.profile.columns] == [
+        ("n", "long", 1),
+        ("c", "string", 1),
+        ("x", "double", 1),
+    ]
+    with pytest.raises(Refused, match="cannot be read"):
+        engine.scan(source(path), Wanted(only=frozenset({"x"})))
+
+
+def test_a_column_that_nobody_looks_at_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"n": [1, None, 3], "x": [0.5, math.nan, 1.5]}), path)
+    found = engine.scan(source(path), Wanted(only=frozenset({"x"})))
+    assert [(one.nulls, one.nans, one.histogram is None) for one in found.profile.columns] == [
+        (1, 0, True),
+        (0, 1, False),
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["arrow", "feather"])
+def test_arrow_files_are_read_as_parquet_is(tmp_path: Path, suffix: str) -> None:
+    table = pa.table({"n": [1, 2, None], "c": ["x", "y", None], "x": [0.5, -0.0, math.nan]})
+    with pa.OSFile(str(tmp_path / f"data.{suffix}"), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    pq.write_table(table, tmp_path / "data.parquet")
+    wanted = Wanted(keys=(("n", "c"),), moments=EVERYTHING, digests=True)
+    found, beside = (engine.scan(source(tmp_path / f"data.{one}"), wanted) for one in (suffix, "parquet"))
+    assert found == beside
+    (tmp_path / f"data.{suffix}").write_bytes(b"ARROW1 and then nothing")
+    with pytest.raises(Refused, match="cannot be read"):
+        engine.scan(source(tmp_path / f"data.{suffix}"), wanted)

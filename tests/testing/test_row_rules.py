@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from cancer import NOW, Project, find, one
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.manifests.sql import FUNCTIONS
+from mlops_gitops.testing.engines import connections
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.engines.expressions import Forbidden, confined
 from mlops_gitops.testing.suite import run_data_tests
@@ -281,7 +282,7 @@ def test_the_second_wall_holds_without_the_first(tmp_path: Path, records: Record
 def test_a_statement_that_takes_too_long_is_interrupted(
     tmp_path: Path, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "SECONDS", 0.05)
+    monkeypatch.setattr(connections, "SECONDS", 0.05)
     path = tmp_path / "train.parquet"
     records[0].to_parquet(path)
     with (

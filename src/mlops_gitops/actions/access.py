@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from mlops_gitops.actions.declaration import Action, Call
 from mlops_gitops.actions.inputs import contradiction
-from mlops_gitops.adapters import git_credentials, github_address
 
 _KEY = "MG_SIGNING_KEY"
 _TOKEN = "MG_GITHUB_TOKEN"  # noqa: S105 - the name of a variable
@@ -50,6 +49,8 @@ def _token(action: Action, call: Call) -> dict[str, str]:
             "the input `token` is given without `environments`, so there is no URL to show it to",
             "give `environments` the https:// URL of the environment repository",
         )
+    from mlops_gitops.adapters import git_credentials, github_address
+
     shown = git_credentials.for_url(url, token, call.world.environ)
     ours = {_TOKEN: token}
     return ours if github_address.address(url, {**call.world.environ, **ours}) is not None else shown

@@ -6,7 +6,7 @@ See "Workflow commands for GitHub Actions".  Whatever is put into one is escaped
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
@@ -38,13 +38,18 @@ def mask(values: Iterable[str], out: TextIO) -> None:
 
 
 @contextlib.contextmanager
-def stopped(out: TextIO) -> Iterator[None]:
-    """While this lasts, nothing that is printed is obeyed: it surrounds everything that other programs say."""
-    word = secrets.token_hex(16)
+def stopped(out: TextIO, err: TextIO) -> Iterator[None]:
+    """While this lasts, nothing that is printed is obeyed: it surrounds everything that other programs say.
+
+    Both streams lead to the same place (see ``launch``).  What waits in ``err`` is sent before the end, and the word of
+    the end stands on a line of its own, whatever was printed without one.
+    """
+    word = os.urandom(16).hex()
     out.write(f"::stop-commands::{word}\n")
     out.flush()
     try:
         yield
     finally:
-        out.write(f"::{word}::\n")
+        err.flush()
+        out.write(f"\n::{word}::\n")
         out.flush()

@@ -111,6 +111,8 @@ class Action(NamedTuple):
     values: Callable[[Document, Call], Mapping[str, str]] | None = None
     reasons: Callable[[Document], list[str]] | None = None
     findings: Callable[[Document], tuple[Finding, ...]] | None = None
+    marks: Callable[[Document], tuple[Finding, ...]] | None = None
+    """What has a line of a file, from the root of its repository, and is for code scanning alone."""
     summary: Callable[[Document, str], str] | None = None
     page: Callable[[Call], str] | None = None
     """A whole summary in place of the usual one."""

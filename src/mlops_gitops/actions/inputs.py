@@ -27,6 +27,8 @@ class Settings(NamedTuple):
     actor: str
     server: str = ""
     repository: str = ""
+    run: str = ""
+    attempt: str = ""
     debug: bool = False
 
     @classmethod
@@ -46,6 +48,8 @@ class Settings(NamedTuple):
             actor=environ.get("GITHUB_ACTOR", ""),
             server=environ.get("GITHUB_SERVER_URL", ""),
             repository=environ.get("GITHUB_REPOSITORY", ""),
+            run=_digits(environ.get("GITHUB_RUN_ID", "")),
+            attempt=_digits(environ.get("GITHUB_RUN_ATTEMPT", "")),
             debug=environ.get("RUNNER_DEBUG") == "1",
         )
 
@@ -53,6 +57,10 @@ class Settings(NamedTuple):
     def home(self) -> str:
         """The https URL of the repository that the workflow runs in; empty where the runner does not say."""
         return f"{self.server.rstrip('/')}/{self.repository}.git" if self.server and self.repository else ""
+
+
+def _digits(text: str) -> str:
+    return text if re.fullmatch("[0-9]{1,18}", text, re.ASCII) else ""
 
 
 class Kind(Enum):

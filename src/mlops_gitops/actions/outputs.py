@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def rendered(values: Mapping[str, str]) -> str:
     for name, value in values.items():
         if not re.fullmatch(r"[a-z][a-z-]*", name):
             raise ValueError(f"{name!r} is no output name")
-        delimiter = f"mg-{secrets.token_hex(16)}"
+        delimiter = f"mg-{os.urandom(16).hex()}"
         parts.append(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
     return "".join(parts)
 

@@ -9,22 +9,20 @@ from __future__ import annotations
 import importlib
 import io
 import json
-import platform
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
 from mlops_gitops import __version__
-from mlops_gitops.actions import access, commands, inputs, outputs, telling
-from mlops_gitops.actions.declaration import Action, Answer, Call
+from mlops_gitops.actions import access, commands, inputs, keeping, outputs, telling
+from mlops_gitops.actions.declaration import REPORT, SARIF, Action, Answer, Call
 from mlops_gitops.actions.events import read as read_event
 from mlops_gitops.actions.inputs import Settings
 from mlops_gitops.actions.telling import Outcome
-from mlops_gitops.adapters.git_credentials import hidden
 from mlops_gitops.cli.main import main as command_line
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_BUG, Failure, Misused, WorldFailed
+from mlops_gitops.reporting.result import Result
 
 ACTIONS = (
     *("plan", "validate", "test", "reproduce", "build", "gate"),
@@ -45,9 +43,11 @@ def run(name: str, world: World) -> int:
     try:
         outcome = _performed(declared, settings, world)
     except Failure as failure:
-        outcome = telling.failed(name, failure.message, failure.hint, exit_code=failure.exit_code)
+        outcome = telling.stopped(name, failure)
     except Exception:  # noqa: BLE001 - a bug must not leave later steps without a result
-        with commands.stopped(world.out):
+        import traceback
+
+        with commands.stopped(world.out, world.err):
             world.print(traceback.format_exc())
         hint = "please report it at https://github.com/mlops-gitops/mlops-gitops/issues with the lines of the log above"
         outcome = telling.failed(name, f"a bug in mlops-gitops {__version__}", hint, exit_code=EXIT_BUG)
@@ -69,14 +69,15 @@ def _performed(declared: Action, settings: Settings, world: World) -> Outcome:
     call = call._replace(words=(*words, *access.words(declared, call)))
     if settings.debug:
         _debug(call)
-    return telling.outcome(declared, _asked(call, extra=extra), call)
+    outcome = telling.outcome(declared, _asked(call, extra=extra), call)
+    return outcome._replace(document={**outcome.document, "judged": _judged(call)}) if outcome.document else outcome
 
 
 def _asked(call: Call, *, extra: Mapping[str, str]) -> Answer:
     """Run one verb with ``--format json`` in this process; ``extra`` is added to the environment it sees."""
     heard = io.StringIO()
     world = call.world._replace(out=heard, environ={**call.world.environ, **extra})
-    with commands.stopped(call.world.out):
+    with commands.stopped(call.world.out, call.world.err):
         code = command_line([call.words[0], "--format", "json", *call.words[1:]], world)
     try:
         document = json.loads(heard.getvalue())
@@ -100,6 +101,8 @@ def folder(call: Call) -> Path:
 
 def _debug(call: Call) -> None:
     """For a run that was started again with debug logging: what is run, and where.  No secret is among the words."""
+    import platform
+
     event = call.event
     facts = {
         "version": f"mlops-gitops {__version__}, Python {platform.python_version()}",
@@ -115,6 +118,10 @@ def _secrets(declared: Action, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Every text that must not be read in a log: the secret inputs, and the form in which git sends one."""
     names = [entry.variable for entry in declared.inputs if entry.secret]
     given = [environ.get(name, "").strip() for name in (*names, *(["GITHUB_TOKEN"] if declared.shows_token else []))]
+    if not any(given):
+        return ()
+    from mlops_gitops.adapters.git_credentials import hidden
+
     return tuple(form for value in given if value for form in hidden(value))
 
 
@@ -124,11 +131,41 @@ def _inner(declared: Action, world: World) -> World:
     return world._replace(environ={name: value for name, value in world.environ.items() if name not in ours})
 
 
+def _judged(call: Call) -> dict[str, object]:
+    """What a report is about, so that one of another run or head is not taken for it."""
+    settings, event = call.settings, call.event
+    run = f"{settings.run}.{settings.attempt}" if settings.run and settings.attempt else None
+    return {
+        "repository": settings.repository or None,
+        "pullRequest": event.pull_request or None,
+        "head": event.head or None,
+        "run": run,
+    }
+
+
+def _kept(declared: Action, outcome: Outcome, settings: Settings) -> dict[str, str]:
+    """The files for later steps, by output.  Raises ``WorldFailed``."""
+    from mlops_gitops.reporting import sarif
+
+    answered = outcome.outputs.get("result") != telling.ERROR
+    told = sarif.render(Result(outcome.marks, 0), notes=outcome.notes, answered=answered)
+    files = {SARIF.name: keeping.file(f"{declared.name}.sarif", told, settings)}
+    if outcome.document:
+        document = json.dumps(outcome.document, indent=2)
+        files[REPORT.name] = keeping.file(f"{declared.name}.json", document, settings)
+    return files
+
+
 def _tell(declared: Action, outcome: Outcome, settings: Settings, world: World) -> int:
+    files: dict[str, str] = {}
+    try:
+        files = _kept(declared, outcome, settings)
+    except WorldFailed as failure:  # what the verb did is done, and a failure of its own says more than this one
+        outcome = outcome if outcome.exit_code else telling.stopped(declared.name, failure)
     for line in outcome.annotations:
         world.print(line)
     world.out.flush()
-    values = {one.name: outcome.outputs.get(one.name, "") for one in declared.outputs}
+    values = {one.name: {**outcome.outputs, **files}.get(one.name, "") for one in declared.outputs}
     try:
         outputs.write(values, settings.output)
         outputs.summarise(outcome.summary, settings.summary)

@@ -6,16 +6,13 @@ skipped in a fork's pull request.  Other people's words are shown inert.
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mlops_gitops.actions import commands, outputs
-from mlops_gitops.actions.declaration import REPORT, SARIF, Action, Answer, Call, Document, Take
-from mlops_gitops.errors import EXIT_BUG, NotYet, Refused, WorldFailed
+from mlops_gitops.actions.declaration import Action, Answer, Call, Document, Take
+from mlops_gitops.errors import EXIT_BUG, Failure, NotYet, Refused
 from mlops_gitops.findings import Finding
 from mlops_gitops.reporting.inert import inert
 from mlops_gitops.reporting.result import Result
@@ -29,36 +26,43 @@ SHOWN = 5
 
 
 class Outcome(NamedTuple):
-    """What an Action answers.  ``annotations`` are whole workflow commands."""
+    """What an Action answers.
+
+    ``annotations`` are whole workflow commands.  ``document`` is the answer of the verb, or why there is none;
+    ``marks`` is what has a line in a file, ``notes`` what has none, for code scanning.
+    """
 
     exit_code: int
     outputs: Mapping[str, str]
     summary: str = ""
     annotations: tuple[str, ...] = ()
+    document: Mapping[str, Any] = {}
+    marks: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def outcome(action: Action, answer: Answer, call: Call) -> Outcome:
-    """Everything about one answer.  Raises ``WorldFailed`` where a report cannot be kept."""
-    report = kept(f"{action.name}.json", json.dumps(answer.document, indent=2), call)
+    """Everything about one answer."""
     if answer.error is not None or not answer.document:
-        return _no_answer(action, answer, report, call)
+        return _no_answer(action, answer, call)
     result, exit_code = _judged(action, answer, call)
     found = _findings(action, answer.document, call)
     values = {one.name: one.text(answer.document) for one in action.outputs}
-    if SARIF in action.outputs:
-        values[SARIF.name] = _sarif(action, found, call)
     if action.values is not None:
         values |= action.values(answer.document, call)
     reasons = action.reasons(answer.document) if action.reasons is not None else []
     late = behind(answer.document)
     return Outcome(
         exit_code=exit_code,
-        outputs={**values, "result": result, REPORT.name: report},
+        outputs={**values, "result": result},
         summary=_page(action, answer, call, result, reasons) + "".join(f"\n{one}\n" for one in late),
         annotations=(
             *_lines(found),
             *(_annotations(action, result, reasons, late) if (answer.exit_code and not found) or late else ()),
         ),
+        document=answer.document,
+        marks=action.marks(answer.document) if action.marks is not None else found,
+        notes=tuple(map(inert, (*(reasons if not found else ()), *late))),
     )
 
 
@@ -70,7 +74,16 @@ def failed(name: str, message: str, hint: str, *, exit_code: int, result: str = 
         outputs={"result": result},
         summary=f"### {name}: {result}\n\n{cause}\n\nWhat to do: {advice}\n",
         annotations=(commands.annotation("error", f"{message}\nWhat to do: {hint}", title=f"mlops-gitops {name}"),),
+        notes=(inert(f"{message}; what to do: {hint}"),),
     )
+
+
+def stopped(name: str, failure: Failure) -> Outcome:
+    """The outcome of a run that a failure ended before its verb, or after it."""
+    from mlops_gitops.reporting.failures import failure_document
+
+    told = failed(name, failure.message, failure.hint, exit_code=failure.exit_code)
+    return told._replace(document={"error": failure_document(failure)})
 
 
 def skipped(action: Action) -> Outcome:
@@ -81,28 +94,8 @@ def skipped(action: Action) -> Outcome:
         outputs={**_empty(action), "result": SKIPPED},
         summary=f"### {action.name}: skipped\n\n{text}\n",
         annotations=(commands.annotation("notice", text, title=f"mlops-gitops {action.name}"),),
+        notes=(text,),
     )
-
-
-def kept(name: str, content: str, call: Call) -> str:
-    """Keep ``content`` in a new file of the runner's temporary folder, and return its path.
-
-    The folder is the runner's and the name is new, so a repository cannot have put a link in its place.
-    """
-    stem, _, ending = name.rpartition(".")
-    try:
-        handle, path = tempfile.mkstemp(
-            prefix=f"mlops-gitops-{stem}-", suffix=f".{ending}", dir=call.settings.temporary
-        )
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
-            file.write(content)
-    except OSError as error:
-        raise WorldFailed(
-            f"a report cannot be written to {call.settings.temporary}: {error.strerror}",
-            hint="RUNNER_TEMP must name a folder that can be written, on a disk with some space",
-            code="report",
-        ) from error
-    return path
 
 
 def behind(document: Document) -> list[str]:
@@ -133,7 +126,7 @@ def _judged(action: Action, answer: Answer, call: Call) -> tuple[str, int]:
     return action.results.get(word, word), tolerant(answer.exit_code, call)
 
 
-def _no_answer(action: Action, answer: Answer, report: str, call: Call) -> Outcome:
+def _no_answer(action: Action, answer: Answer, call: Call) -> Outcome:
     error = answer.error or {
         "message": "the command ended without an answer",
         "hint": "the log of this step says more; please report it as a bug",
@@ -141,7 +134,7 @@ def _no_answer(action: Action, answer: Answer, report: str, call: Call) -> Outco
     result, code = FAILED.get(answer.exit_code, ERROR), tolerant(answer.exit_code or EXIT_BUG, call)
     told = failed(action.name, str(error.get("message")), str(error.get("hint")), exit_code=code, result=result)
     values = {**_empty(action), **(action.values({}, call) if action.values is not None else {})}
-    return told._replace(outputs={**values, **told.outputs, REPORT.name: report})
+    return told._replace(outputs={**values, **told.outputs}, document=answer.document)
 
 
 def _empty(action: Action) -> dict[str, str]:
@@ -158,12 +151,6 @@ def _findings(action: Action, document: Document, call: Call) -> tuple[Finding, 
         one._replace(location=one.location._replace(file=str(prefix / one.location.file)))
         for one in action.findings(document)
     )
-
-
-def _sarif(action: Action, found: tuple[Finding, ...], call: Call) -> str:
-    from mlops_gitops.reporting import sarif
-
-    return kept(f"{action.name}.sarif", sarif.render(Result(found, 0)), call)
 
 
 def _lines(found: tuple[Finding, ...]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import random
 import sys
 import time
 import tracemalloc
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ def _timed(job: dict[str, Any]) -> list[dict[str, Any]]:
             "seconds": times[name],
             "working": _working(part, row[columns]),
             "held": len(pickle.dumps(part)),
+            "packages": _packages(part),
         }
         for name, part, columns in found
     ]
@@ -73,6 +75,15 @@ def _parts(model: Any) -> list[tuple[str, Any, Any]]:
 
 def _columns(chosen: Any, names: list[str]) -> list[str]:
     return [one if isinstance(one, str) else names[int(one)] for one in chosen]
+
+
+def _packages(part: Any) -> list[str]:
+    """The packages whose code a part runs: of its own class, and of those inside it."""
+    owners = metadata.packages_distributions()
+    inside = [part, *(step for _, step in getattr(part, "steps", []))]
+    modules = {type(one).__module__.split(".")[0] for one in inside}
+    found = {name for module in modules for name in owners.get(module, [module])}
+    return sorted(found - {"builtins"})
 
 
 def _working(part: Any, given: Any) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mlops_gitops.adapters.git_process import run_git
+from mlops_gitops.adapters.git_process import WITHIN, run_git
 from mlops_gitops.errors import Misused, Refused
 from mlops_gitops.manifests.reach import MANIFEST, MODELS, PROJECT, Repository
 from mlops_gitops.manifests.text import MAX_BYTES
@@ -109,6 +109,14 @@ class Clone(NamedTuple):
             held[project] if project else None,
         )
 
+    def file(self, commit: str, path: str) -> bytes | None:
+        """A file below the folder as it is in a commit; ``None`` where it is not there, or larger than any document."""
+        whole = posixpath.join(self._prefix(), path)
+        asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{whole}")
+        name = self._git(*asked, check=False).decode("ascii", "replace").strip()
+        found = self._blobs([name]).get(name) if name else None
+        return None if found == b"\\" else found
+
     def _prefix(self) -> str:
         """Where the folder lies in the repository; empty at its root."""
         told = self._git("rev-parse", "--show-prefix").rstrip(b"\n")
@@ -146,5 +154,5 @@ class Clone(NamedTuple):
     def _git(self, *words: str, stdin: bytes | None = None, check: bool = True) -> bytes:
         kept = {name: value for name, value in self.environ.items() if not name.startswith("GIT_")}
         kept |= {name: self.environ[name] for name in _SETTINGS if name in self.environ}
-        done = run_git(["-C", str(self.folder), *words], environ={**kept, **_QUIET}, stdin=stdin, check=check)
+        done = run_git([*WITHIN, "-C", str(self.folder), *words], environ={**kept, **_QUIET}, stdin=stdin, check=check)
         return done.stdout

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from mlops_gitops.errors import WorldFailed
 
@@ -23,6 +24,15 @@ SAFE = (
     "-c", f"http.postBuffer={64 * 1024 * 1024}",  # a pack that does not fit costs one more request, to ask beforehand
 )  # fmt: skip
 """What every command of ours is told, whatever the user has configured."""
+WITHIN = ("-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit")
+"""And what is said in a work tree that others fill: it is not watched by a program, and files of it that look like a
+repository of their own (`HEAD`, `config`, `objects/`, `refs/`) are not entered."""
+_LOCATING = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE"),
+    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_PREFIX"),
+    *("GIT_REPLACE_REF_BASE", "GIT_DEFAULT_HASH"),
+)
+"""What a hook or a test around us may have set, and which would lead git to another repository than ours."""
 
 
 def shareable(environ: Mapping[str, str]) -> dict[str, str]:
@@ -32,6 +42,17 @@ def shareable(environ: Mapping[str, str]) -> dict[str, str]:
     """
     return {
         name: value for name, value in environ.items() if name != "MG_GITHUB_TOKEN" and "PRIVATE KEY-----" not in value
+    }
+
+
+def located(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which git sees the repository in ``folder`` and no other, asks nothing, and speaks English."""
+    return {
+        **{name: value for name, value in shareable(environ).items() if name not in _LOCATING},
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_DIR": str(folder),
+        "LC_ALL": "C",
     }
 
 

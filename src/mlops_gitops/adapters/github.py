@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import quote
 
+from mlops_gitops.adapters import github_activity as activity
 from mlops_gitops.adapters import github_pulls as pulls
 from mlops_gitops.adapters import github_queries as queries
 from mlops_gitops.adapters.github_client import Client, Rejection, understood
@@ -80,7 +81,7 @@ class GithubForge:
         with understood(purpose):
             self._learn(data)
             node = data["pullRequest"]
-            return None if node is None else pulls.with_pusher(self._whole(node), self._activity(node))
+            return None if node is None else pulls.with_pusher(self._whole(node), activity.of_pull(self._client, node))
 
     def pull_of(self, commit: str) -> Pull | None:
         """See ``promotion.forge.Forge``."""
@@ -96,8 +97,7 @@ class GithubForge:
 
     def pusher(self, pull: Pull) -> str | None:
         """See ``promotion.forge.Forge``."""
-        purpose = self._to(f"ask who pushed to {pull.branch}", "contents: read")
-        return pulls.with_pusher(pull, self._pushes(self.repository, pull.branch, purpose)).pusher
+        return pulls.with_pusher(pull, activity.of_branch(self._client, self.repository, pull.branch)).pusher
 
     def open_pull(self, branch: str, *, base: str, title: str, body: str) -> Pull:
         """See ``promotion.forge.Forge``."""
@@ -264,25 +264,6 @@ class GithubForge:
             more = data["pullRequest"][part]
             nodes, page = nodes + list(more["nodes"]), more["pageInfo"]
         return {**node, part: {**whole, "nodes": nodes}}
-
-    def _activity(self, node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        """What was pushed to the branch; nothing where this token, or this GitHub, does not tell."""
-        source = (node["headRepository"] or {}).get("nameWithOwner")
-        if not source:
-            return []
-        branch = str(node["headRefName"])
-        return self._pushes(source, branch, self._to(f"ask who pushed to {branch}", "contents: read"))
-
-    def _pushes(self, repository: str, branch: str, purpose: Purpose) -> list[Mapping[str, Any]]:
-        try:
-            told = self._client.read(
-                f"/repos/{repository}/activity", purpose, ref=f"refs/heads/{branch}", per_page="30"
-            )
-        except WorldFailed as failure:
-            if failure.code in {"github-denied", "github-not-found", "github-refused"}:
-                return []
-            raise
-        return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
 
     def _say(self, number: int, comment: str, purpose: Purpose) -> None:
         said = self._client.write("POST", self._path(f"/issues/{number}/comments"), purpose, body={"body": comment})

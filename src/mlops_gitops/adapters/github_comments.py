@@ -12,7 +12,8 @@ from typing import Any
 
 from mlops_gitops.adapters.github_client import Client, Rejection, understood
 from mlops_gitops.adapters.github_failures import Purpose
-from mlops_gitops.reporting.scorecard.sticky import Conversation, Said
+from mlops_gitops.errors import WorldFailed
+from mlops_gitops.reporting.scorecard.sticky import Conversation, Said, Stamp
 
 CONVERSATION = """query Conversation($owner: String!, $name: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $name) { pullRequest(number: $number) { headRefOid
@@ -89,6 +90,18 @@ class GithubComments:
         """See ``sticky.Forge``."""
         purpose = self._to("update a comment", "pull-requests: write")
         return self._written("PATCH", comment, purpose, body={"body": body})
+
+    def follows(self, later: Stamp, mine: Stamp, *, head: str) -> bool:
+        """See ``sticky.Forge``.  Without `actions: read` nobody is believed to be newer."""
+        purpose = self._to("read a run of this workflow", "actions: read")
+        path = f"/repos/{self._client.repository}/actions/runs"
+        try:
+            theirs, ours = (self._client.read(f"{path}/{one.run}", purpose) for one in (later, mine))
+            with understood(purpose):
+                same = theirs["workflow_id"] == ours["workflow_id"] and theirs["head_sha"] == head
+                return bool(same) and int(theirs["run_attempt"]) >= later.attempt
+        except WorldFailed:
+            return False
 
     def remove(self, comment: int) -> None:
         """See ``sticky.Forge``."""

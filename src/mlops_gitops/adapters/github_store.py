@@ -20,7 +20,8 @@ from typing import Any
 from urllib.parse import quote
 
 from mlops_gitops.adapters import github_queries as queries
-from mlops_gitops.adapters.git import Repository, refuse_odd
+from mlops_gitops.adapters.git import Repository
+from mlops_gitops.adapters.git_commits import refuse_odd
 from mlops_gitops.adapters.git_objects import LARGEST, GitTree
 from mlops_gitops.adapters.github_client import Client, Rejection, understood
 from mlops_gitops.adapters.github_failures import Purpose

@@ -1,7 +1,7 @@
-"""A container engine as a place to load an image into, and to build a Dockerfile of one's own in.
+"""A container engine as a place to load an image into, and to read one from.
 
 Promises: the engine gets the very bytes that a registry would, as a stream; what it calls the image is compared with
-what was computed.  A build that fails or is broken off leaves no container and none of the images that it made.
+what was computed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import contextlib
 import functools
 import json
 import posixpath
-import re
 import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,13 +18,12 @@ from typing import Any
 from mlops_gitops import canonical
 from mlops_gitops.adapters.image_push import Content
 from mlops_gitops.adapters.predictions import printable
-from mlops_gitops.errors import Misused, Refused, WorldFailed
+from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.packaging.image import assembly
 from mlops_gitops.packaging.image.assembly import Descriptor
 
 _BLOCK = 512
 _SECONDS = 600
-_LAYER = re.compile(r" ---> (?P<id>[0-9a-f]{12,64})\n")
 
 
 def connected(environ: Mapping[str, str]) -> Any:
@@ -107,95 +105,6 @@ def _blob(digest: str) -> str:
     return f"blobs/{digest.replace(':', '/')}"
 
 
-def built(client: Any, folder: Path, recipe: str, *, labels: Mapping[str, str], name: str, platform: str) -> str:
-    """Build a Dockerfile of one's own; the id of the image.
-
-    Raises ``Refused`` with the line of the Dockerfile that fails, ``WorldFailed`` where the engine is at fault.
-    """
-    from docker.utils import build as contexts
-
-    made: list[str] = []
-    with failing("build the image"), contextlib.ExitStack() as stack:
-        context = contexts.tar(str(folder), exclude=_ignored(folder), dockerfile=(recipe, None), gzip=False)
-        stack.callback(context.close)
-        undo = stack.enter_context(contextlib.ExitStack())
-        undo.callback(_swept, client, made)
-        lines = client.api.build(
-            fileobj=context,
-            custom_context=True,
-            dockerfile=recipe,
-            tag=name,
-            rm=True,
-            forcerm=True,
-            labels=dict(labels),
-            platform=platform,
-            decode=True,
-        )
-        found = _followed(lines, folder / recipe, recipe, made)
-        undo.pop_all()
-    return found
-
-
-def _followed(lines: Iterator[dict[str, Any]], path: Path, recipe: str, made: list[str]) -> str:
-    """Read what the engine says of a build; the id that it ends with.  ``made`` gets the images on the way."""
-    step, words, last, found, cached = 0, "", "", "", False
-    for said in lines:
-        text = str(said.get("stream") or "")
-        if text.startswith("Step "):
-            step, words, cached = step + 1, text.partition(" : ")[2].strip(), step == 0
-        elif (match := _LAYER.fullmatch(text)) is not None:
-            made += [] if cached else [match["id"]]
-        elif "Using cache" in text:
-            cached = True
-        elif text.strip():
-            last = text
-        if isinstance(said.get("aux"), dict) and said["aux"].get("ID"):
-            found = str(said["aux"]["ID"])
-        if "error" in said:
-            line = line_of_step(path.read_text(encoding="utf-8", errors="replace"), step)
-            what = printable(f"{said['error']} {last}", most=400)
-            raise Refused(
-                f"{recipe}:{line}: {printable(words, most=120)} fails: {what}",
-                hint="build it by hand to see all of it: `docker build`",
-                code="dockerfile",
-            )
-    if not found:
-        raise WorldFailed(
-            "the engine stopped answering in the middle of the build",
-            hint="`docker info` says whether it is well; then run the same command again",
-            code="engine",
-        )
-    return found
-
-
-def line_of_step(text: str, step: int) -> int:
-    """The line on which the n-th instruction of a Dockerfile starts; comments and continued lines are none."""
-    count, continued = 0, False
-    for number, line in enumerate(text.splitlines(), start=1):
-        plain = line.strip()
-        if plain and not plain.startswith("#"):
-            count += not continued
-            if count == max(step, 1):
-                return number
-            continued = plain.endswith("\\")
-    return 1
-
-
-def _ignored(folder: Path) -> list[str]:
-    path = folder / ".dockerignore"
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-
-
-def _swept(client: Any, made: list[str]) -> None:
-    """Remove the images that a broken build made on its way, the last one first."""
-    from docker.errors import DockerException
-
-    for one in reversed(made):
-        with contextlib.suppress(DockerException):
-            client.images.remove(one, force=True)
-
-
 def taken(client: Any, name: str, *, room: Path) -> Content:
     """The image called ``name`` as we push it, and the engine without that name: it was ours for the build."""
     try:
@@ -208,7 +117,7 @@ def taken(client: Any, name: str, *, room: Path) -> Content:
 def saved(client: Any, identity: str, *, room: Path) -> Content:
     """An image of the engine as we push it: its layers as plain tars, in a file in ``room``."""
     path = room / "image.tar"
-    with failing("read the image"), path.open("wb") as file:
+    with writing(room), path.open("wb") as file, failing("read the image"):
         for chunk in client.images.get(identity).save():
             file.write(chunk)
     try:
@@ -253,14 +162,36 @@ def _part(path: Path, start: int, size: int) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def failing(what: str) -> Iterator[None]:
-    """Whatever the engine says here is told as it said it."""
-    import requests
-    from docker.errors import DockerException
-
+def writing(folder: Path) -> Iterator[None]:
+    """A disk that is full, or a folder that may not be written, is told as that."""
     try:
         yield
-    except (DockerException, requests.exceptions.RequestException, json.JSONDecodeError) as error:
+    except OSError as error:
+        raise WorldFailed(
+            f"{folder} cannot be written: {error.strerror or error}",
+            hint="free some space, or set MG_CACHE and TMPDIR to folders that have some",
+            code="image-cache",
+        ) from error
+
+
+def broken() -> tuple[type[Exception], ...]:
+    """What comes of an engine that says no, says nonsense, or is gone in the middle of an answer."""
+    import http.client
+
+    import requests
+    import urllib3
+    from docker.errors import DockerException
+
+    gone = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException)
+    return (DockerException, json.JSONDecodeError, *gone)
+
+
+@contextlib.contextmanager
+def failing(what: str) -> Iterator[None]:
+    """Whatever the engine says here is told as it said it."""
+    try:
+        yield
+    except broken() as error:
         said = printable(str(getattr(error, "explanation", None) or error), most=400)
         raise WorldFailed(
             f"the container engine could not {what}: {said}",

@@ -27,7 +27,6 @@ _NO_WHEEL: tuple[str, ...] = (
     "marked as `--no-build`",
     "has no usable wheels",
 )
-_FULL = "No space left on device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +93,7 @@ def _install(uv: str, wanted: Path, folder: Path, target: packages.Target, envir
         raise _explained(refused, target) from refused
 
 
-def _explained(refused: Refused, target: packages.Target) -> Refused | WorldFailed:
-    if _FULL in refused.message:
-        return WorldFailed(
-            f"the disk is full: {refused.message}", hint="free some space, or set MG_CACHE", code="image-cache"
-        )
+def _explained(refused: Refused, target: packages.Target) -> Refused:
     said = " ".join(refused.message.lower().split())
     if any(words in said for words in _NO_WHEEL):
         return Refused(

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlops_gitops import canonical
-from mlops_gitops.adapters import registry
-from mlops_gitops.adapters.registry import MissingBlobs, Stream, Traffic
+from mlops_gitops.adapters import registry, registry_uploads
+from mlops_gitops.adapters.registry import MissingBlobs
 from mlops_gitops.adapters.registry_session import Session
+from mlops_gitops.adapters.registry_uploads import Stream, Traffic
 from mlops_gitops.canonical import JSON
 from mlops_gitops.packaging.image import assembly
 from mlops_gitops.packaging.image.assembly import Descriptor, Image
@@ -60,13 +61,12 @@ def push(
     image, traffic = content.image, Traffic()
     source = content.base if content.base_registry == session.registry else None
     new = not registry.has_manifest(session, repository, image.digest)
+    blobs = [(one, content.streams[one.digest]) for one in image.layers]
+    blobs.append(_small(image.config, assembly.CONFIG))
+    for one, stream in blobs:  # also where the manifest is there: a registry that lost a blob gets it again
+        progress(f"pushing {one.digest[7:19]} ({one.size / 1e6:.1f} MB)")
+        registry_uploads.push_blob(session, repository, one, stream, traffic=traffic, source=source)
     if new:
-        for one in image.layers:
-            progress(f"pushing {one.digest[7:19]} ({one.size / 1e6:.1f} MB)")
-            registry.push_blob(session, repository, one, content.streams[one.digest], traffic=traffic, source=source)
-        blobs = [(one, content.streams[one.digest]) for one in image.layers]
-        blobs.append(_small(image.config, assembly.CONFIG))
-        registry.push_blob(session, repository, *blobs[-1], traffic=traffic)
         _put(session, repository, image.manifest, blobs, traffic=traffic)
         registry.manifest(session, repository, image.digest)
         registry.put_manifest(session, repository, tag, image.manifest)
@@ -83,7 +83,7 @@ def attach(session: Session, repository: str, subject: Descriptor, one: Attachme
         return digest
     blobs = [_small(assembly.EMPTY, assembly.EMPTY_TYPE), _small(one.content, one.media_type)]
     for blob, stream in blobs:
-        registry.push_blob(session, repository, blob, stream, traffic=traffic)
+        registry_uploads.push_blob(session, repository, blob, stream, traffic=traffic)
     if not _put(session, repository, manifest, blobs, traffic=traffic):
         _note(session, repository, subject, manifest, one, annotations=annotations)
     return digest
@@ -134,7 +134,7 @@ def _put(
         return registry.put_manifest(session, repository, digest, manifest)
     except MissingBlobs:
         for one, stream in blobs:
-            registry.push_blob(session, repository, one, stream, traffic=traffic)
+            registry_uploads.push_blob(session, repository, one, stream, traffic=traffic)
         return registry.put_manifest(session, repository, digest, manifest)
 
 

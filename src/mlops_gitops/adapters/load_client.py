@@ -13,14 +13,14 @@ import os
 import select
 import socket
 import time
-from array import array
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mlops_gitops.adapters.http_answer import Answer, Unreadable
 from mlops_gitops.adapters.http_target import Target
+from mlops_gitops.adapters.load_records import Seen
 from mlops_gitops.errors import Misused
 
 if TYPE_CHECKING:
@@ -98,8 +98,7 @@ class _Run:
         self.free = deque(self.lines)
         self.resting: deque[tuple[float, _Line]] = deque()
         self.by_number: dict[int, _Line] = {}
-        self.starts, self.latencies = array("d"), array("d")
-        self.errors: Counter[str] = Counter()
+        self.seen = Seen(load)
         self.zero = self.end = self.busy = 0.0
         self.sent = 0
 
@@ -108,6 +107,7 @@ class _Run:
         begun, worked = time.perf_counter(), time.process_time()
         self.zero = begun + self.load.warm_up
         self.end = self.zero + self.load.seconds
+        self.seen.zero = self.zero
         last = self.end + self.load.timeout
         look = begun
         while True:
@@ -134,12 +134,7 @@ class _Run:
 
     def samples(self) -> Samples:
         """What was seen."""
-        import numpy as np
-
-        from mlops_gitops.testing.infra.load import Samples
-
-        starts, latencies = np.array(self.starts), np.array(self.latencies)
-        return Samples(self.load, starts, latencies, tuple(self.errors.most_common()), min(1.0, self.busy))
+        return self.seen.samples(min(1.0, self.busy))
 
     def _begin(self, now: float) -> float | None:
         """Send what is due; when the next is, or ``None`` where nothing is left to wait for."""
@@ -268,11 +263,7 @@ class _Run:
         self.resting.append((now + _PAUSE, line))
 
     def _record(self, line: _Line, reason: str | None, now: float) -> None:
-        start = line.start - self.zero
-        self.starts.append(start)
-        self.latencies.append(now - line.start if reason is None else float("inf"))
-        if reason is not None and 0 <= start < self.load.seconds:
-            self.errors[reason] += 1
+        self.seen.record(line.start, reason, now)
 
     def _drop(self, line: _Line) -> None:
         if line.socket is not None:

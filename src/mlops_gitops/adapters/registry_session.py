@@ -11,7 +11,8 @@ from __future__ import annotations
 import base64
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -19,6 +20,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from mlops_gitops import __version__
+from mlops_gitops.adapters.answer_limits import limited
 from mlops_gitops.adapters.predictions import printable
 from mlops_gitops.adapters.registry_credentials import Credentials
 from mlops_gitops.errors import Failure, Refused, WorldFailed
@@ -28,6 +30,8 @@ ATTEMPTS = 4
 _CONNECT, _READ = 15.0, 60.0
 _LONGEST_WAIT = 20.0
 _LARGEST_ANSWER = 8 << 20
+_LONGEST_ANSWER = 120.0
+"""Seconds until a small answer has to be whole, however it drips."""
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
@@ -187,18 +191,47 @@ class Session:
 
 
 def content(answer: requests.Response, *, most: int = _LARGEST_ANSWER) -> bytes:
-    """The body of a streamed answer that has to be small.  Raises ``WorldFailed`` where it is not."""
+    """The body of a streamed answer that has to be small, and soon there.  Raises ``WorldFailed`` where it is not."""
     found = bytearray()
-    with answer:
-        for chunk in answer.iter_content(1 << 16):
-            found += chunk
-            if len(found) > most:
-                raise WorldFailed(
-                    f"the registry answers with more than {most} bytes where a document was asked for",
-                    hint="look whether the address is that of a registry",
-                    code="registry",
-                )
+    try:
+        with whole(answer, _LONGEST_ANSWER, "a document"):
+            for chunk in answer.iter_content(1 << 16):
+                found += chunk
+                if len(found) > most:
+                    raise WorldFailed(
+                        f"the registry answers with more than {most} bytes where a document was asked for",
+                        hint="look whether the address is that of a registry",
+                        code="registry",
+                    )
+    except requests.RequestException as error:
+        raise WorldFailed(
+            f"an answer of the registry broke off: {_reason(error)}",
+            hint="look whether it runs and can be reached from here; then run the same command again",
+            code="registry-unreachable",
+        ) from error
     return bytes(found)
+
+
+@contextmanager
+def whole(answer: requests.Response, seconds: float, what: str) -> Iterator[None]:
+    """The block reads all of a streamed answer.  Raises ``WorldFailed`` where it drips for longer than ``seconds``."""
+    with limited(seconds) as limit:
+        limit.watch(answer)
+        try:
+            yield
+        except requests.RequestException:
+            if limit.up:
+                raise slow(f"{what} was not there after {seconds:,.0f} s") from None
+            raise
+
+
+def slow(what: str) -> WorldFailed:
+    """The failure of a registry that goes on for ever, a little at a time."""
+    return WorldFailed(
+        f"the registry is too slow: {what}",
+        hint="look at the connection and at the registry; then run the same command again",
+        code="registry-slow",
+    )
 
 
 def _basic(who: Credentials) -> str:

@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from mlops_gitops.adapters import container_owners, serving_containers
-from mlops_gitops.adapters.image_engine import failing
-from mlops_gitops.adapters.serving_containers import Container, Engine
+from mlops_gitops.adapters.image_engine import failing, writing
+from mlops_gitops.adapters.serving_containers import Container
+from mlops_gitops.adapters.serving_engines import Engine
+from mlops_gitops.errors import Refused, WorldFailed
 from mlops_gitops.testing.infra.batches import Ran
-from mlops_gitops.testing.infra.server import Facts, Stopped
+from mlops_gitops.testing.infra.server import Attempts, Facts, Stopped
 
 _PLACE, _WORK = "/data", "work"
-_POLL = 0.05
+_POLL, _SOON = 0.1, 0.03
+"""Seconds between two looks at a container, and at what it says where it is to be hit in the middle."""
 _LARGEST = 4 << 30
 _CHUNK = 1 << 20
 _NOBODY = 65532
@@ -39,6 +42,7 @@ class BatchImage:
     volume: str
     owner: tuple[int, int]
     peak: int | None = None
+    tried: Attempts | None = None
 
     def put(self, name: str, path: Path) -> None:
         """Into the volume, as the user of the image."""
@@ -66,9 +70,10 @@ class BatchImage:
                 made.start()
             stopped = self._hit(container, hit, within) if hit is not None else None
             begun = time.monotonic()
-            while (state := container.state()).running and time.monotonic() - begun < within:
-                self.peak = max(self.peak or 0, container.memory() or 0) or None
+            while container.running() and time.monotonic() - begun < within:
+                self._look(container)
                 time.sleep(_POLL)
+            state = container.state()
             if state.running:
                 stopped = container.stop(within=1.0)
                 state = container.state()
@@ -79,7 +84,7 @@ class BatchImage:
 
     def names(self) -> set[str]:
         """What lies in the folder, hidden files too."""
-        with self._container() as container, self._fetched(container, f"{_PLACE}/{_WORK}") as archive:
+        with self._container() as container, self._fetched(container, f"{_PLACE}/{_WORK}") as archive, _sound():
             names = {member.name.partition("/")[2].partition("/")[0] for member in archive}
         return names - {""}
 
@@ -91,6 +96,7 @@ class BatchImage:
             with (
                 self._container() as container,
                 self._fetched(container, f"{_PLACE}/{_WORK}/{name}") as archive,
+                _sound(),
                 path.open("wb") as target,
             ):
                 member = archive.next()
@@ -105,6 +111,17 @@ class BatchImage:
         """As it was looked at while it ran."""
         return self.peak
 
+    def attempts(self) -> Attempts | None:
+        """Of the run that tried most."""
+        return self.tried
+
+    def _look(self, container: Container) -> None:
+        """Measure a container that runs."""
+        self.peak = max(self.peak or 0, container.memory() or 0) or None
+        seen = container.attempts()
+        if seen is not None and (self.tried is None or seen.total > self.tried.total):
+            self.tried = seen
+
     @staticmethod
     def _hit(container: Container, signal: str, within: float) -> Stopped | None:
         """Wait until it says how far it is, and send the signal; ``None`` where it ended before."""
@@ -115,7 +132,7 @@ class BatchImage:
                 return None
             if state.said:
                 break
-            time.sleep(_POLL)
+            time.sleep(_SOON)
         if signal == "SIGTERM":
             stopped = container.stop(within=60.0)
             return stopped if stopped.exit_code != 0 else None
@@ -149,18 +166,42 @@ class BatchImage:
         """What the engine packs of a path.  Raises docker's ``NotFound``."""
         with tempfile.TemporaryFile() as packed:
             _written(container.get_archive(path)[0], packed)
-            with tarfile.open(fileobj=packed, mode="r:") as archive:
+            with _sound():
+                archive = tarfile.open(fileobj=packed, mode="r:")  # noqa: SIM115 - closed with the block
+            with archive:
                 yield archive
 
 
 def _written(chunks: Iterator[bytes], target: IO[bytes]) -> None:
-    """All of it, where that is not more than anybody would want."""
-    with failing("read a file of the volume"):
-        for chunk in chunks:
+    """All of it.  Raises ``Refused`` where that is more than anybody would want, ``WorldFailed`` for a full disk."""
+    with writing(Path(tempfile.gettempdir())):
+        for chunk in _read(chunks):
             target.write(chunk)
             if target.tell() > _LARGEST:
-                break
+                raise Refused(
+                    f"the image leaves more than {_LARGEST >> 30} GiB beside its input",
+                    hint="write the predictions and nothing else",
+                    code="infra-output",
+                )
     target.seek(0)
+
+
+def _read(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    with failing("read a file of the volume"):
+        yield from chunks
+
+
+@contextlib.contextmanager
+def _sound() -> Iterator[None]:
+    """What the engine packs is read as it is."""
+    try:
+        yield
+    except tarfile.TarError as error:
+        raise WorldFailed(
+            f"the container engine packs files in a form that is not known: {error}",
+            hint="`docker info` says whether the engine is well; then run the same command again",
+            code="engine",
+        ) from error
 
 
 @contextlib.contextmanager

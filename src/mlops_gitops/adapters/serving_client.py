@@ -14,7 +14,7 @@ import time
 
 from mlops_gitops.testing.infra.server import Answer
 
-MOST = 64 << 20
+MOST = 16 << 20
 """Bytes of an answer that are read."""
 
 

@@ -1,11 +1,8 @@
-"""Run a serving image as production would, on a network that leads nowhere, and watch it from outside.
+"""Run a container of a serving image as production would, and watch it from outside.
 
-Promises: the image is the one of the digest; its root is read-only but for ``/tmp`` in memory; it runs as its own user
-with no capability, no new privilege, no variable but its own, and exactly the declared processor and memory.  Its
-network is one of its own and internal; names are looked up nowhere.  What was made or pulled for a test is removed
-when its block ends, also on Ctrl-C; what a killed process of ours left goes at the next run on this machine.
-
-The container is reached by its address, so the engine has to be on this machine.
+Promises: its root is read-only but for ``/tmp`` in memory; it runs as its own user with no capability, no new
+privilege, no variable but its own, and exactly the declared processor and memory; names are looked up nowhere.  Every
+wait has an end.
 """
 
 from __future__ import annotations
@@ -13,30 +10,26 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from mlops_gitops.adapters import (
     bad_request_client,
     container_owners,
-    image_engine,
     load_client,
-    registry_credentials,
     serving_client,
 )
 from mlops_gitops.adapters import serving_kernel as kernel
 from mlops_gitops.adapters.image_engine import failing
 from mlops_gitops.adapters.predictions import printable
-from mlops_gitops.errors import Misused, Refused, WorldFailed
-from mlops_gitops.manifests.quantities import NANO
-from mlops_gitops.packaging.image import references
+from mlops_gitops.errors import WorldFailed
 from mlops_gitops.testing.infra.bad_requests import BadRequest
 from mlops_gitops.testing.infra.load import Load, Samples
 from mlops_gitops.testing.infra.protocols import READY
 from mlops_gitops.testing.infra.server import JSON_TYPE, Answer, Attempts, Facts, Ready, State, Stopped
 
-_SECONDS = 60
+SECONDS = 60
 """How long the engine may take for one thing that it is asked; pulling is told apart by its progress."""
 _POLL, _LOOK, _FIRST, _BAD = 0.1, 0.5, 2.0, 10.0
 """Seconds between two questions and two looks at the container, and for an answer while it starts and to nonsense."""
@@ -52,121 +45,6 @@ class Limits:
 
     nano_processors: int | None = None
     memory: int | None = None
-
-
-@dataclass
-class Engine:
-    """A ``Host``.
-
-    ``local`` are images that the engine has already: name by digest → what the engine calls it.  ``registry`` is the
-    one that our variables with credentials are for.
-    """
-
-    client: Any
-    limits: Limits
-    local: Mapping[str, str]
-    registry: str
-    environ: Mapping[str, str]
-    progress: Callable[[str], None]
-    pulled: list[str] = field(default_factory=list)
-
-    def facts(self, image: str) -> Facts:
-        """Of an image that is here, or that is pulled."""
-        found = self.image(image)
-        config = found.attrs.get("Config") or {}
-        ports = sorted(int(one.split("/")[0]) for one in config.get("ExposedPorts") or {} if one.endswith("/tcp"))
-        port = _HTTP if _HTTP in ports or not ports else ports[0]
-        volumes = tuple(sorted(config.get("Volumes") or {}))
-        name, _, digest = image.partition("@")
-        return Facts(name, digest, str(config.get("User") or ""), int(found.attrs.get("Size") or 0), volumes, port)
-
-    @contextlib.contextmanager
-    def serve(self, image: str) -> Iterator[Container]:
-        """A container of it, and a network for it alone."""
-        facts, identity = self.facts(image), self.image(image).id
-        with contextlib.ExitStack() as stack:
-            with failing(f"make a network for {facts.name}"), undisturbed():
-                network = self.client.networks.create(
-                    f"mlops-gitops-{identity.removeprefix('sha256:')[:12]}-{time.time_ns():x}",
-                    internal=True,
-                    labels=container_owners.labels(),
-                )
-                stack.callback(removed, network)
-            with failing(f"make a container of {facts.name}"), undisturbed():
-                made = self.client.containers.create(identity, network=network.name, **settings(self.limits))
-                stack.callback(removed, made, force=True, v=True)
-            yield Container(self.client, made, network.name, facts)
-
-    def image(self, image: str) -> Any:
-        """The image in the engine, pulled if it is not there.  Raises ``Refused``, ``WorldFailed``."""
-        from docker.errors import APIError, ImageNotFound, NotFound
-
-        with failing(f"look for {image}"):
-            for name in filter(None, (self.local.get(image), image)):
-                with contextlib.suppress(ImageNotFound):
-                    return self.client.images.get(name)
-            self.progress(f"pulling {image}")
-            try:
-                with undisturbed():
-                    self.pulled.append(image)
-                self.client.images.pull(image, auth_config=self._auth(image))
-                return self.client.images.get(image)
-            except NotFound as error:
-                raise Refused(
-                    f"the image {image} is neither in the engine nor in its registry",
-                    hint="push it again: `mlops-gitops build MODEL --push REGISTRY`",
-                    code="image-gone",
-                ) from error
-            except APIError as error:
-                said = printable(str(error.explanation or error), most=300)
-                if "manifest unknown" in said or "not found" in said:
-                    raise Refused(
-                        f"the image {image} is not in its registry: {said}",
-                        hint="push it again: `mlops-gitops build MODEL --push REGISTRY`",
-                        code="image-gone",
-                    ) from error
-                raise WorldFailed(
-                    f"the image {image} cannot be pulled: {said}",
-                    hint="look whether the registry answers, and log in to it: `docker login`",
-                    code="image-pull",
-                ) from error
-
-    def _auth(self, image: str) -> dict[str, str] | None:
-        registry = references.parse(image).registry
-        who = registry_credentials.of(registry, environ=self.environ, pushed_to=registry == self.registry)
-        if who is None:
-            return None
-        if who.identity is not None:
-            return {"identitytoken": who.identity}
-        return {"username": who.user, "password": who.password}
-
-
-@contextlib.contextmanager
-def opened(
-    *,
-    limits: Limits,
-    local: Mapping[str, str],
-    registry: str,
-    environ: Mapping[str, str],
-    progress: Callable[[str], None],
-) -> Iterator[Engine]:
-    """The engine that ``environ`` leads to, and without what was pulled here when the block ends.
-
-    Raises ``Misused`` where it is on another machine, ``WorldFailed`` where there is none or where this machine has
-    less than ``limits``.
-    """
-    client = image_engine.connected(environ)
-    client.api.timeout = _SECONDS
-    with contextlib.ExitStack() as stack:
-        stack.callback(client.close)
-        with failing("say what it is"):
-            told = client.info()
-        _refuse_far(environ, told)
-        _refuse_small(limits, told)
-        container_owners.remove_stale(client)
-        engine = Engine(client, limits, local, registry, environ, progress)
-        stack.callback(_forgotten, engine)
-        yield engine
 
 
 @dataclass
@@ -245,6 +123,12 @@ class Container:
                 said=self._said(),
             )
 
+    def running(self) -> bool:
+        """Whether it runs, without what it says, which takes the engine longer."""
+        with failing(f"look after {self.facts.name}"):
+            self.made.reload()
+            return bool(self.made.attrs["State"].get("Running"))
+
     def settled(self) -> State:
         """Looked at until it has ended, but not for longer than a second."""
         end = time.monotonic() + 1
@@ -253,10 +137,12 @@ class Container:
         return state
 
     def memory(self) -> int | None:
-        """The engine's own maximum where it has one (cgroup v1), else the kernel's (v2)."""
-        with failing(f"measure {self.facts.name}"):
-            told = self.client.api.stats(self.made.id, stream=False, one_shot=True).get("memory_stats") or {}
-        found = told.get("max_usage") or kernel.peak(self._process(), self.made.id) or told.get("usage")
+        """The kernel's own maximum, else the engine's, which takes a second to ask."""
+        found = kernel.peak(self._process(), self.made.id)
+        if found is None:
+            with failing(f"measure {self.facts.name}"):
+                told = self.client.api.stats(self.made.id, stream=False, one_shot=True).get("memory_stats") or {}
+            found = told.get("max_usage") or told.get("usage")
         return int(found) if found else None
 
     def attempts(self) -> Attempts | None:
@@ -275,12 +161,13 @@ class Container:
         with failing(f"stop {self.facts.name}"):
             with contextlib.suppress(APIError):  # it may have ended just now, which is seen below
                 self.made.kill("SIGTERM")
-            while (state := self.state()).running and time.monotonic() - begun < within:
+            while self.running() and time.monotonic() - begun < within:
                 time.sleep(_POLL)
+            state = self.state()
             if state.running:
                 with contextlib.suppress(APIError):
                     self.made.kill("SIGKILL")
-                self.made.wait(timeout=_SECONDS)
+                self.made.wait(timeout=SECONDS)
         return Stopped(state.exit_code or 0, time.monotonic() - begun, state.running)
 
     def _said(self) -> str:
@@ -311,45 +198,6 @@ def settings(limits: Limits) -> dict[str, Any]:
         "memswap_limit": limits.memory,
         "log_config": LogConfig(type="json-file", config=_LOG),
     }
-
-
-def _refuse_far(environ: Mapping[str, str], told: Mapping[str, Any]) -> None:
-    """Raises ``Misused`` where the containers' addresses lead nowhere from here."""
-    host = environ.get("DOCKER_HOST", "")
-    near = not host or host.startswith(("unix:", "tcp://127.", "tcp://localhost", "npipe:"))
-    if near and "Docker Desktop" not in str(told.get("OperatingSystem")):
-        return
-    raise Misused(
-        f"the container engine is on another machine ({host or told.get('OperatingSystem')})",
-        hint="run this where the engine is, on Linux: containers are reached by their addresses on a closed network",
-        code="engine-remote",
-    )
-
-
-def _refuse_small(limits: Limits, told: Mapping[str, Any]) -> None:
-    """Raises ``WorldFailed`` where a container cannot get what is declared."""
-    processors, memory = int(told.get("NCPU") or 0), int(told.get("MemTotal") or 0)
-    lacks = []
-    if limits.nano_processors is not None and 0 < processors * NANO < limits.nano_processors:
-        lacks.append(f"{processors} processors, and {limits.nano_processors / NANO:g} are declared")
-    if limits.memory is not None and 0 < memory < limits.memory:
-        lacks.append(f"{memory / 1e6:,.0f} MB of memory, and {limits.memory / 1e6:,.0f} MB are declared")
-    if lacks:
-        raise WorldFailed(
-            f"this machine is too small to run the image as declared: it has {' and '.join(lacks)}",
-            hint="run the test on a larger machine, or declare less under serving.resources",
-            code="machine-small",
-            retry=False,
-        )
-
-
-def _forgotten(engine: Engine) -> None:
-    """Remove the images that were pulled for the test."""
-    from docker.errors import DockerException
-
-    for name in engine.pulled:
-        with contextlib.suppress(DockerException, OSError), undisturbed():
-            engine.client.images.remove(name)
 
 
 def removed(thing: Any, **how: bool) -> None:

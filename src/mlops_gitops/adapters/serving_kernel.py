@@ -12,17 +12,20 @@ from mlops_gitops.testing.infra.server import Attempts
 
 
 def peak(process: int, container: str) -> int | None:
-    """The most memory that the container has used, in bytes (cgroup v2, from Linux 5.19 on)."""
-    group = _group(process, container)
-    if group is None or not group.startswith("0::"):
-        return None
-    text = _text(Path(f"/sys/fs/cgroup{group.removeprefix('0::')}/memory.peak"))
-    return int(text) if text is not None and text.strip().isdecimal() else None
+    """The most memory that the container has used, in bytes (cgroup v1, and v2 from Linux 5.19 on)."""
+    for line in _groups(process, container):
+        number, kinds, group = line.split(":", 2)
+        places = {"memory": f"memory{group}/memory.max_usage_in_bytes", "": f"{group.lstrip('/')}/memory.peak"}
+        name = "memory" if "memory" in kinds.split(",") else "" if number == "0" and not kinds else None
+        text = None if name is None else _text(Path("/sys/fs/cgroup") / places[name])
+        if text is not None and text.strip().isdecimal():
+            return int(text)
+    return None
 
 
 def user(process: int, container: str) -> str | None:
     """The effective id of a process."""
-    if _group(process, container) is None:
+    if not _groups(process, container):
         return None
     lines = (_text(Path(f"/proc/{process}/status")) or "").splitlines()
     return next((line.split()[2] for line in lines if line.startswith("Uid:")), None)
@@ -34,7 +37,7 @@ def attempts(process: int, container: str) -> Attempts | None:
     A server answers and opens nothing.  SYN segments that were sent again and connections that failed count only where
     the container opened any connection: a full queue of those that come in makes them, too.
     """
-    if _group(process, container) is None:
+    if not _groups(process, container):
         return None
     found: dict[str, int] = {}
     for name in ("snmp", "netstat"):
@@ -59,12 +62,12 @@ def attempts(process: int, container: str) -> Attempts | None:
     )
 
 
-def _group(process: int, container: str) -> str | None:
-    """The line of the process's control group that names the container."""
+def _groups(process: int, container: str) -> list[str]:
+    """The lines of the process's control groups that name the container."""
     if process <= 0:
-        return None
+        return []
     lines = (_text(Path(f"/proc/{process}/cgroup")) or "").splitlines()
-    return next((line for line in reversed(lines) if container in line), None)
+    return [line for line in lines if container in line]
 
 
 def _text(path: Path) -> str | None:

@@ -15,7 +15,8 @@ from mlops_gitops.adapters import brokers, serving_containers
 from mlops_gitops.adapters import serving_kernel as kernel
 from mlops_gitops.adapters.brokers import Broker
 from mlops_gitops.adapters.image_engine import failing
-from mlops_gitops.adapters.serving_containers import Container, Engine
+from mlops_gitops.adapters.serving_containers import Container
+from mlops_gitops.adapters.serving_engines import Engine
 from mlops_gitops.testing.infra.server import Attempts, State, Stopped
 from mlops_gitops.testing.infra.streams import Stored
 

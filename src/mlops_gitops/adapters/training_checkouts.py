@@ -10,10 +10,9 @@ import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 
-from mlops_gitops.adapters.git_process import run_git
+from mlops_gitops.adapters.git_process import WITHIN, run_git
 from mlops_gitops.errors import Refused
 
-_PLAIN = ("-c", "core.fsmonitor=false")
 _KEPT = ("PATH", "LANG", "TMPDIR")
 _SECONDS = 600
 
@@ -103,7 +102,7 @@ def _git(folder: Path, environ: Mapping[str, str], *words: str) -> str:
         "GIT_CONFIG_VALUE_0": "*",
         "LC_ALL": "C",
     }
-    done = run_git(["-C", str(folder), *_PLAIN, *words], environ={**kept, **quiet}, seconds=_SECONDS, check=False)
+    done = run_git([*WITHIN, "-C", str(folder), *words], environ={**kept, **quiet}, seconds=_SECONDS, check=False)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise Refused(

@@ -195,11 +195,20 @@ def run(uv: str, words: Sequence[str], environ: Mapping[str, str]) -> None:
         raise _failed(done.stderr.decode("utf-8", "replace"))
 
 
+_FULL = "No space left on device"
+
+
 def _failed(said: str) -> Failure:
     lines = printable(" ".join(said.strip().splitlines()[-4:]), most=500)
     if any(words in said for words in _NETWORK):
         return WorldFailed(
             f"the packages of the lock could not be fetched: {lines}", hint="run it again", code="environment"
+        )
+    if _FULL in said:
+        return WorldFailed(
+            f"the disk is full, and the packages of the lock have no room: {lines}",
+            hint="free some space, or set MG_CACHE and UV_CACHE_DIR to folders that have some",
+            code="disk",
         )
     return Refused(
         f"the lock cannot be installed: {lines}",

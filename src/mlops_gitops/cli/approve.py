@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Sign, publish, and tell."""
-    repository = session.repository(arguments, world)
+    repository = session.written(arguments, world)
     verb = "rejects" if arguments.reject else "approves"
     settled = publish.approve(
         repository,

@@ -13,6 +13,7 @@ from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Misused
 from mlops_gitops.reporting import images
 
+_DAY = 86_400
 EXAMPLE = """
 mlops-gitops build flight-delays --push registry.example.com/models
 mlops-gitops build --load
@@ -28,6 +29,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="push to REGISTRY[/PATH]/MODEL with bill of materials and provenance; no engine needed",
     )
     parser.add_argument("--load", action="store_true", help="load into the container engine (DOCKER_HOST)")
+    parser.add_argument(
+        "--within",
+        metavar="SECONDS",
+        type=_seconds,
+        default=1800.0,
+        help="how long a Dockerfile of the model's own may take (default: 1800)",
+    )
     parser.add_argument("--allow-dirty", action="store_true", help="build a work tree that differs from its commit")
 
 
@@ -42,6 +50,14 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         for one in done:
             world.print(images.text(one))
     return EXIT_DONE
+
+
+def _seconds(text: str) -> float:
+    """Raises ``ValueError``, which argparse tells."""
+    found = float(text)
+    if not 0 < found < _DAY:
+        raise ValueError(text)
+    return found
 
 
 def _place(text: str | None) -> tuple[str, str] | None:
@@ -62,7 +78,7 @@ def _one(name: str, place: tuple[str, str] | None, arguments: argparse.Namespace
         from mlops_gitops.cli import building
 
     candidate = open_candidate(name, world, allow_dirty=arguments.allow_dirty)
-    with building.built(candidate, world) as built:
+    with building.built(candidate, world, within=arguments.within) as built:
         pushed = building.pushed(built, *place, world=world) if place is not None else None
         loaded = building.loaded(built, world) if arguments.load else None
         if pushed is not None or loaded is not None:

@@ -29,7 +29,8 @@ from mlops_gitops.packaging.image import bases, origin, references
 def released(candidate: Candidate, text: str, world: World) -> Image:
     """The image that a release names: by digest, in its registry, and made of what the release is made of.
 
-    Raises ``Misused`` where it is not named by digest, ``Refused`` where it is not there or was made of something else.
+    Raises ``Misused`` where it is not named by digest, ``Refused`` where it is not there, not there whole, or was made
+    of something else.
     """
     try:
         reference = references.parse(text)
@@ -46,7 +47,15 @@ def released(candidate: Candidate, text: str, world: World) -> Image:
     who = registry_credentials.of(reference.registry, environ=world.environ, pushed_to=True)
     talk = Session(reference.registry, who)
     manifest = registry.manifest(talk, reference.repository, reference.digest)
-    described, _ = bases.opened(manifest, of=reference.exact)
+    described, layers = bases.opened(manifest, of=reference.exact)
+    lost = [one for one in (described, *layers) if not registry.has_blob(talk, reference.repository, one.digest)]
+    if lost:
+        raise Refused(
+            f"{reference.exact} cannot be pulled: its registry has lost {len(lost)} of its {len(layers) + 1} blobs, "
+            f"the first is {lost[0].digest}",
+            hint=f"push it again: `mlops-gitops build {candidate.model.name} --push {reference.registry}`",
+            code="image-incomplete",
+        )
     config = registry.fetched(talk, reference.repository, described, keep=cache(world) / "blobs").read_bytes()
     stated = origin.stated(config)
     if stated != f"sha256:{candidate.made_of.digest}":
@@ -89,14 +98,28 @@ def image_of(candidate: Candidate) -> ServingImage:
 
 
 @contextmanager
-def built(candidate: Candidate, world: World) -> Iterator[Built]:
-    """The image of a candidate.  What it is read from is there until the block ends."""
+def built(candidate: Candidate, world: World, *, within: float) -> Iterator[Built]:
+    """The image of a candidate.  What it is read from is there until the block ends.
+
+    ``within`` are the seconds that a Dockerfile may take.
+    """
     image = image_of(candidate)
     if image.dockerfile is not None:
-        with tempfile.TemporaryDirectory(dir=cache(world), prefix="engine-") as room:
-            yield _own(candidate, image.dockerfile, image.platform, world, Path(room))
+        with _room(cache(world)) as room:
+            yield _own(candidate, image, world, room, within=within)
     else:
         yield assembling.assembled(candidate, image, world)
+
+
+@contextmanager
+def _room(cache: Path) -> Iterator[Path]:
+    """A folder for what the engine gives, gone when the block ends.  Raises ``WorldFailed``."""
+    from mlops_gitops.adapters.image_engine import writing
+
+    with writing(cache):
+        made = tempfile.TemporaryDirectory(dir=cache, prefix="engine-")
+    with made as name:
+        yield Path(name)
 
 
 def pushed(built: Built, host: str, path: str, *, world: World) -> Placed:
@@ -168,17 +191,19 @@ def _placed(built: Built, placed: Placed) -> canonical.JSON:
     }
 
 
-def _own(candidate: Candidate, recipe: str, platform: str, world: World, room: Path) -> Built:
+def _own(candidate: Candidate, image: ServingImage, world: World, room: Path, *, within: float) -> Built:
     """The image of a Dockerfile of the model's own."""
-    from mlops_gitops.adapters import image_engine
+    from mlops_gitops.adapters import container_owners, dockerfiles, image_engine
 
-    model, made_of = candidate.model, candidate.made_of
+    model, made_of, recipe = candidate.model, candidate.made_of, str(image.dockerfile)
     when = created(candidate, world)
     labels = origin.labels(model, made_of, source=candidate.source, base=None, base_digest=None, created=when)
     client = image_engine.connected(world.environ)
     world.progress(f"building {recipe}")
-    name = f"{model.name}:building-{made_of.digest[:12]}"
-    image_engine.built(client, candidate.folder, recipe, labels=labels, name=name, platform=platform)
+    name = f"{model.name}:{container_owners.tag()}"
+    dockerfiles.built(
+        client, candidate.folder, recipe, labels=labels, name=name, platform=image.platform, within=within
+    )
     content = image_engine.taken(client, name, room=room)
     said = attachments(candidate, content, Materials((), {model.lock: candidate.dependencies}, None, {}), world)
     return Built(candidate, content, {}, said, None, warnings(candidate))

@@ -5,7 +5,7 @@ The order is the safety: digest, then scan, and only what passed the scan is eve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +14,18 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Failure, Misused, NotYet, Refused
+from mlops_gitops.evidence.holdouts import looked, quiet
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.documents import Document
+from mlops_gitops.manifests.environment import Holdout
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.manifests.release import Image, Material, Registered, Release, Source
 from mlops_gitops.packaging import digests, provenance, release
 from mlops_gitops.packaging.image import origin
 from mlops_gitops.packaging.registry import Registry, Version, identity
 from mlops_gitops.packaging.scan import scan
-from mlops_gitops.promotion import layout
+from mlops_gitops.promotion import layout, plan
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.records import record
 
@@ -112,7 +114,7 @@ def read_manifest(name: str, world: World) -> tuple[Path, bytes, Document, Model
             hint="run this in a model repository; `mlops-gitops init model NAME` starts a model",
             code="no-model",
         )
-    manifest = path.read_bytes()
+    manifest = session.document(path, within=world.cwd)
     document = reading.opened("model", manifest, path=f"models/{name}/{MANIFEST}")
     return folder, manifest, document, reading.record("model", document)
 
@@ -177,15 +179,39 @@ def refuse_unless_registered(candidate: Candidate, world: World) -> None:
         ) from other
 
 
-def champions(snapshot: Snapshot, model: str) -> tuple[Release, ...]:
-    """The releases that run in environments which demand a comparison, each once."""
-    wanting = [one for one in snapshot.environments() if any(gate.name == "comparison" for gate in one.gates)]
-    ids = dict.fromkeys(snapshot.slot(one.name, model).current for one in wanting)
-    return tuple(snapshot.release(model, one) for one in ids if one is not None)
+@record
+class Opponent:
+    """A release that a candidate is compared with where it runs, and one of long ago besides."""
+
+    champion: Release
+    anchor: Release | None = None
 
 
-def judge(candidate: Candidate, against: Iterable[Release], world: World) -> tuple[Report, ...]:
-    """All tests of a candidate, and its comparison with each champion."""
+def opponents(snapshot: Snapshot, model: str) -> tuple[Opponent, ...]:
+    """The releases that run in environments which demand a comparison, with the anchors there, each pair once."""
+    wanting = [snapshot.slot(one.name, model) for one in snapshot.environments() if one.comparison is not None]
+    ids = dict.fromkeys((slot.current, plan.anchor(slot, "")) for slot in wanting)
+    return tuple(
+        Opponent(snapshot.release(model, one), snapshot.release(model, anchor) if anchor else None)
+        for one, anchor in ids
+        if one is not None
+    )
+
+
+def holdouts(snapshot: Snapshot) -> tuple[Holdout, ...]:
+    """How the environments spend the data of comparisons; empty where none counts looks."""
+    gates = [one.comparison for one in snapshot.environments()]
+    return tuple(gate.holdout for gate in gates if gate is not None and gate.holdout is not None)
+
+
+def judge(
+    candidate: Candidate, against: Iterable[Opponent], world: World, *, spent: Sequence[Holdout], dry: bool
+) -> tuple[Report, ...]:
+    """All tests of a candidate, and its comparison with each champion.
+
+    Where data are ``spent`` by looks, a ``dry`` run takes none, and an environment may want a look that does not pass
+    to tell no number.
+    """
     with session.needing("data"):
         from mlops_gitops.adapters import predictions
         from mlops_gitops.testing import suite
@@ -202,27 +228,63 @@ def judge(candidate: Candidate, against: Iterable[Release], world: World) -> tup
     reports.append(
         suite.run_model_tests(model, folder=folder, locate=locate, artifact=mine, predict=predict, root=root)
     )
-    for champion in against:
-        world.progress(f"comparing with {champion.version}, which runs now")
-        try:
-            path = fetched(champion, world, folder=folder)
-        except (Refused, Misused) as gone:
-            reports.append(_unanswered(champion, gone, candidate))
+
+    opponents_ = tuple(against)
+    if model.tests.features is not None:
+        reports.append(_features(candidate, opponents_[0].champion if opponents_ else None, world))
+
+    def opened(about: Release) -> suite.Champion:
+        theirs = Artifact(fetched(about, world, folder=folder), about.artifact.format, about.artifact.digest)
+        inputs = tuple(one.name for one in about.interface.inputs)
+        return suite.Champion(about.id, theirs, inputs, about.metrics, about.version)
+
+    for one in opponents_:
+        if spent and dry:
+            reports.append(_unlooked(one, candidate))
             continue
-        theirs = Artifact(path, champion.artifact.format, champion.artifact.digest)
-        inputs = tuple(one.name for one in champion.interface.inputs)
-        reports.append(
-            suite.compare(
-                model,
-                folder=folder,
-                locate=locate,
-                artifact=mine,
-                champion=suite.Champion(champion.id, theirs, inputs, champion.metrics),
-                predict=predict,
-                root=root,
-            )
+        world.progress(f"comparing with {one.champion.version}, which runs now")
+        try:
+            champion, anchor = opened(one.champion), opened(one.anchor) if one.anchor else None
+        except (Refused, Misused) as gone:
+            reports.append(_unanswered(one, gone, candidate))
+            continue
+        found = suite.compare(
+            model,
+            folder=folder,
+            locate=locate,
+            artifact=mine,
+            champion=champion,
+            predict=predict,
+            root=root,
+            anchor=anchor,
         )
+        reports.append(quiet(found) if any(each.quiet for each in spent) else found)
     return tuple(reports)
+
+
+def _features(candidate: Candidate, champion: Release | None, world: World) -> Report:
+    """The tests of features, beside those of the release that runs now."""
+    from mlops_gitops.cli import feature_costs, features
+
+    model, folder = candidate.model, candidate.folder
+    world.progress("testing the features")
+    demanded = model.tests.features is not None and model.tests.features.min_importance is not None
+    powers = feature_costs.importances(model, folder, world) if demanded else None
+    before, found = features.before_release(champion), features.read(model, folder)
+    return features.report(model, candidate.document, folder, found=found, before=before, powers=powers)
+
+
+def _unlooked(one: Opponent, candidate: Candidate) -> Report:
+    check = Check(
+        "comparison.look",
+        one.champion.version,
+        Verdict.INCONCLUSIVE,
+        "a dry run does not compare: the data are spent by looks, and every look has to be counted",
+        location=candidate.document.location(("spec", "metrics")),
+        fix="`mlops-gitops release` without --dry-run takes the look and publishes it",
+    )
+    summary = f"{candidate.model.name} {candidate.model.version}: not compared"
+    return Report("comparison", (check,), summary, champion=one.champion.id)
 
 
 def fetched(about: Release, world: World, *, folder: Path) -> Path:
@@ -243,8 +305,9 @@ def fetched(about: Release, world: World, *, folder: Path) -> Path:
     return path
 
 
-def _unanswered(champion: Release, why: Failure, candidate: Candidate) -> Report:
+def _unanswered(one: Opponent, why: Failure, candidate: Candidate) -> Report:
     """The comparison with a champion that is gone: nobody is shown to be better, and a person has to look."""
+    champion = one.champion
     check = Check(
         "comparison.champion",
         champion.version,
@@ -254,7 +317,8 @@ def _unanswered(champion: Release, why: Failure, candidate: Candidate) -> Report
         fix=why.hint,
     )
     summary = f"{candidate.model.name} {candidate.model.version}: not compared"
-    return Report("comparison", (check,), summary, champion=champion.id)
+    details = looked((), anchor=one.anchor.id if one.anchor else None)
+    return Report("comparison", (check,), summary, champion=champion.id, details=details)
 
 
 def artifact_path(model: Model, folder: Path) -> Path:

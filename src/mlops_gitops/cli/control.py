@@ -107,11 +107,11 @@ def _change(arguments: argparse.Namespace, world: World) -> Settled[str]:
         message = f"{arguments.kind.capitalize()} {arguments.model} in {arguments.environment}, by {by}\n"
         return Proposal(control.id, controls.adding(slot, control), message)
 
-    return settle(session.repository(arguments, world), propose, now=world.now)
+    return settle(session.written(arguments, world), propose, now=world.now)
 
 
 def _waive(arguments: argparse.Namespace, world: World) -> Settled[str]:
-    repository = session.repository(arguments, world)
+    repository = session.written(arguments, world)
     return publish.waive(
         repository,
         model=arguments.model,

@@ -1,4 +1,4 @@
-"""``test features``: what the features of a model cost a prediction, and what they bring."""
+"""``test features``: what features cost a prediction and bring, and whether they are as the manifest demands."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from mlops_gitops.cli import session
-from mlops_gitops.cli.candidate import MANIFEST, artifact_path
+from mlops_gitops.cli.candidate import artifact_path, exit_code, read_manifest
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, Refused
-from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.reporting.reports import report_text
+from mlops_gitops.evidence.verdicts import Report, Verdict, combined
+from mlops_gitops.reporting.reports import report_document, report_text
 from mlops_gitops.testing.features import costs as feature_costs
+from mlops_gitops.testing.features import subsets
 from mlops_gitops.testing.features.costs import Cost, Costs, Group, Steps
 from mlops_gitops.testing.statistics import Unmeasurable
 
 if TYPE_CHECKING:
     from mlops_gitops.manifests.model import Model
     from mlops_gitops.testing.data.scans import Format
+    from mlops_gitops.testing.features.checks import Table
+    from mlops_gitops.testing.features.subsets import Subsets
     from mlops_gitops.testing.models.metrics import Metric
     from mlops_gitops.testing.models.predictions import Artifact, Job
     from mlops_gitops.testing.statistics import Estimate
@@ -50,24 +53,49 @@ class _Subject:
 
 
 def run(folders: Sequence[Path], arguments: argparse.Namespace, world: World) -> int:
-    """Measure, print, write the plot, and answer 0."""
+    """Measure, judge what the manifests demand, print, and write the plot; 0 where nothing is demanded."""
+    from mlops_gitops.cli import features
+
     if arguments.plot and len(folders) != 1:
         raise Misused("a plot shows one model", hint="name the model", code="feature-plot")
     named = _named(arguments.group)
-    found = [measured(folder, named, arguments.server, world) for folder in folders]
+    found: list[Costs] = []
+    reports: list[tuple[str, Report]] = []
+    for folder in folders:
+        _, _, document, model = read_manifest(folder.name, world)
+        read = features.read(model, folder)
+        costs, powers = measured(model, folder, named, arguments.server, world)
+        found.append(replace(costs, subsets=_told(read)))
+        if model.tests.features is not None:
+            then = arguments.against
+            before = features.before_change(model, folder, then, world) if then else None
+            held = features.report(model, document, folder, found=read, before=before, powers=powers)
+            reports.append((folder.name, held))
+    verdict = combined(one.verdict for _, one in reports) if reports else None
     if arguments.format == "json":
-        features = [feature_costs.document(one) for one in found]
-        shown = {"verdict": None, "reports": [], "written": [], "features": features}
+        told = [feature_costs.document(one) for one in found]
+        judged = [report_document(one, model=name) for name, one in reports]
+        shown = {"verdict": verdict.value if verdict else None, "reports": judged, "written": [], "features": told}
         world.print(json.dumps(shown, indent=2))
     else:
         from mlops_gitops.reporting.feature_costs import table
 
-        world.print("\n".join(map(table, found)))
+        world.print("\n".join([*map(table, found), *(report_text(one) for _, one in reports)]))
     if arguments.plot:
         from mlops_gitops.reporting.feature_costs import plot
 
         (world.cwd / arguments.plot).write_text(plot(found[0]), encoding="utf-8")
-    return 0
+    return exit_code(verdict) if verdict else 0
+
+
+def _told(read: Table | str) -> Subsets | None:
+    """What a plain learner finds, where it can be told."""
+    if isinstance(read, str) or read.target is None:
+        return None
+    try:
+        return subsets.found(read.features, read.target)
+    except Unmeasurable:
+        return None
 
 
 def _named(words: Sequence[str]) -> dict[str, list[str]]:
@@ -81,28 +109,45 @@ def _named(words: Sequence[str]) -> dict[str, list[str]]:
     return named
 
 
-def measured(folder: Path, named: Mapping[str, Sequence[str]], server: str | None, world: World) -> Costs:
-    """The costs of the model in ``folder``; ``server`` is where one of it runs, or ``None``."""
-    from mlops_gitops.manifests import reading
-    from mlops_gitops.testing import suite
+def measured(
+    model: Model, folder: Path, named: Mapping[str, Sequence[str]], server: str | None, world: World
+) -> tuple[Costs, dict[str, Estimate]]:
+    """The costs of the model in ``folder``, and what each input brings; ``server`` is where one runs, or ``None``."""
     from mlops_gitops.testing.models.metrics import METRICS
 
-    path = f"models/{folder.name}/{MANIFEST}"
-    model: Model = reading.record("model", reading.opened("model", (folder / MANIFEST).read_bytes(), path=path))
+    subject = _subject(model, folder, named, world)
+    world.progress(f"{model.name}: shuffling {len(subject.groups)} groups")
+    powers, rows = _powers(subject, METRICS.get(model.primary.name))
+    carried = _carried(subject, server)
+    steps = _steps(subject)
+    costs = [Cost(one, powers.get(one.name), carried.get(one.name), steps.get(one.name)) for one in subject.groups]
+    ordered = feature_costs.ordered(costs)
+    told = Costs(model.name, model.primary.name, model.primary.dataset, rows, ordered, tuple(subject.notes))
+    return told, _of_inputs(subject.groups, powers)
+
+
+def importances(model: Model, folder: Path, world: World) -> dict[str, Estimate]:
+    """What each input brings, and nothing of what it costs."""
+    from mlops_gitops.testing.models.metrics import METRICS
+
+    subject = _subject(model, folder, {}, world)
+    return _powers(subject, METRICS.get(model.primary.name))[0]
+
+
+def _of_inputs(groups: Sequence[Group], powers: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    return {column: powers[one.name] for one in groups for column in one.columns if one.name in powers}
+
+
+def _subject(model: Model, folder: Path, named: Mapping[str, Sequence[str]], world: World) -> _Subject:
+    from mlops_gitops.testing import suite
+
     groups = feature_costs.groups([one.name for one in model.interface.inputs], named)
     job = suite.job_on(
         model, model.primary.dataset, _scanned(model, folder, world), folder=folder, root=folder.parent.parent
     )
     if isinstance(job, str):
         raise Refused(job, hint="correct `spec.data` and the primary metric", code="feature-data")
-    subject = _Subject(model, folder, groups, job, world, [])
-    world.progress(f"{model.name}: shuffling {len(groups)} groups")
-    powers, rows = _powers(subject, METRICS.get(model.primary.name))
-    carried = _carried(subject, server)
-    steps = _steps(subject)
-    costs = [Cost(one, powers.get(one.name), carried.get(one.name), steps.get(one.name)) for one in groups]
-    ordered = feature_costs.ordered(costs)
-    return Costs(model.name, model.primary.name, model.primary.dataset, rows, ordered, tuple(subject.notes))
+    return _Subject(model, folder, groups, job, world, [])
 
 
 def _scanned(model: Model, folder: Path, world: World) -> Artifact:
@@ -189,7 +234,8 @@ def _steps(subject: _Subject) -> dict[str, Steps]:
             shared -= {str(part["name"]) for part in mine}
             times = feature_costs.middle(np.sum([part["seconds"] for part in mine], axis=0))
             working, held = (sum(int(part[key]) for part in mine) for key in ("working", "held"))
-            found[one.name] = Steps(tuple(str(part["name"]) for part in mine), times, working, held)
+            packages = tuple(sorted({str(name) for part in mine for name in part["packages"]}))
+            found[one.name] = Steps(tuple(str(part["name"]) for part in mine), times, working, held, packages)
     if shared:
         subject.notes.append(f"steps that several groups share belong to none: {', '.join(sorted(shared))}")
     return found

@@ -24,10 +24,11 @@ from mlops_gitops.packaging.image import references
 from mlops_gitops.promotion.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from mlops_gitops.adapters.serving_containers import Engine
+    from mlops_gitops.adapters.serving_engines import Engine
+    from mlops_gitops.manifests.infra_tests import InfraTests
     from mlops_gitops.testing.data.scans import Source
-    from mlops_gitops.testing.infra.run import Former, Offline, Records, Subject
     from mlops_gitops.testing.infra.server import Facts
+    from mlops_gitops.testing.infra.subjects import Back, Former, Offline, Records, Subject
 
 NO_REPOSITORY = "no environment repository is named, so there is no release to go back to"
 
@@ -63,7 +64,9 @@ def report(name: str, arguments: argparse.Namespace, world: World, *, asked: boo
     candidate = open_candidate(name, world, allow_dirty=True)
     if not asked and not declared(candidate):
         return None
-    _refuse_without_broker(candidate.model.serving.pattern, arguments.broker or world.environ.get("MG_TEST_BROKER"))
+    broker = arguments.broker or world.environ.get("MG_TEST_BROKER")
+    if asked or broker:
+        _refuse_without_broker(candidate.model.serving.pattern, broker)
     snapshot = _snapshot(arguments, world)
     image, local = _image(candidate, arguments.image, snapshot, world)
     if image is None:
@@ -115,9 +118,10 @@ def tested(
     with session.needing("data"):
         from mlops_gitops.adapters import predictions
         from mlops_gitops.testing.infra import run
+        from mlops_gitops.testing.infra.subjects import Means, Subject
         from mlops_gitops.testing.models.predictions import Artifact
     with session.needing("build"):
-        from mlops_gitops.adapters import serving_containers
+        from mlops_gitops.adapters import serving_containers, serving_engines
 
     model, serving = candidate.model, candidate.model.serving
     limits = serving_containers.Limits(
@@ -125,14 +129,12 @@ def tested(
         None if serving.memory is None else quantity_bytes(serving.memory),
     )
     artifact = Artifact(artifact_path(model, candidate.folder), model.artifact.format, candidate.artifact.digest)
-    subject = run.Subject(
-        model, candidate.folder, candidate.root, candidate.document.location, artifact, image.reference
-    )
+    subject = Subject(model, candidate.folder, candidate.root, candidate.document.location, artifact, image.reference)
     with contextlib.ExitStack() as stack:
         stack.enter_context(ended_in_order())
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlops-gitops-")))
         host = stack.enter_context(
-            serving_containers.opened(
+            serving_engines.opened(
                 limits=limits,
                 local=local,
                 registry=references.parse(image.reference).registry,
@@ -141,18 +143,25 @@ def tested(
             )
         )
         predict = predictions.predictor(environ=world.environ, cache=session.cache(world) / "predictions")
-        own = _records(model.serving.pattern, host, scratch, broker or world.environ.get("MG_TEST_BROKER"))
+        broker = broker or world.environ.get("MG_TEST_BROKER")
         probes = scratch / "probes"
         probes.mkdir()
-        means = run.Means(predict, host, probes, time.monotonic, world.progress, own)
+        means = Means(
+            predict,
+            host,
+            probes,
+            time.monotonic,
+            world.progress,
+            _records(model.serving.pattern, host, scratch, broker),
+            _back(host, subject.infra, scratch, broker),
+        )
         return run.run_infra_tests(subject, means, formers, why_none=why_none)
 
 
 def _records(pattern: str, host: Engine, scratch: Path, broker: str | None) -> Records | None:
-    """How images of a batch or a stream are tested.  Raises ``Misused`` for a stream without a broker by digest."""
-    _refuse_without_broker(pattern, broker)
+    """How images of a batch or a stream are tested; a stream without a broker is not, and that is inconclusive."""
     from mlops_gitops.adapters import serving_batches, serving_streams
-    from mlops_gitops.testing.infra import batches, streams
+    from mlops_gitops.testing.infra import batches, checks, streams
 
     def batch(subject: Subject, facts: Facts, held_out: Source, offline: Offline) -> Iterator[Check]:
         with serving_batches.served(host, subject.image) as served:
@@ -161,24 +170,48 @@ def _records(pattern: str, host: Engine, scratch: Path, broker: str | None) -> R
             )
 
     def stream(subject: Subject, facts: Facts, _: Source, offline: Offline) -> Iterator[Check]:
-        with serving_streams.served(host, subject.image, str(broker)) as served:
+        if broker is None:
+            yield checks.no_broker(facts, subject.locate, hint=_BROKER)
+            return
+        with serving_streams.served(host, subject.image, broker) as served:
             yield from streams.run(subject, served, facts, subject.infra, offline=offline, now=time.monotonic)
 
     return {"batch": batch, "stream": stream}.get(pattern)
+
+
+def _back(host: Engine, infra: InfraTests, scratch: Path, broker: str | None) -> dict[str, Back]:
+    """How former releases are tried that answer no requests."""
+    from mlops_gitops.adapters import serving_batches, serving_streams
+    from mlops_gitops.testing.infra import batches, probes, streams
+
+    def batch(former: Former, source: Source) -> tuple[str, float | None]:
+        with serving_batches.served(host, str(former.image)) as served:
+            return batches.back(served, source, within=infra.start_within, scratch=scratch)
+
+    def stream(former: Former, source: Source) -> tuple[str, float | None]:
+        inputs = former.interface.inputs
+        with serving_streams.served(host, str(former.image), str(broker)) as served:
+            rows = probes.rows(source, inputs)
+            return streams.back(served, rows, inputs, within=infra.start_within, now=time.monotonic)
+
+    return {"batch": batch} if broker is None else {"batch": batch, "stream": stream}
+
+
+_BROKER = "name the image of a NATS server: --broker docker.io/library/nats@sha256:…, or MG_TEST_BROKER"
 
 
 def _refuse_without_broker(pattern: str, broker: str | None) -> None:
     if pattern == "stream" and "@sha256:" not in (broker or ""):
         raise Misused(
             "the image of a stream is tested beside a real broker, and none is named by its digest",
-            hint="name the image of a NATS server: --broker docker.io/library/nats@sha256:…, or MG_TEST_BROKER",
+            hint=_BROKER,
             code="infra-broker",
         )
 
 
 def running(snapshot: Snapshot, model: str, environment: str | None) -> list[Former]:
     """The releases of a model that run now, in one environment or in all, each once."""
-    from mlops_gitops.testing.infra.run import Former
+    from mlops_gitops.testing.infra.subjects import Former
 
     names = [snapshot.environment(environment).name] if environment else [one.name for one in snapshot.environments()]
     places: dict[str, list[str]] = {}
@@ -190,7 +223,7 @@ def running(snapshot: Snapshot, model: str, environment: str | None) -> list[For
     for release, where in places.items():
         about = snapshot.release(model, release)
         image = about.image.reference if about.image is not None else None
-        found.append(Former(about.version, " and ".join(where), image, about.interface))
+        found.append(Former(about.version, " and ".join(where), image, about.interface, about.serving_pattern))
     return found
 
 

@@ -27,6 +27,7 @@ VERBS = {
     "reproduce": "train again, say how far it agrees, and find what makes it differ",
     "build": "make the serving image of a model, by digest, with its bill of materials",
     "release": "assemble, sign and publish a release and its evidence",
+    "score": "the ML Test Score of a release, from signed evidence, and what earns the next point",
     "approve": "sign an approval of a release for an environment, or withdraw one",
     "report": "show what a run found about a pull request: one comment, a summary, annotations, JSON",
     "gate": "judge the reviews of a pull request by the policy of its base branch",

@@ -6,8 +6,8 @@ from mlops_gitops.cli import session
 from mlops_gitops.cli.candidate import fetched
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Refused
-from mlops_gitops.promotion.apply import Preflight
 from mlops_gitops.promotion.plan import Decision
+from mlops_gitops.promotion.returns import Preflight
 
 
 def loads(world: World) -> Preflight:

@@ -47,10 +47,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         raise Misused("name a MODEL and --to ENV, or --all", hint="mlops-gitops promote MODEL --to ENV", code="usage")
     if arguments.all and (arguments.to or arguments.release):
         raise Misused("--all takes neither --to nor --release", hint="mlops-gitops promote --all", code="usage")
-    repository = session.repository(arguments, world)
+    repository = session.written(arguments, world)
     signer = None
     if not arguments.dry_run:
-        repository.expect_push()
         signer = session.signer(arguments, world, lambda: Snapshot(repository.fetch()).trust)
     answered: list[Answered] = []
     commits: list[str] = []

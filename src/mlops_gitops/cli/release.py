@@ -9,13 +9,14 @@ from dataclasses import replace
 
 from mlops_gitops.adapters import artifacts
 from mlops_gitops.canonical import JSON
-from mlops_gitops.cli import infra, session
+from mlops_gitops.cli import infra, results, session
 from mlops_gitops.cli.candidate import (
     artifact_path,
-    champions,
     exit_code,
+    holdouts,
     judge,
     open_candidate,
+    opponents,
     refuse_unless_registered,
 )
 from mlops_gitops.cli.world import World
@@ -36,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--renew", action="store_true", help="sign everything anew, replacing what was signed before")
     parser.add_argument("--allow-dirty", action="store_true", help="release a work tree that differs from its commit")
     parser.add_argument("--dry-run", action="store_true", help="test and tell, but publish nothing")
+    parser.add_argument("--report", metavar="DIR", help="leave a page with plots there, and every other form")
     session.add_repository_options(parser)
     session.add_key_option(parser)
 
@@ -51,7 +53,11 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         with session.needing("build"):
             from mlops_gitops.cli import building
         found = replace(found, image=building.released(found, arguments.image, world))
-    reports = (*judge(found, champions(snapshot, arguments.model), world), *infra.of_release(found, snapshot, world))
+    against = opponents(snapshot, arguments.model)
+    judged = judge(found, against, world, spent=holdouts(snapshot), dry=arguments.dry_run)
+    reports = (*judged, *infra.of_release(found, snapshot, world))
+    named = [(found.model.name, one) for one in reports]
+    pages = results.leave(named, world.cwd / arguments.report, world) if arguments.report else []
     settled = publish.release(
         repository,
         build=lambda before: found.release(supersedes=before),
@@ -65,6 +71,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         source = artifact_path(found.model, found.folder)
         artifacts.keep(settled.result, source, cache=session.cache(world) / "artifacts")
     _print(settled, reports, arguments, world)
+    if pages and arguments.format == "text":
+        world.print("\n".join(f"report: {one}" for one in pages))
     return exit_code(combined(one.verdict for one in reports))
 
 

@@ -8,7 +8,7 @@ import json
 from mlops_gitops.cli import derived, preflight, session
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Misused, NotYet, Refused
-from mlops_gitops.promotion import apply
+from mlops_gitops.promotion import returns
 from mlops_gitops.promotion.apply import Answered, Wish
 from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.snapshot import Snapshot
@@ -52,10 +52,10 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 
 
 def _one(arguments: argparse.Namespace, world: World) -> int:
-    repository = session.repository(arguments, world)
+    repository = session.written(arguments, world)
     snapshot = Snapshot(repository.fetch())
     release = snapshot.find_release(arguments.model, arguments.to) if arguments.to else None
-    settled = apply.rollback(
+    settled = returns.rollback(
         repository,
         Wish(arguments.model, arguments.environment, release),
         signer=None if arguments.dry_run else session.signer(arguments, world, lambda: snapshot.trust),
@@ -70,11 +70,11 @@ def _one(arguments: argparse.Namespace, world: World) -> int:
 
 
 def _due(arguments: argparse.Namespace, world: World) -> int:
-    repository = session.repository(arguments, world)
+    repository = session.written(arguments, world)
     signer = None
     if not arguments.dry_run:
         signer = session.signer(arguments, world, lambda: Snapshot(repository.fetch()).trust)
-    settled = apply.rollback_due(repository, signer=signer, now=world.now, preflight=preflight.loads(world))
+    settled = returns.rollback_due(repository, signer=signer, now=world.now, preflight=preflight.loads(world))
     answered = list(settled.result)
     tip = settled.commit or settled.base.commit
     repaired = derived.Repair() if arguments.dry_run else derived.repair(Snapshot(repository.tree(tip)), world)

@@ -12,7 +12,7 @@ EXAMPLE = """
 mlops-gitops schema model > model.schema.json
 mlops-gitops schema output/promote
 """
-DOCUMENTS = (*schema.KINDS.values(), "policy-input", "profile")
+DOCUMENTS = (*schema.KINDS.values(), "policy-input", "profile", "partial-profile")
 OUTPUTS = (*(f"output/{name}" for name in VERBS if name != "schema"), "output/error")
 """What each verb prints with ``--format json``; and what any of them prints instead where it came to no answer."""
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from mlops_gitops import times
 from mlops_gitops.adapters.crew import Crew
-from mlops_gitops.adapters.git import Repository, cache_folder
+from mlops_gitops.adapters.git import Repository
+from mlops_gitops.adapters.git_cache import cache_folder
 from mlops_gitops.adapters.github_address import Address, address
 from mlops_gitops.adapters.shelves import Shelf
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import Misused, WorldFailed
+from mlops_gitops.errors import Misused, Refused, WorldFailed
 
 if TYPE_CHECKING:
     from mlops_gitops.adapters.github_client import Client
@@ -58,7 +59,7 @@ def project(world: World) -> Project | None:
         return None
     from mlops_gitops.manifests import reading
 
-    found: Project = reading.read("project", path.read_bytes(), path=PROJECT)
+    found: Project = reading.read("project", document(path, within=world.cwd), path=PROJECT)
     return found
 
 
@@ -69,6 +70,14 @@ def repository(arguments: argparse.Namespace, world: World) -> Repository:
     """
     url, branch = _named(arguments, world)
     return repository_at(url, branch, arguments, world)
+
+
+def written(arguments: argparse.Namespace, world: World) -> Repository:
+    """The same for a command that writes there at once, if it may: what the push asks first is asked now."""
+    found = repository(arguments, world)
+    if not getattr(arguments, "dry_run", False):
+        found.expect_push()
+    return found
 
 
 def repository_at(url: str, branch: str, arguments: argparse.Namespace, world: World) -> Repository:
@@ -152,6 +161,23 @@ def registry(world: World) -> MlflowRegistry | None:
     from mlops_gitops.adapters.mlflow import MlflowRegistry
 
     return MlflowRegistry(uri, environ=world.environ)
+
+
+def document(path: Path, *, within: Path) -> bytes:
+    """A document of the repository around it, or of the folder ``within`` where there is none.
+
+    Raises ``Refused`` where a link leads out of there, ``WorldFailed`` where it cannot be read.
+    """
+    from mlops_gitops.manifests import places
+
+    try:
+        return places.read(str(path), root=places.root(str(path.parent), str(within)))
+    except ValueError as error:
+        raise Refused(f"{path.name}: {error}", hint="put the file itself there", code="path-outside") from error
+    except OSError as error:
+        raise WorldFailed(
+            f"{path} cannot be read: {error.strerror}", hint="check its permissions", code="unreadable"
+        ) from error
 
 
 def models_folder(world: World) -> Path:

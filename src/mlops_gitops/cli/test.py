@@ -9,17 +9,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.cli import infra, session
+from mlops_gitops.cli import counting, infra, results, session
 from mlops_gitops.cli.candidate import MANIFEST, artifact_path, exit_code, model_names
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, WorldFailed
 from mlops_gitops.evidence.verdicts import Report, Verdict, combined
-from mlops_gitops.reporting.reports import report_document, report_text
 
 if TYPE_CHECKING:
     from mlops_gitops.manifests.documents import Document
     from mlops_gitops.manifests.model import Model
 
+FORMATS = results.FORMATS
 KINDS = ("data", "model", "infra")
 FEATURES = "features"
 EXAMPLE = """
@@ -27,8 +27,12 @@ mlops-gitops test
 mlops-gitops test data flight-delays
 mlops-gitops test infra flight-delays --image registry.example.com/models/flight-delays@sha256:…
 mlops-gitops test features flight-delays --server http://127.0.0.1:8080
+mlops-gitops test features flight-delays --against origin/main
 mlops-gitops test data flight-delays --write-reference
 mlops-gitops test data flight-delays --infer --write
+mlops-gitops test --report reports
+mlops-gitops test data flight-delays --shard 1/4 --partial counts
+mlops-gitops test data flight-delays --merge counts
 """
 
 
@@ -40,8 +44,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="data|model|infra|features|MODEL",
         help="what to test, then which models below models/ (default: data, model and infra of all of them)",
     )
+    parser.add_argument("--report", metavar="DIR", help="leave a page with plots there, and every other form, by model")
     infra.add_options(parser)
-    costs = parser.add_argument_group("with features, which measures what they cost and bring, and judges nothing")
+    counting.add_options(parser)
+    costs = parser.add_argument_group(
+        "with features, which measures what they cost and bring, and judges what `tests.features` demands"
+    )
+    costs.add_argument("--against", metavar="REF", help="the commit before the change: the base branch")
     costs.add_argument("--server", metavar="URL", help="a server of the model, to measure what requests cost")
     costs.add_argument(
         "--group", metavar="NAME=COLUMN,…", action="append", default=[], help="measure these columns together"
@@ -50,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write-reference",
         action="store_true",
-        help="with `data`: write the profile that other data are held against, and test nothing",
+        help="with `data` or `features`: write what later data are held against, and test nothing",
     )
     parser.add_argument(
         "--infer",
@@ -64,7 +73,10 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     """Test, print every report, and answer 0 when all passed, 1 when one failed, 4 when one is inconclusive."""
     if arguments.words[:1] == [FEATURES]:
         with session.needing("data"):
-            from mlops_gitops.cli import feature_costs
+            from mlops_gitops.cli import feature_costs, features
+        if arguments.write_reference:
+            files = features.write_references(_folders(arguments.words[1:], world), world)
+            return _written(files, arguments.format, world)
         return feature_costs.run(_folders(arguments.words[1:], world), arguments, world)
     kinds = arguments.words[:1] if arguments.words[:1] and arguments.words[0] in KINDS else list(KINDS)
     names = arguments.words[1:] if len(kinds) == 1 else arguments.words
@@ -72,19 +84,23 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         return _infer(kinds, names, arguments, world)
     if arguments.write_reference:
         return _write_references(kinds, names, arguments.format, world)
-    reports = [
-        (folder.name, report)
-        for folder in _folders(names, world)
-        for report in _reports(folder, kinds, arguments, world)
-    ]
-    verdict = combined(one.verdict for _, one in reports)
-    if arguments.format == "json":
-        documents = [report_document(one, model=model) for model, one in reports]
-        found = {"verdict": verdict.value, "reports": documents, "written": [], "features": []}
-        world.print(json.dumps(found, indent=2))
-    else:
-        world.print("\n".join(report_text(one) for _, one in reports))
-    return exit_code(verdict)
+    counting.check(arguments, kinds)
+    if arguments.shard or arguments.profile:
+        models = [(folder, *_opened(folder)) for folder in _folders(names, world)]
+        with session.needing("data"), counting.limited(arguments):
+            write = counting.write_partials if arguments.shard else counting.print_profiles
+            return write(models, arguments, world)
+    with counting.limited(arguments):
+        reports = [
+            (folder.name, report)
+            for folder in _folders(names, world)
+            for report in _reports(folder, kinds, arguments, world)
+        ]
+    pages = results.leave(reports, world.cwd / arguments.report, world) if arguments.report else []
+    world.print(results.rendered(reports, arguments.format))
+    if arguments.format == "text" and pages:
+        world.print("\n".join(f"report: {one}" for one in pages))
+    return exit_code(combined(one.verdict for _, one in reports))
 
 
 def _infer(kinds: Sequence[str], names: Sequence[str], arguments: argparse.Namespace, world: World) -> int:
@@ -132,7 +148,7 @@ def _write_references(kinds: Sequence[str], names: Sequence[str], style: str, wo
 
     with session.needing("data"):
         from mlops_gitops.testing.data import references
-    written: list[str] = []
+    files: list[tuple[Path, bytes]] = []
     for folder in _folders(names, world):
         model, _ = _opened(folder)
         wished = references.wished(model)
@@ -141,8 +157,16 @@ def _write_references(kinds: Sequence[str], names: Sequence[str], style: str, wo
         for of in wished:
             world.progress(f"{model.name}: reading {of}")
             reference = references.made(model, of, folder=folder, root=_root(folder))
-            _replace(folder / f"{of}{SUFFIX}", reference.text().encode())
-            written.append(f"models/{folder.name}/{of}{SUFFIX}")
+            files.append((folder / f"{of}{SUFFIX}", reference.text().encode()))
+    return _written(files, style, world)
+
+
+def _written(files: Sequence[tuple[Path, bytes]], style: str, world: World) -> int:
+    """Write references and tell which; 0."""
+    written = []
+    for path, data in files:
+        _replace(path, data)
+        written.append(f"models/{path.parent.name}/{path.name}")
     if style == "json":
         found = {"verdict": None, "reports": [], "written": written, "features": []}
         world.print(json.dumps(found, indent=2))
@@ -187,7 +211,9 @@ def _folders(names: Sequence[str], world: World) -> list[Path]:
 def _opened(folder: Path) -> tuple[Model, Document]:
     from mlops_gitops.manifests import reading
 
-    document = reading.opened("model", (folder / MANIFEST).read_bytes(), path=f"models/{folder.name}/{MANIFEST}")
+    document = reading.opened(
+        "model", session.document(folder / MANIFEST, within=_root(folder)), path=f"models/{folder.name}/{MANIFEST}"
+    )
     model: Model = reading.record("model", document)
     return model, document
 
@@ -198,7 +224,14 @@ def _reports(folder: Path, kinds: Sequence[str], arguments: argparse.Namespace, 
         from mlops_gitops.testing import suite
     if "data" in kinds:
         world.progress(f"{model.name}: testing the data")
-        yield suite.run_data_tests(model, folder=folder, locate=document.location, now=world.now(), root=_root(folder))
+        yield suite.run_data_tests(
+            model,
+            folder=folder,
+            locate=document.location,
+            now=world.now(),
+            root=_root(folder),
+            counting=counting.counting(arguments, world),
+        )
     if "model" in kinds:
         yield from _model_reports(folder, model, document, world)
     asked = kinds == ["infra"]

@@ -88,6 +88,6 @@ class _Lines:
 
     def lines(self, file: str) -> list[str]:
         try:
-            return checking.read(file).decode("utf-8", "replace").split("\n")
+            return checking.content(file, self.cwd).decode("utf-8", "replace").split("\n")
         except (OSError, ValueError):
             return []

@@ -19,19 +19,16 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from mlops_gitops import times
-from mlops_gitops.evidence import approvals, persons, quorum
+from mlops_gitops.evidence import approvals, holdouts, persons, quorum, relevance
 from mlops_gitops.evidence.admission import Evidence, may_sign
 from mlops_gitops.evidence.approvals import Voices
 from mlops_gitops.evidence.statements import LEVELS, TEST_KINDS, agreed, measured
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.manifests.environment import SIGNATURES, ApprovalsGate, EvidenceGate, ExpressionGate, Gate
+from mlops_gitops.manifests.environment import SIGNATURES, ApprovalsGate, EvidenceGate, ExpressionGate, Gate, Holdout
 from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.trust import Signer, Trust
 from mlops_gitops.records import record
-
-SKEW = timedelta(minutes=5)
-"""How far a signer's clock may run ahead of ours before its evidence is taken to be dated in the future."""
 
 
 class Answer(Enum):
@@ -61,6 +58,7 @@ class Case:
     it.  ``promotion`` is the id of the promotion that is judged: reviews count for that one alone.  What expressions
     see besides: ``about`` is the release itself, ``previous`` the one that runs, ``since`` when, ``after`` the
     environments before this one, and ``approvals_gate`` the one of the policy, which says whose approvals they see.
+    ``anchor`` is the release of long ago that a comparison has to be made with besides.
     """
 
     release: str
@@ -80,6 +78,7 @@ class Case:
     since: datetime | None = None
     after: tuple[str, ...] = ()
     approvals_gate: ApprovalsGate | None = None
+    anchor: str | None = None
 
 
 @record
@@ -119,8 +118,8 @@ def valid_evidence(case: Case) -> tuple[Evidence, ...]:
     valid = [
         one
         for kind in ("provenance", *TEST_KINDS)
-        for one in _standing(case, kind, max_age=None)
-        if _flaw(one, case, max_age=None) is None
+        for one in relevance.standing(case, kind, max_age=None)
+        if relevance.flaw(one, case, max_age=None) is None
     ]
     return tuple(sorted(valid, key=lambda one: (one.claim.kind, one.claim.issued_at, one.digest)))
 
@@ -148,8 +147,8 @@ def _evidence(gate: EvidenceGate, case: Case) -> Judgement:
         return Judgement(name, Answer.PASS, "nothing runs here yet, so there is no champion to compare with")
     valid: list[Evidence] = []
     flaws: list[str] = []
-    for one in _standing(case, name, max_age=gate.max_age):
-        flaw = _flaw(one, case, max_age=gate.max_age)
+    for one in relevance.standing(case, name, max_age=gate.max_age):
+        flaw = relevance.flaw(one, case, max_age=gate.max_age)
         if flaw is None:
             valid.append(one)
         else:
@@ -169,7 +168,11 @@ def _evidence(gate: EvidenceGate, case: Case) -> Judgement:
     summary = valid[-1].claim.summary
     match said.pop():
         case Verdict.PASS:
-            return _short_of(gate, valid, case) or Judgement(name, Answer.PASS, summary, digests)
+            return (
+                _short_of(gate, valid, case)
+                or _spent(gate.holdout, name, valid)
+                or Judgement(name, Answer.PASS, summary, digests)
+            )
         case Verdict.FAIL:
             return Judgement(name, Answer.FAIL, summary, digests)
         case Verdict.INCONCLUSIVE:
@@ -201,6 +204,19 @@ def _short_of(gate: EvidenceGate, valid: Sequence[Evidence], case: Case) -> Judg
     return None
 
 
+def _spent(holdout: Holdout | None, name: str, valid: Sequence[Evidence]) -> Judgement | None:
+    """Whether passing comparisons are within their share of the data, where data are spent by looks."""
+    if holdout is None:
+        return None
+    digests = tuple(one.digest for one in valid)
+    for one in valid:
+        lacking = holdouts.short_of(holdout, one.claim)
+        if lacking is not None:
+            return Judgement(name, Answer.PENDING, f"{lacking}; {one.claim.summary}", digests)
+    last = valid[-1].claim
+    return Judgement(name, Answer.PASS, f"{last.summary}; {holdouts.told(holdout, last)}", digests)
+
+
 def _looser(demanded: str, reached: Sequence[str]) -> tuple[Answer, str] | None:
     """Why trainings that agree at these levels are not as alike as was demanded, or ``None``; ``{}`` names who asks."""
     if not reached:
@@ -216,63 +232,11 @@ def _bounds(threshold: Threshold) -> str:
     return " and ".join(f"{words} {limit:g}" for words, limit in sides if limit is not None)
 
 
-def _standing(case: Case, kind: str, *, max_age: timedelta | None) -> tuple[Evidence, ...]:
-    """The pieces of one kind, from signers who may sign it here, that no other piece that counts supersedes.
-
-    A piece that does not count here silences nothing here: one for another environment, or one that has expired, would
-    otherwise take away a failure and leave the pass before it.
-    """
-    heard = _heard(case, kind)
-    replaced = {
-        digest for later in heard if _flaw(later, case, max_age=max_age) is None for digest in later.claim.supersedes
-    }
-    return tuple(one for one in heard if one.digest not in replaced)
-
-
-def _last_words(case: Case, kind: str) -> tuple[Evidence, ...]:
-    """What each person said last about this environment.
-
-    Only the person can replace it, and does so also with a word that no longer counts: who approved and then rejected
-    has not approved, whatever became of the rejection.
-    """
-    heard = [one for one in _heard(case, kind) if one.claim.environment == case.environment]
-    replaced = {(one.signer.name, digest) for one in heard for digest in one.claim.supersedes}
-    return tuple(one for one in heard if (one.signer.name, one.digest) not in replaced)
-
-
-def _heard(case: Case, kind: str) -> tuple[Evidence, ...]:
-    return tuple(
-        one for one in case.evidence if one.claim.kind == kind and may_sign(one.signer, kind, case.environment)
-    )
-
-
-def _flaw(one: Evidence, case: Case, *, max_age: timedelta | None) -> str | None:
-    """Why an admitted piece does not count in this case, or ``None``."""
-    claim = one.claim
-    short = f"{claim.kind} {one.digest[:12]}"
-    if claim.release != case.release:
-        return f"{short} is about another release"
-    if claim.environment not in {None, case.environment}:
-        return f"{short} is for environment {claim.environment}"
-    if claim.policy not in {None, case.policy}:
-        return f"{short} was made under another policy of {case.environment}"
-    if claim.kind == "comparison" and claim.champion != case.champion:
-        return f"{short} compares with {_short(claim.champion)}, and {_short(case.champion)} runs here"
-    if claim.issued_at > case.now + SKEW:
-        return f"{short} is dated in the future, {times.format_instant(claim.issued_at)}"
-    ends = [
-        end for end in (claim.expires_at, claim.issued_at + max_age if max_age is not None else None) if end is not None
-    ]
-    if ends and case.now >= min(ends):
-        return f"{short} expired at {times.format_instant(min(ends))}"
-    return None
-
-
 def _signed(waiver: Waiver, case: Case) -> Evidence | None:
     """What a person whom trust lets waive here has signed for it, with an end; the author may not."""
-    for one in _last_words(case, "waiver"):
+    for one in relevance.last_words(case, "waiver"):
         meant = one.digest == waiver.evidence and one.claim.gate == waiver.gate and one.claim.expires_at is not None
-        counts = one.claim.verdict is Verdict.PASS and _flaw(one, case, max_age=None) is None
+        counts = one.claim.verdict is Verdict.PASS and relevance.flaw(one, case, max_age=None) is None
         if meant and counts and _may_approve(one.signer, case, kind="waiver"):
             return one
     return None
@@ -287,21 +251,18 @@ def _may_approve(signer: Signer, case: Case, *, kind: str) -> bool:
 
 def wrote(signer: Signer, author: str) -> bool:
     """Whether the signer is the author.  Letters' case does not tell two people apart, in e-mail or on GitHub."""
-    return author.strip().casefold() in _identities(signer)
-
-
-def _identities(signer: Signer) -> set[str]:
-    return {one.casefold() for one in signer.identities}
+    return author.strip().casefold() in {one.casefold() for one in signer.identities}
 
 
 def voices(gate: ApprovalsGate, case: Case) -> Voices:
     """Whose voice counts for an approvals gate, and who is still missing."""
-    seen = approvals.looks(gate, case, _heard(case, "review"), lambda one: _flaw(one, case, max_age=None))
+    reviews = relevance.heard(case, "review")
+    seen = approvals.looks(gate, case, reviews, lambda one: relevance.flaw(one, case, max_age=None))
     signed = [
         (one, _approval_flaw(one, case, max_age=gate.max_age))
-        for one in (_last_words(case, "approval") if SIGNATURES in gate.sources else ())
+        for one in (relevance.last_words(case, "approval") if SIGNATURES in gate.sources else ())
     ]
-    return approvals.weigh(gate, case, signed, seen, skew=SKEW)
+    return approvals.weigh(gate, case, signed, seen, skew=relevance.SKEW)
 
 
 def approved(case: Case) -> tuple[Approval, ...]:
@@ -351,8 +312,4 @@ def _approval_flaw(one: Evidence, case: Case, *, max_age: timedelta | None) -> s
         return f"{name} approved another commit"
     if one.claim.policy != case.policy:
         return f"{name} approved under another policy of {case.environment}"
-    return _flaw(one, case, max_age=max_age)
-
-
-def _short(release: str | None) -> str:
-    return f"release {release[:12]}" if release else "nothing"
+    return relevance.flaw(one, case, max_age=max_age)

@@ -36,6 +36,7 @@ TEST_KINDS = (
     "comparison",
     "reproduction",
     "monitoring",
+    "manual-tests",
 )
 KINDS = ("provenance", *TEST_KINDS, "approval", "waiver", "review")
 
@@ -172,6 +173,12 @@ def measured(claim: Claim, metric: str) -> tuple[float, ...]:
 def agreed(claim: Claim) -> tuple[str, ...]:
     """The levels at which the checks of a claim say that two trainings agree; what is no level is left out."""
     return tuple(level for check in _checks(claim, LEVEL_CHECK) for level in LEVELS if check.get("observed") == level)
+
+
+def answers(claim: Claim, name: str) -> tuple[Verdict, ...]:
+    """The verdicts of the checks of one id in a claim; what is no verdict counts as inconclusive."""
+    known = {one.value: one for one in Verdict}
+    return tuple(known.get(str(check.get("verdict")), Verdict.INCONCLUSIVE) for check in _checks(claim, name))
 
 
 def _checks(claim: Claim, name: str) -> list[Mapping[str, JSON]]:

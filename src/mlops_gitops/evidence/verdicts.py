@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.findings import Location
 from mlops_gitops.records import record
+
+if TYPE_CHECKING:
+    from mlops_gitops.evidence.figures import Figure
 
 
 class Verdict(Enum):
@@ -37,7 +41,8 @@ class Check:
     """One thing that was looked at.
 
     ``id`` is stable and dotted (``data.range``); ``subject`` is the column, metric or slice; ``message`` is a sentence
-    with the number in it; ``location`` is the line of the manifest that demanded it.
+    with the number in it; ``location`` is the line of the manifest that demanded it;
+    ``figures`` are what it saw, for people, and no part of evidence.
     """
 
     id: str
@@ -50,6 +55,7 @@ class Check:
     rows: int | None = None
     location: Location | None = None
     fix: str = ""
+    figures: tuple[Figure, ...] = ()
 
     def document(self) -> dict[str, JSON]:
         """The check as evidence keeps it; what is absent is left out."""
@@ -74,7 +80,7 @@ class Report:
 
     ``kind`` is the evidence kind (``data-tests``); ``materials`` maps the name of each input to its SHA-256;
     ``champion`` is the release id that a comparison was made against.  ``details`` goes into evidence as it is, for
-    people to read.
+    people to read; ``figures`` are those that belong to no single check, and stay out of it.
     """
 
     kind: str
@@ -83,6 +89,7 @@ class Report:
     materials: tuple[tuple[str, str], ...] = ()
     champion: str | None = None
     details: Mapping[str, JSON] = field(default_factory=dict)
+    figures: tuple[Figure, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

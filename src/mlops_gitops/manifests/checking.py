@@ -6,13 +6,11 @@ shared out to one process a core; one file never starts another process.
 
 import os
 import os.path
-import stat
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from mlops_gitops.findings import Finding, Location
-from mlops_gitops.manifests import schema
+from mlops_gitops.manifests import places, schema
 from mlops_gitops.manifests.documents import Document, load
 from mlops_gitops.manifests.rules import registry, repository
 from mlops_gitops.manifests.rules.documents import UNREADABLE
@@ -20,7 +18,6 @@ from mlops_gitops.manifests.rules.repository import Fact
 from mlops_gitops.manifests.rules.rule import Problem
 from mlops_gitops.manifests.rules.shape import UNKNOWN_KIND
 from mlops_gitops.manifests.rules.subject import Subject
-from mlops_gitops.manifests.text import MAX_BYTES
 
 DEFAULTS = ("models", "environments", "trust", "controls", "mlops-gitops.yaml")
 """What is checked where nothing is named: whatever exists of these."""
@@ -73,19 +70,19 @@ def check(files: Sequence[Target], *, cwd: str) -> list[Finding]:
     facts = [outcome.fact for outcome in outcomes if outcome.fact is not None]
     found = {target.path: target.file for target in files}
     for path, problem in repository.check(facts):
-        findings.append(load(path, read(found[path])).finding(problem))
+        findings.append(load(path, content(found[path], cwd)).finding(problem))
     return sorted(set(findings), key=lambda one: (one.location, one.order))
 
 
 def check_each(files: Iterable[Target], cwd: str) -> list[Outcome]:
     """The outcome of each file, in this process."""
-    return [check_file(target, root=_root(os.path.dirname(target.file), cwd)) for target in files]  # noqa: PTH120
+    return [check_file(target, root=_root(target.file, cwd)) for target in files]
 
 
 def check_file(target: Target, *, root: str) -> Outcome:
     """Load one file, check its shape, and ask the rules of its kind."""
     try:
-        data = read(target.file)
+        data = places.read(target.file, root=root)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return Outcome([UNREADABLE.at(Location(target.path), f"the file cannot be opened: {reason.lower()}")], None)
@@ -176,37 +173,15 @@ def _walk(start: str) -> Iterable[str]:
                 yield file
 
 
-def read(file: str) -> bytes:
-    """A file's bytes, at most one more than a document may have; never from a device or a pipe."""
-    handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ValueError("it is not a regular file")
-        data = b""
-        while len(data) <= MAX_BYTES and (chunk := os.read(handle, MAX_BYTES + 1)):
-            data += chunk
-        return data
-    finally:
-        os.close(handle)
-
-
 def _shown(file: str, cwd: str) -> str:
     """A path as people write it: relative to where they stand, if it is below."""
     return file[len(cwd) + 1 :] if file.startswith(f"{cwd}/") else file
 
 
-@lru_cache(maxsize=65536)
-def _root(folder: str, cwd: str) -> str:
-    """The root of the repository that a folder is in: where ``.git`` is, else where we stand, else the folder."""
-    marked = _marked(folder)
-    if marked is not None:
-        return marked
-    return cwd if folder == cwd or folder.startswith(f"{cwd}/") else folder
+def _root(file: str, cwd: str) -> str:
+    return places.root(os.path.dirname(file), cwd)  # noqa: PTH120
 
 
-@lru_cache(maxsize=65536)
-def _marked(folder: str) -> str | None:
-    if os.path.exists(f"{folder}/.git"):  # noqa: PTH110
-        return folder
-    parent = os.path.dirname(folder)  # noqa: PTH120
-    return None if parent == folder else _marked(parent)
+def content(file: str, cwd: str) -> bytes:
+    """The bytes of a file of a repository.  Raises ``OSError`` and ``ValueError``."""
+    return places.read(file, root=_root(file, cwd))

@@ -103,6 +103,14 @@ class DataTests:
     pii: PersonalData | None = None
     labels: LabelTests | None = None
 
+    @property
+    def named(self) -> set[str]:
+        """The data sets that some test names, whatever their role."""
+        found = {name for one in (self.drift, self.skew) if one is not None for name in one.datasets}
+        found |= {name for rule in self.rules for name in rule.datasets}
+        found |= {key.dataset for key in self.references}
+        return found | set(self.freshness.datasets if self.freshness else ())
+
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> DataTests:
         """From ``spec.tests.data``."""

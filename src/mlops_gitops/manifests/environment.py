@@ -26,16 +26,46 @@ class Demand:
 
 
 @record
+class Holdout:
+    """How the data of comparisons are spent: ``looks`` releases share the chance ``alpha`` of a pass by luck.
+
+    ``data`` are the digests of the files that may be used, any where it is empty.  ``quiet``: a look that does not pass
+    tells its verdict and no number.
+    """
+
+    looks: int
+    alpha: float = 0.05
+    data: tuple[str, ...] = ()
+    quiet: bool = False
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any] | None) -> Holdout | None:
+        """From ``holdout`` of a gate."""
+        if value is None:
+            return None
+        quiet = value.get("answers") == "verdict"
+        return cls(int(value["looks"]), value.get("alpha", 0.05), tuple(value.get("data", ())), quiet)
+
+    @property
+    def each(self) -> float:
+        """The chance that one look may spend."""
+        return self.alpha / self.looks
+
+
+@record
 class EvidenceGate:
     """Signed evidence of one kind must pass, with numbers that meet ``metrics``; older than ``max_age`` it is void.
 
-    ``level`` is the loosest level of agreement that a reproduction may have reached.
+    ``level`` is the loosest level of agreement that a reproduction may have reached.  ``holdout`` says how the data of
+    comparisons are spent, and ``anchor`` with which release of long ago one is compared besides.
     """
 
     evidence: str
     max_age: timedelta | None = None
     metrics: tuple[Demand, ...] = ()
     level: str | None = None
+    holdout: Holdout | None = None
+    anchor: str | None = None
 
     @property
     def name(self) -> str:
@@ -197,6 +227,11 @@ class Environment:
         )
 
     @property
+    def comparison(self) -> EvidenceGate | None:
+        """The gate that demands a comparison with the champion."""
+        return next((one for one in self.gates if isinstance(one, EvidenceGate) and one.name == "comparison"), None)
+
+    @property
     def automatic(self) -> bool:
         """Whether ``promote --all`` may move releases here."""
         return self.promotion == "automatic"
@@ -217,7 +252,14 @@ def _gate(value: Mapping[str, Any]) -> Gate:
         demands = tuple(
             Demand(one["name"], Threshold(one.get("min"), one.get("max"))) for one in value.get("metrics", ())
         )
-        return EvidenceGate(value["evidence"], _duration(value.get("maxAge")), demands, value.get("level"))
+        return EvidenceGate(
+            value["evidence"],
+            _duration(value.get("maxAge")),
+            demands,
+            value.get("level"),
+            Holdout.from_value(value.get("holdout")),
+            value.get("anchor"),
+        )
     if "expression" in value:
         return ExpressionGate(
             name=value["name"],

@@ -52,6 +52,8 @@ class Metric:
     max_regression: float | None = None
     claimed: float | None = None
     slices: tuple[Slice, ...] = ()
+    min_improvement: float | None = None
+    max_cumulative_regression: float | None = None
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Metric:
@@ -64,4 +66,11 @@ class Metric:
             value.get("maxRegression"),
             value.get("claimed"),
             tuple(map(Slice.from_value, value.get("slices", ()))),
+            value.get("minImprovement"),
+            value.get("maxCumulativeRegression"),
         )
+
+    @property
+    def compared(self) -> bool:
+        """Whether a champion has to be beaten, or not to be lost against."""
+        return self.max_regression is not None or self.min_improvement is not None

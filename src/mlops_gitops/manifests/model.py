@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from mlops_gitops.manifests.data_tests import DataTests, LeakageTests, Scalar
+from mlops_gitops.manifests.feature_tests import FeatureTests
 from mlops_gitops.manifests.infra_tests import InfraTests
 from mlops_gitops.manifests.metrics import Metric
 from mlops_gitops.manifests.model_tests import ModelTests
@@ -36,16 +37,17 @@ class Person:
 
 @record
 class Column:
-    """A column of the model's signature; ``type`` is MLflow's name of it."""
+    """A column of the model's signature; ``type`` is MLflow's name of it, ``quantile`` what an output predicts."""
 
     name: str
     type: str
     required: bool = True
+    quantile: float | None = None
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Column:
         """From one entry of ``spec.interface.inputs`` or ``outputs``."""
-        return cls(value["name"], value["type"], value.get("required", True))
+        return cls(value["name"], value["type"], value.get("required", True), value.get("quantile"))
 
 
 @record
@@ -144,6 +146,14 @@ class Artifact:
 
 
 @record
+class ByHand:
+    """A test of the ML Test Score that people make, and how they make it."""
+
+    test: str
+    procedure: str
+
+
+@record
 class Tests:
     """Everything that is tested beyond the metrics; an absent section demands nothing."""
 
@@ -151,16 +161,20 @@ class Tests:
     leakage: LeakageTests = LeakageTests()
     model: ModelTests = ModelTests()
     infra: InfraTests | None = None
+    features: FeatureTests | None = None
+    by_hand: tuple[ByHand, ...] = ()
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any], objective: Mapping[str, Any]) -> Tests:
         """From ``spec.tests``, and ``spec.serving.objective``, which some of them hold a model to."""
-        leakage, model = value.get("leakage", {}), value.get("model", {})
+        leakage = value.get("leakage", {})
         return cls(
             DataTests.from_value(value.get("data", {})),
             LeakageTests(leakage.get("maxSingleFeaturePower"), leakage.get("knownAt")),
-            ModelTests(model.get("maxOverfitGap"), model.get("baseline")),
+            ModelTests.from_value(value.get("model", {})),
             InfraTests.from_value(value.get("infra"), objective),
+            FeatureTests.from_value(value.get("features")),
+            tuple(ByHand(one["test"], one["procedure"]) for one in value.get("byHand", ())),
         )
 
 

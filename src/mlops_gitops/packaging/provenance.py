@@ -28,8 +28,10 @@ BUILD_TYPE: Final = "https://github.com/mlops-gitops/mlops-gitops/build-types/tr
 _SECONDS = 60
 _SAFE = (
     *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "protocol.ext.allow=never"),
-    *("-c", "core.quotePath=false", "--no-pager", "--literal-pathspecs"),
+    *("-c", "safe.bareRepository=explicit", "-c", "core.quotePath=false", "--no-pager", "--literal-pathspecs"),
 )
+"""Files of a model may look like a repository (`HEAD`, `config`, `objects/`, `refs/`).  That is not entered, so that it
+names neither the commit nor a program to run."""
 _KEPT = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "SYSTEMROOT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM")
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^@/:\[\]]+|\[[^\]]+\]):(?P<path>(?!//).*)")
 

@@ -18,7 +18,7 @@ from datetime import datetime
 
 from mlops_gitops.errors import Failure
 from mlops_gitops.evidence import envelope
-from mlops_gitops.promotion import apply, layout, proposals, pull_steps, recordings, sealing, wishes
+from mlops_gitops.promotion import apply, layout, proposals, pull_steps, recordings, returns, sealing, wishes
 from mlops_gitops.promotion.apply import Answered, Wish
 from mlops_gitops.promotion.plan import Decision, Outcome
 from mlops_gitops.promotion.proposals import Proposal
@@ -113,7 +113,7 @@ def _seals(
 
 def _backs(view: View, failures: list[tuple[Place, Failure]], *, now: datetime) -> list[Answered]:
     """The slots that evidence demands to go back, each with the decision about it."""
-    found = [one for one in apply.due(view.snapshot, now=now) if view.covers(one.wish.place)]
+    found = [one for one in returns.due(view.snapshot, now=now) if view.covers(one.wish.place)]
     failures += [(one.wish.place, one.failure) for one in found if one.failure is not None]
     return [one for one in found if one.failure is None]
 

@@ -12,18 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 
-from mlops_gitops import times
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence import gates
 from mlops_gitops.evidence.gates import Answer, Case, Judgement, Waiver
-from mlops_gitops.manifests.control import Control
 from mlops_gitops.manifests.environment import ApprovalsGate, Environment, ExpressionGate
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.manifests.trust import Trust
-from mlops_gitops.promotion import calendar, receipts, rollouts
+from mlops_gitops.promotion import receipts, restrictions, rollouts
 from mlops_gitops.promotion.slots import Slot
 from mlops_gitops.promotion.snapshot import Dossier, Snapshot
 from mlops_gitops.records import record
@@ -101,7 +99,7 @@ class Decision:
 def decisive(snapshot: Snapshot, *, model: str, environment: str, release: str) -> Situation:
     """The same as ``situation`` for all that ``decide`` can say of it: evidence is read only where it may decide."""
     slot = snapshot.slot(environment, model)
-    settled = rollouts.complete(slot, release) and not stranded(slot)
+    settled = rollouts.complete(slot, release) and not restrictions.stranded(slot)
     if not settled and rests_on_evidence(slot.environment):
         return situation(snapshot, model=model, environment=environment, release=release)
     return Situation(
@@ -137,15 +135,15 @@ def asks_with_expressions(environment: Environment) -> bool:
 
 def decide(case: Situation, *, now: datetime) -> Decision:
     """Whether the release may be promoted into the environment at ``now``."""
-    if rollouts.complete(case.slot, case.dossier.release.id) and not stranded(case.slot):
+    if rollouts.complete(case.slot, case.dossier.release.id) and not restrictions.stranded(case.slot):
         return Decision(
             Action.PROMOTE, case, Outcome.NOTHING, (Judgement("pointer", Answer.PASS, "it runs there already"),)
         )
     step = rollouts.step(case.slot, case.dossier, case.trust, now=now)
     judgements = (
-        *_restrictions(case, now=now, frozen=True),
-        *_seal(case),
-        *_upstream(case, now=now),
+        *restrictions.controls(case, now=now, frozen=True),
+        *restrictions.seal(case),
+        *restrictions.upstream(case, now=now),
         *step.judgements,
         *_gates(case, now=now),
     )
@@ -167,7 +165,7 @@ def decide_rollback(case: Situation, *, now: datetime) -> Decision:
             Action.ROLLBACK, case, Outcome.NOTHING, (Judgement("pointer", Answer.PASS, "it runs there already"),)
         )
     frozen = not case.slot.environment.rollback_during_freeze
-    judgements = (*_restrictions(case, now=now, frozen=frozen), _admitted_before(case))
+    judgements = (*restrictions.controls(case, now=now, frozen=frozen), restrictions.admitted_before(case))
     return Decision(Action.ROLLBACK, case, outcome(judgements), judgements, targets, whole)
 
 
@@ -187,15 +185,12 @@ def last_good(slot: Slot, *, now: datetime) -> str:
         release = filed.receipt.release
         if not filed.receipt.whole:
             continue
-        forbidden = any(one.type in {"hold", "veto"} and in_force(one, release, now=now) for one in slot.controls)
+        forbidden = any(
+            one.type in {"hold", "veto"} and restrictions.in_force(one, release, now=now) for one in slot.controls
+        )
         if release != (slot.in_flight or slot.current) and filed.stands and not forbidden:
             return release
     raise _nowhere(slot, "no other release that is neither held nor vetoed ever ran there")
-
-
-def stranded(slot: Slot) -> bool:
-    """Whether what runs there was not allowed, and nothing that was allowed ever ran there to go back to."""
-    return slot.unsealed and slot.lawful is None
 
 
 def _nowhere(slot: Slot, why: str) -> Refused:
@@ -212,85 +207,6 @@ def outcome(judgements: tuple[Judgement, ...]) -> Outcome:
     if Answer.FAIL in answers:
         return Outcome.REFUSED
     return Outcome.PENDING if Answer.PENDING in answers else Outcome.MOVE
-
-
-def in_force(control: Control, release: str, *, now: datetime) -> bool:
-    """Whether a control applies to ``release`` at ``now``.
-
-    What forbids is in force as soon as it is in the commit: the runner that reads a hold may have a clock that is
-    behind the one that dated it.
-    """
-    begun = control.since <= now + (timedelta() if control.type == "waiver" else gates.SKEW)
-    return control.release in {None, release} and begun and (control.until is None or now < control.until)
-
-
-def _restrictions(case: Situation, *, now: datetime, frozen: bool) -> Iterator[Judgement]:
-    """Vetoes and holds, and freezes and change windows where ``frozen`` says that they bind."""
-    release = case.dossier.release.id
-    for control in case.slot.controls:
-        if not in_force(control, release, now=now):
-            continue
-        until = f" until {times.format_instant(control.until)}" if control.until else ""
-        said = f"{control.type} by {control.by}{until}: {control.reason} ({control.id})"
-        if control.type in {"hold", "veto"}:
-            yield Judgement(control.type, Answer.FAIL, said)
-        elif control.type == "freeze" and frozen:
-            yield Judgement("freeze", Answer.PENDING, said)
-    if frozen:
-        yield from calendar.judgements(case.slot.environment, now=now)
-
-
-def _upstream(case: Situation, *, now: datetime) -> Iterator[Judgement]:
-    """Whether the release runs in every environment before this one, and has run there long enough.
-
-    A release that runs in the environment and is to reach a target that is new has been asked that before.  So has one
-    whose rollout is on: an environment before this one may move on meanwhile, but it must not have gone back.
-    """
-    release = case.dossier.release.id
-    if case.slot.current == release:
-        return
-    soak = case.slot.environment.soak
-    for upstream in case.upstream:
-        name = upstream.environment.name
-        if upstream.current != release and case.slot.in_flight == release and _moved_on(upstream, release):
-            yield Judgement("after", Answer.PASS, f"it ran in {name} when the rollout began, and {name} moved on since")
-            continue
-        if upstream.current != release:
-            runs = f"release {upstream.current[:12]}" if upstream.current else "nothing"
-            yield Judgement("after", Answer.PENDING, f"it must run in {name} first, and {runs} runs there")
-            continue
-        arrival = upstream.arrival
-        if arrival is not None and not arrival.stands:
-            yield Judgement("after", Answer.PENDING, f"it came to {name} by a pull request that is not sealed")
-            continue
-        yield Judgement("after", Answer.PASS, f"it runs in {name}")
-        remaining = soak - (now - arrival.since) if arrival else soak
-        if soak and remaining > timedelta():  # without one there is no wait, however two clocks differ
-            words = f"it must run in {name} for {times.describe(soak)}; {times.describe(remaining)} remain"
-            yield Judgement("soak", Answer.PENDING, words)
-
-
-def _moved_on(slot: Slot, release: str) -> bool:
-    """Whether a release ran in a slot and another one was promoted over it, and not because that slot went back."""
-    whole = [one for one in slot.receipts if one.receipt.whole]
-    ran = [place for place, one in enumerate(whole) if one.receipt.release == release and one.stands]
-    following = whole[ran[-1] + 1 :] if ran else []
-    return bool(following) and following[0].receipt.action == Action.PROMOTE.value
-
-
-def _seal(case: Situation) -> Iterator[Judgement]:
-    """Nothing is promoted over what nobody showed to be allowed, unless there is no way back.
-
-    Then the next promotion, also one of the same release, is judged as the first.
-    """
-    slot = case.slot
-    if not slot.unsealed:
-        return
-    came = f"release {slot.receipts[-1].receipt.release[:12]} came by a pull request that is not sealed"
-    if stranded(slot):
-        yield Judgement("seal", Answer.PASS, f"{came}; nothing ran here before, so this is judged as the first")
-    else:
-        yield Judgement("seal", Answer.PENDING, f"{came}; it has to be sealed or rolled back first")
 
 
 def _gates(case: Situation, *, now: datetime) -> Iterator[Judgement]:
@@ -348,6 +264,7 @@ def _gate_case(case: Situation, *, now: datetime) -> Case:
         since=case.slot.arrival.since if case.slot.arrival else None,
         after=environment.after,
         approvals_gate=next((one for one in environment.gates if isinstance(one, ApprovalsGate)), None),
+        anchor=anchor(case.slot, dossier.release.id),
     )
 
 
@@ -356,7 +273,7 @@ def champion(slot: Slot, release: str) -> str | None:
 
     ``None`` also where what runs here was never let in.
     """
-    if stranded(slot):
+    if restrictions.stranded(slot):
         return None
     if slot.current != release:
         return slot.current
@@ -364,22 +281,26 @@ def champion(slot: Slot, release: str) -> str | None:
     return next((one.replaced for one in let_in if one.action == Action.PROMOTE.value), None)
 
 
+def anchor(slot: Slot, release: str) -> str | None:
+    """The release of long ago that one is compared with too, where the policy wants that and it is not the champion.
+
+    The first that ran here; or the last that people approved, where any was.
+    """
+    gate = slot.environment.comparison
+    ran = [one.receipt for one in slot.receipts if one.receipt.whole and one.stands]
+    if gate is None or gate.anchor is None or not ran:
+        return None
+    approved = [
+        one.release
+        for one in ran
+        if any(said.gate == "approvals" and said.answer is Answer.PASS and said.evidence for said in one.judgements)
+    ]
+    found = approved[-1] if approved and gate.anchor == "approved" else ran[0].release
+    return None if found in {release, champion(slot, release)} else found
+
+
 def _waivers(case: Situation, *, now: datetime) -> Iterator[Waiver]:
     for control in case.slot.controls:
         complete = control.type == "waiver" and control.gate and control.evidence and control.until
-        if complete and in_force(control, case.dossier.release.id, now=now):
+        if complete and restrictions.in_force(control, case.dossier.release.id, now=now):
             yield Waiver(control.gate or "", control.by, control.until or now, control.evidence or "")
-
-
-def _admitted_before(case: Situation) -> Judgement:
-    """The receipt by which the release was once let into this environment."""
-    release = case.dossier.release.id
-    for filed in reversed(case.slot.receipts):
-        if filed.receipt.release == release and filed.receipt.whole and filed.stands:
-            when = times.format_instant(filed.since)
-            return Judgement(
-                "receipt", Answer.PASS, f"it was let in by receipt {filed.receipt.id[:12]} on {when}", (filed.digest,)
-            )
-    return Judgement(
-        "receipt", Answer.FAIL, f"it never ran in {case.slot.environment.name}, so there is nothing to go back to"
-    )

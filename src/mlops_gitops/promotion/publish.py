@@ -12,7 +12,7 @@ from datetime import datetime
 
 from mlops_gitops.canonical import JSON, sha256
 from mlops_gitops.errors import Misused, Refused
-from mlops_gitops.evidence import envelope, statements
+from mlops_gitops.evidence import envelope, holdouts, statements
 from mlops_gitops.evidence.admission import Evidence, file_name
 from mlops_gitops.evidence.gates import wrote
 from mlops_gitops.evidence.personal import word
@@ -20,7 +20,7 @@ from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.manifests.environment import Environment, EvidenceGate, ExpressionGate
 from mlops_gitops.manifests.release import Release
-from mlops_gitops.promotion import controls, layout
+from mlops_gitops.promotion import controls, layout, ledger
 from mlops_gitops.promotion.apply import refuse_unless_trusted
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Store, Tree
@@ -191,11 +191,12 @@ def claims(
 ) -> tuple[Claim, ...]:
     """What the reports claim about a release and has not been said yet.
 
-    With ``renew`` everything is said again, and supersedes what was ``said`` of the same kind and champion.
+    With ``renew`` everything is said again, and supersedes what was ``said`` of the same kind, champion and anchor.
     """
     found = []
     for report in reports:
-        before = [one for one in said if (one.claim.kind, one.claim.champion) == (report.kind, report.champion)]
+        same = (report.kind, report.champion, report.details.get("anchor"))
+        before = [one for one in said if (one.claim.kind, one.claim.champion, holdouts.anchored(one.claim)) == same]
         if before and not renew:
             continue
         claim = statements.of_report(report, release=about.id, issued_at=issued_at)
@@ -227,8 +228,10 @@ def release(
         known = made.id in snapshot.release_ids(made.name)
         said = snapshot.dossier(made.name, made.id).evidence if known else ()
         files = {} if known else release_files(made)
-        for claim in claims(reports, made, issued_at=now(), said=said, renew=renew):
-            refuse_unless_trusted(snapshot.trust, signer.keyid, claim.kind, None)
+        book = ledger.of_model(snapshot, made.name)
+        for found in claims(reports, made, issued_at=now(), said=said, renew=renew):
+            refuse_unless_trusted(snapshot.trust, signer.keyid, found.kind, None)
+            claim = book.count(found, artifact=made.artifact.digest) if found.kind == ledger.KIND else found
             path, data = sealed_evidence(claim, model=made.name, signer=signer)
             files[path] = data
         if not known:

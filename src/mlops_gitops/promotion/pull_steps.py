@@ -12,7 +12,7 @@ from enum import Enum
 
 from mlops_gitops.errors import Misused, NotYet
 from mlops_gitops.manifests.environment import Environment
-from mlops_gitops.promotion import layout, plan, proposals, rollouts, wishes
+from mlops_gitops.promotion import layout, plan, proposals, restrictions, rollouts, wishes
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Decision, Outcome
 from mlops_gitops.promotion.proposals import NotOurs, Proposal
@@ -115,7 +115,7 @@ def _found(view: View, place: Place) -> Proposal | NotOurs | None:
 def _waits_for_its_targets(decision: Decision) -> bool:
     """Whether there is nothing yet to propose: no target may move now, or the last step of it has no seal."""
     slot = decision.situation.slot
-    unsealed = slot.unsealed and not plan.stranded(slot) and slot.in_flight == decision.release
+    unsealed = slot.unsealed and not restrictions.stranded(slot) and slot.in_flight == decision.release
     return unsealed or not (decision.targets or decision.whole)
 
 

@@ -16,8 +16,9 @@ from mlops_gitops.errors import Failure, Refused
 from mlops_gitops.evidence import approvals, codeowners, gates, persons, quorum
 from mlops_gitops.evidence.admission import Evidence
 from mlops_gitops.evidence.approvals import Voices
-from mlops_gitops.evidence.gates import SKEW, Answer, Case, Judgement
+from mlops_gitops.evidence.gates import Answer, Case, Judgement
 from mlops_gitops.evidence.quorum import Barred, Missing
+from mlops_gitops.evidence.relevance import SKEW
 from mlops_gitops.evidence.reviews import Review, claim_of_review, new_look
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Verdict

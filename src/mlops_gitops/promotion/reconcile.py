@@ -22,7 +22,7 @@ from datetime import datetime
 
 from mlops_gitops.errors import Failure, WorldFailed
 from mlops_gitops.evidence import envelope
-from mlops_gitops.promotion import agenda, apply, requests, seals
+from mlops_gitops.promotion import agenda, apply, requests, returns, seals
 from mlops_gitops.promotion.agenda import Agenda
 from mlops_gitops.promotion.receipts import Receipt
 from mlops_gitops.promotion.requests import Did, Run
@@ -138,7 +138,7 @@ def _take_back(
     """Put the files of every rollback that is due into ``files``; one that cannot be is remembered as failed."""
     moved = []
     for wanted in plan.returning:
-        one, written = apply.taken_back(wanted, snapshot, signer, run.reader.preflight, now=plan.at)
+        one, written = returns.taken_back(wanted, snapshot, signer, run.reader.preflight, now=plan.at)
         if one.receipt is not None:
             moved.append(one.receipt)
             files |= written

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from mlops_gitops.evidence import envelope
-from mlops_gitops.evidence.gates import SKEW
+from mlops_gitops.evidence.relevance import SKEW
 from mlops_gitops.evidence.reviews import Review, last_words, new_look
 from mlops_gitops.manifests.environment import REVIEWS, ApprovalsGate, Environment
 from mlops_gitops.promotion import plan, publish, pulls

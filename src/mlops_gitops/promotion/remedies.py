@@ -17,7 +17,7 @@ from mlops_gitops.evidence.admission import may_sign
 from mlops_gitops.evidence.gates import Answer, Judgement, wrote
 from mlops_gitops.manifests.control import Control
 from mlops_gitops.manifests.environment import ExpressionGate, Gate
-from mlops_gitops.promotion import calendar, plan
+from mlops_gitops.promotion import calendar, restrictions
 from mlops_gitops.promotion.plan import Decision
 from mlops_gitops.records import record
 
@@ -56,7 +56,7 @@ def _restrictions(kind: str, decision: Decision, *, now: datetime) -> Iterator[R
     """What lifts each control of one kind that is in force, and when the freezes of the policy end, in their order."""
     slot = decision.situation.slot
     for control in slot.controls:
-        if control.type == kind and plan.in_force(control, decision.release, now=now):
+        if control.type == kind and restrictions.in_force(control, decision.release, now=now):
             yield _lifting(control, decision)
     for freeze in slot.environment.freezes if kind == "freeze" else ():
         until = freeze.ends(now)

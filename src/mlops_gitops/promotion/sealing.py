@@ -14,7 +14,7 @@ from datetime import datetime
 from mlops_gitops import canonical
 from mlops_gitops.errors import Failure
 from mlops_gitops.evidence import codeowners
-from mlops_gitops.evidence.gates import SKEW
+from mlops_gitops.evidence.relevance import SKEW
 from mlops_gitops.promotion import apply, layout, plan, proposals
 from mlops_gitops.promotion.forge import Pull
 from mlops_gitops.promotion.plan import Action, Decision, Outcome

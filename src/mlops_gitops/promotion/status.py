@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mlops_gitops.manifests.control import Control
-from mlops_gitops.promotion import layout, plan, rollouts
+from mlops_gitops.promotion import layout, restrictions, rollouts
 from mlops_gitops.promotion.recall import Recall
 from mlops_gitops.promotion.receipts import Receipt
 from mlops_gitops.promotion.rows import Row, Standing
@@ -76,7 +76,7 @@ def _running(place: tuple[str, str], row: Row | str, *, now: datetime) -> Runnin
 
 def active(controls: Sequence[Control], *, now: datetime) -> tuple[str, ...]:
     """The ids of the controls that bind anything in a slot at ``now``."""
-    return tuple(one.id for one in controls if plan.in_force(one, one.release or "", now=now))
+    return tuple(one.id for one in controls if restrictions.in_force(one, one.release or "", now=now))
 
 
 def history(snapshot: Snapshot, *, model: str, environment: str | None = None) -> tuple[Receipt, ...]:

@@ -66,8 +66,9 @@ class Store(Protocol):
         """Make ``commit`` the tip if the tip is still ``base``.
 
         The commit as it is in the branch now, also when the answer to the push was lost: a forge that signs what comes
-        through its API gives it another id.  ``None``: the tip has moved, plan again.  Anything else raises
-        ``WorldFailed``, and the branch is as it was.  Either way the tip that decided is ``known`` from now on.
+        through its API gives it another id.  ``None``: somebody was first, or the answer is not known; read the tip,
+        look whether it ``follows`` the commit, and plan again.  Anything else raises ``WorldFailed``, and the branch is
+        as it was.  A tip that was read is ``known`` from now on.
         """
 
     def landed(self, base: str, tip: str) -> int:

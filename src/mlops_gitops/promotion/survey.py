@@ -13,11 +13,12 @@ from datetime import datetime
 from mlops_gitops.errors import Failure, Misused, WorldFailed
 from mlops_gitops.evidence.reviews import Review
 from mlops_gitops.promotion import layout, recordings, sealing
-from mlops_gitops.promotion.apply import Preflight, Wish
+from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.forge import Forge, Pull
 from mlops_gitops.promotion.proposals import Remote
 from mlops_gitops.promotion.pulls import Question
 from mlops_gitops.promotion.receipts import Filed
+from mlops_gitops.promotion.returns import Preflight
 from mlops_gitops.promotion.sealing import Arrival
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Branch, Tree

@@ -9,10 +9,10 @@ The contract of every write:
   said only after the remote was asked.
 * Nothing is visible before the push, and the push is one commit.  So a kill at any instruction leaves the repository
   either as it was or moved, never between; running the command again ends in the same state.
-* Whoever loses once plans again at once.  Whoever loses again has met a crowd, and waits before reading anew: up to
-  twice the time that the attempt took for each who got in meanwhile; where the store cannot tell, twice as long with
-  each loss.  So a crowd parts, however slow its machines are, and the last do not wait for those who are gone.
-* A push whose answer was lost is judged by reading the tip, which is the ``Store``'s promise.
+* Whoever planned on an old commit plans again at once.  Whoever was refused has met others, and waits before reading
+  anew: up to twice the time that the attempt took, or once for each who got in between the last two readings.  So a
+  crowd parts, however slow its machines are, and the last do not wait for those who are gone.
+* A push whose answer was lost is judged by reading the tip: by the ``Store``, or here before anything is planned anew.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -67,12 +68,14 @@ def settle(
     store knows it as well, and a commit that a forge made of ours is not known before it is fetched.  Raises what
     ``propose`` raises, and ``WorldFailed``.
     """
-    tree = store.known()
+    tree, before, ours = store.known(), None, None
     asked = tree is not None and tip is not None and tree.commit == tip.commit
     for attempt in range(ATTEMPTS):
         began = clock()
         if tree is None:
             tree, asked = store.fetch(), True
+            if ours is not None and ours.commit is not None and tree.follows(ours.commit):
+                return ours
         proposal = _proposal(propose, tree)
         if not asked and not _writes(proposal):  # no push will show whether this was the newest commit
             newest, asked = store.fetch(), True
@@ -83,14 +86,15 @@ def settle(
         if not proposal.files:
             return Settled(proposal.result, None, tree)
         commit = store.commit(tree.commit, proposal.files, message=proposal.message, when=now())
+        ours = Settled(proposal.result, commit, tree)
         landed = store.push(commit, base=tree.commit)
         if landed is not None:
-            return Settled(proposal.result, landed, tree)
-        lost, tree, asked = tree, _after(tree, store), True
-        if attempt:
-            others = store.landed(lost.commit, tree.commit) if tree is not None else 2 ** (attempt - 1)
-            sleep(random.uniform(0, min(LONGEST, 2 * (clock() - began) * max(1, others))))  # noqa: S311 - hides nothing
-            tree = None
+            return replace(ours, commit=landed)
+        newer = None if attempt else _after(tree, store)
+        if newer is None:
+            others = store.landed(before.commit, tree.commit) if before is not None else 0
+            sleep(random.uniform(0, min(LONGEST, (clock() - began) * max(2, others))))  # noqa: S311 - hides nothing
+        before, tree, asked = tree if asked else None, newer, True
     raise WorldFailed(
         f"the environment repository moved {ATTEMPTS} times while this was being planned",
         hint="nothing was changed; run the command again when fewer runners write to it",
@@ -111,6 +115,6 @@ def _writes(proposal: Proposal[T] | Failure) -> bool:
 
 
 def _after(lost: Tree, store: Store) -> Tree | None:
-    """What to plan on at once after a push was refused, which was judged by reading the tip; ``None``: fetch."""
+    """What to plan on at once, where it was read that what was planned on is old; ``None``: fetch."""
     seen = store.known()
     return seen if seen is not None and seen.commit != lost.commit else None

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from mlops_gitops.errors import Failure
 from mlops_gitops.manifests.environment import Environment
-from mlops_gitops.promotion import plan
+from mlops_gitops.promotion import restrictions
 from mlops_gitops.promotion.apply import Wish
 from mlops_gitops.promotion.slots import Slot
 from mlops_gitops.promotion.snapshot import Snapshot
@@ -49,5 +49,7 @@ def _waits(slot: Slot, below: Slot, *, soak: timedelta, now: datetime) -> bool:
     release, arrival = slot.current, slot.arrival
     if release is None or arrival is None or slot.in_flight is not None or release == below.current:
         return False
-    forbidden = any(one.type in {"hold", "veto"} and plan.in_force(one, release, now=now) for one in below.controls)
+    forbidden = any(
+        one.type in {"hold", "veto"} and restrictions.in_force(one, release, now=now) for one in below.controls
+    )
     return not forbidden and now < arrival.since + soak

@@ -8,28 +8,62 @@ from html import escape
 from mlops_gitops.reporting.inert import inert
 from mlops_gitops.testing.features import costs as feature_costs
 from mlops_gitops.testing.features.costs import Cost, Costs
+from mlops_gitops.testing.features.subsets import Subsets
 from mlops_gitops.testing.statistics import Estimate
 
 _NOTHING = "not measured"
 _ZERO = "not distinguishable from zero"
+_PAIRS = 3
 _SHOWN = 40
 """Groups of a plot; a table has them all."""
 
 
 def table(costs: Costs) -> str:
     """One line a group, the most useful first, with 90 % intervals."""
-    head = ("group", f"{costs.metric} lost without it", "carrying it", "its own steps", "memory of the steps")
+    head = (
+        "group",
+        f"{costs.metric} lost without it",
+        "carrying it",
+        "its own steps",
+        "memory and packages of the steps",
+    )
     lines = [head, *(_line(one) for one in costs.costs)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     title = f"{costs.model}: costs of features, on {costs.rows:,} rows of {costs.dataset} (90 % intervals)"
     notes = [f"  {note}" for note in costs.notes]
-    return "\n".join(inert(line) for line in (title, *(f"  {row}" for row in rows), *notes))
+    told = _subsets(costs.subsets) if costs.subsets is not None else []
+    return "\n".join(inert(line) for line in (title, *(f"  {row}" for row in rows), *notes, *told))
+
+
+def _subsets(found: Subsets) -> list[str]:
+    """What a plain learner finds: each feature alone and beyond all others, the best pairs, the best few."""
+    lines = [f"what a plain learner explains of the target, all features: {_percent(found.whole)}"]
+    width = max(len(name) for name in found.alone)
+    for name, alone in sorted(found.alone.items(), key=lambda one: -one[1].value):
+        beyond = found.without.get(name)
+        more = f", beyond all others {_percent(beyond)}" if beyond is not None else ""
+        lines.append(f"  {name.ljust(width)}  alone {_percent(alone)}{more}")
+    lines += [
+        f"  {one.first} and {one.second}: {_percent(one.share)}, {_percent(one.more)} more than the better of them"
+        for one in found.pairs[:_PAIRS]
+    ]
+    if found.path:
+        steps = " → ".join(f"{name} ({share.value:.1%})" for name, share in found.path)
+        lines.append(f"  the best few, one after the other: {steps}")
+    return lines
+
+
+def _percent(found: Estimate) -> str:
+    return f"{found.value:.1%} ({found.lower:.1%} to {found.upper:.1%})"
 
 
 def _line(one: Cost) -> tuple[str, ...]:
     steps = one.steps
-    memory = "-" if steps is None else f"{size(steps.working)} a row, {size(steps.held)} held"
+    memory = "-"
+    if steps is not None:
+        needs = f", needs {', '.join(steps.packages)}" if steps.packages else ""
+        memory = f"{size(steps.working)} a row, {size(steps.held)} held{needs}"
     return (
         one.group.name,
         _said(one.power, lambda value: f"{value:+.4f}"),

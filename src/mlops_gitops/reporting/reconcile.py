@@ -8,10 +8,11 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.errors import Failure, Misused, Refused
 from mlops_gitops.promotion.agenda import Agenda
 from mlops_gitops.promotion.apply import Answered, moves_now
-from mlops_gitops.promotion.plan import Outcome, stranded
+from mlops_gitops.promotion.plan import Outcome
 from mlops_gitops.promotion.pull_steps import Request, Step
 from mlops_gitops.promotion.reconcile import Reconciled
 from mlops_gitops.promotion.requests import Did
+from mlops_gitops.promotion.restrictions import stranded
 from mlops_gitops.promotion.sealing import Unsealed
 from mlops_gitops.promotion.view import Place
 from mlops_gitops.reporting.failures import failure_document

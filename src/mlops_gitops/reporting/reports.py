@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from mlops_gitops.canonical import JSON
+from mlops_gitops.evidence.figures import documents
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.reporting.inert import inert
 
@@ -19,7 +22,7 @@ def report_text(report: Report, *, passed: bool = False) -> str:
 
 def check_text(check: Check) -> str:
     """One check: what was found, the line of the manifest that demanded it, and what to do."""
-    lines = [f"  {MARKS[check.verdict]} {check.id}: {inert(check.message)}"]
+    lines = [f"  {MARKS[check.verdict]} {inert(check.id)}: {inert(check.message)}"]
     if check.verdict is not Verdict.PASS:
         if check.location:
             lines.append(f"      at {inert(str(check.location))}")
@@ -38,9 +41,11 @@ def report_document(report: Report, *, model: str) -> dict[str, JSON]:
         "champion": report.champion,
         "materials": [{"name": name, "digest": {"sha256": sha}} for name, sha in report.materials],
         "checks": [_check_document(check) for check in report.checks],
+        "figures": documents(report.figures),
     }
 
 
 def _check_document(check: Check) -> dict[str, JSON]:
     """A check with every field: what is absent is left out of evidence, and is ``null`` where programs read it."""
-    return {**dict.fromkeys(_FIELDS), **check.document()}
+    found = {**dict.fromkeys(_FIELDS), **check.document(), "figures": documents(check.figures)}
+    return {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in found.items()}

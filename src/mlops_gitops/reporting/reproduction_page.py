@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from mlops_gitops.reporting import reproduction_words as words
 from mlops_gitops.reporting.page import comparisons, pictures, sections
-from mlops_gitops.reporting.page.elements import shown
+from mlops_gitops.reporting.page.document import document
 from mlops_gitops.reporting.page.style import SHEET
 from mlops_gitops.reproduction.reproductions import Reproduction
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def page(found: Reproduction, *, generated: str) -> str:
@@ -40,15 +38,7 @@ def page(found: Reproduction, *, generated: str) -> str:
         sections.again(found),
     ]
     body = "\n".join(part for part in parts if part)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
-        f"<title>{shown(words.headline(found), 160)}</title>\n<style>{SHEET}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n"
-        f"<footer>mlops-gitops reproduce, {shown(generated, 60)}</footer>\n</main>\n</body>\n</html>"
-    )
+    return document(words.headline(found), body, sheet=SHEET, footer=f"mlops-gitops reproduce, {generated}")
 
 
 def svg(found: Reproduction) -> str:

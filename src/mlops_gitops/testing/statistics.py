@@ -61,11 +61,11 @@ def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> Estimate
     return Estimate(p, lower, upper, math.sqrt(p * (1 - p) / trials), trials)
 
 
-def mean(values: Floats, *, confidence: float = 0.95) -> Estimate:
-    """A mean with its large-sample normal interval (central limit theorem)."""
+def mean(values: Floats, *, confidence: float = 0.95, what: str = "rows") -> Estimate:
+    """A mean with its large-sample normal interval (central limit theorem); ``what`` says what the values are of."""
     rows = len(values)
     if rows < FEWEST_ROWS:
-        raise Unmeasurable(f"{rows} rows are too few for an interval; {FEWEST_ROWS} are the least")
+        raise Unmeasurable(f"{rows} {what} are too few for an interval; {FEWEST_ROWS} are the least")
     value, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(rows)
     half = quantile(confidence) * error
     return Estimate(value, value - half, value + half, error, rows)
@@ -92,15 +92,20 @@ def placements(labels: Bools, scores: Floats) -> Placements:
             f"{len(positive)} positive and {len(negative)} negative rows are too few to rank; "
             f"{FEWEST_OF_A_CLASS} of each are the least"
         )
-    outranked = _share_below(positive, np.sort(negative))
-    outranking = 1.0 - _share_below(negative, np.sort(positive))
-    return Placements(float(outranked.mean()), outranked, outranking)
-
-
-def _share_below(values: Floats, others: Floats) -> Floats:
-    below = np.searchsorted(others, values, side="left") + np.searchsorted(others, values, side="right")
-    share: Floats = below / (2.0 * len(others))
-    return share
+    order = np.argsort(scores)
+    ordered, negatives = scores[order], ~labels[order]
+    first = np.concatenate(([True], ordered[1:] != ordered[:-1]))
+    ends = np.concatenate((np.flatnonzero(first), [len(order)]))
+    passed = np.concatenate(([0], np.cumsum(negatives)))[ends]
+    group = np.cumsum(first) - 1
+    below = (passed[:-1] + passed[1:]) / 2
+    share = np.empty(len(order))
+    share[order] = np.where(
+        negatives,
+        1 - ((ends[:-1] - passed[:-1] + ends[1:] - passed[1:]) / (2 * len(positive)))[group],
+        (below / len(negative))[group],
+    )
+    return Placements(float(share[labels].mean()), share[labels], share[~labels])
 
 
 def auc(labels: Bools, scores: Floats, *, confidence: float = 0.95) -> Estimate:
@@ -117,9 +122,14 @@ def auc(labels: Bools, scores: Floats, *, confidence: float = 0.95) -> Estimate:
         bound = wilson(round(value * 2 * fewest), 2 * fewest, confidence=confidence)
         return Estimate(value, bound.lower, bound.upper, 0.0, rows)
     error = math.sqrt(_auc_variance(found.positive, found.negative))
+    return Estimate(value, *on_logit(value, error, confidence=confidence), error, rows)
+
+
+def on_logit(value: float, error: float, *, confidence: float) -> tuple[float, float]:
+    """Lower and upper bound of a number between 0 and 1, made on the logit scale so that they stay there."""
     centre = math.log(value / (1 - value))
     half = quantile(confidence) * error / (value * (1 - value))
-    return Estimate(value, _expit(centre - half), _expit(centre + half), error, rows)
+    return _expit(centre - half), _expit(centre + half)
 
 
 def auc_difference(labels: Bools, before: Floats, after: Floats, *, confidence: float = 0.95) -> Estimate:
@@ -153,7 +163,12 @@ def accuracy_difference(before: Bools, after: Bools, *, confidence: float = 0.95
         raise Unmeasurable(f"{rows} rows are too few for an interval; {FEWEST_ROWS} are the least")
     both, gained = int((before & after).sum()), int((~before & after).sum())
     lost = int((before & ~after).sum())
-    neither = rows - both - gained - lost
+    return newcombe(both, gained, lost, rows - both - gained - lost, confidence=confidence)
+
+
+def newcombe(both: int, gained: int, lost: int, neither: int, *, confidence: float) -> Estimate:
+    """The share gained less the share lost, from the table of two classifiers: both right, one of them, neither."""
+    rows = both + gained + lost + neither
     old = wilson(both + lost, rows, confidence=confidence)
     new = wilson(both + gained, rows, confidence=confidence)
     phi = _newcombe_phi(both, gained, lost, neither)
@@ -187,15 +202,23 @@ def mcnemar(before: Bools, after: Bools) -> float:
     Only the rows on which exactly one of them is right count; each is a fair coin if they are equally good.
     """
     gained, lost = int((~before & after).sum()), int((before & ~after).sum())
-    trials, fewer = gained + lost, min(gained, lost)
-    if trials == 0:
-        return 1.0
+    return mcnemar_exact(gained, lost)
+
+
+def mcnemar_exact(gained: int, lost: int) -> float:
+    """The same from how many rows only the one and only the other has right."""
+    trials = gained + lost
+    return min(1.0, 2 * binomial_tail(max(gained, lost), trials)) if trials else 1.0
+
+
+def binomial_tail(successes: int, trials: int) -> float:
+    """The chance of at least so many heads among so many tosses of a fair coin, exactly."""
     logs = [
         math.lgamma(trials + 1) - math.lgamma(k + 1) - math.lgamma(trials - k + 1) - trials * math.log(2)
-        for k in range(fewer + 1)
+        for k in range(successes, trials + 1)
     ]
     top = max(logs)
-    return min(1.0, 2 * math.exp(top) * math.fsum(math.exp(value - top) for value in logs))
+    return min(1.0, math.exp(top) * math.fsum(math.exp(value - top) for value in logs))
 
 
 def rows_needed(error: float, rows: int, *, distance: float, confidence: float) -> int | None:

@@ -14,22 +14,25 @@ from datetime import datetime
 from pathlib import Path
 
 from mlops_gitops.errors import Refused
+from mlops_gitops.evidence import holdouts
+from mlops_gitops.evidence.figures import Figure
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing import wording
-from mlops_gitops.testing.champions import comparison
+from mlops_gitops.testing import intervals, wording
+from mlops_gitops.testing.champions import blocks, comparison
 from mlops_gitops.testing.data import examination
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files, identity, unreadable
 from mlops_gitops.testing.data.scans import watched_text
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.models import health
+from mlops_gitops.testing.models import health, reliability
 from mlops_gitops.testing.models import promises as model_tests
 from mlops_gitops.testing.models.metrics import METRICS, Sample
 from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.models.samples import Evaluation, Truth
+from mlops_gitops.testing.sharding import HERE, Counting
 from mlops_gitops.testing.statistics import Unmeasurable
 
 
@@ -38,19 +41,22 @@ class Champion:
     """The release that runs where the challenger wants to go.
 
     ``inputs`` are the columns its interface takes; ``metrics`` those of its manifest, when it is at hand: their margins
-    bind the challenger too.
+    bind the challenger too.  ``version`` is what people call it.
     """
 
     release: str
     artifact: Artifact
     inputs: tuple[str, ...]
     metrics: tuple[Metric, ...] = ()
+    version: str = ""
 
 
-def run_data_tests(model: Model, *, folder: Path, locate: Locate, now: datetime, root: Path | None = None) -> Report:
+def run_data_tests(
+    model: Model, *, folder: Path, locate: Locate, now: datetime, root: Path | None = None, counting: Counting = HERE
+) -> Report:
     """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
-    files = data_files(model, folder=folder, root=root or folder, also=examination.named(model))
-    found = list(examination.checks(model, files, locate, now=now, folder=folder, root=root or folder))
+    files = counting.files(model, folder=folder, root=root or folder)
+    found = list(examination.checks(model, files, locate, counting, now=now, folder=folder, root=root or folder))
     return report("data-tests", model, found, _materials(files))
 
 
@@ -71,7 +77,9 @@ def run_model_tests(
         if evaluation is not None:
             evaluations[file.dataset.name] = evaluation
     found.extend(model_tests.checks(model, evaluations, locate=locate))
-    return report("model-tests", model, found, _materials(files, artifact=artifact, answers=(usable, answers)))
+    drawn = [figure for one in evaluations.values() if (figure := reliability.figure(one)) is not None]
+    found_in = _materials(files, artifact=artifact, answers=(usable, answers))
+    return report("model-tests", model, found, found_in, figures=drawn)
 
 
 def job_on(model: Model, dataset: str, artifact: Artifact, *, folder: Path, root: Path) -> Job | str:
@@ -126,31 +134,60 @@ def compare(
     champion: Champion,
     predict: Predict,
     root: Path | None = None,
+    anchor: Champion | None = None,
 ) -> Report:
-    """Hold ``artifact`` against ``champion`` on the rows that the manifest's metrics name."""
-    names = {one.dataset for one in (*model.metrics, *champion.metrics) if one.max_regression is not None}
+    """Hold ``artifact`` against ``champion`` on the rows that the manifest's metrics name, and against ``anchor``."""
+    against = [one for one in (champion, anchor) if one is not None]
+    names = {one.dataset for one in (*model.metrics, *champion.metrics) if one.compared}
     files = [file for file in data_files(model, folder=folder, root=root or folder) if file.dataset.name in names]
     usable = [file for file in files if file.source is not None]
-    jobs = [_job(model, file, champion.artifact, champion.inputs) for file in usable]
-    jobs += [_job(model, file, artifact, _inputs(model)) for file in usable]
-    answers = predict(jobs)
+    mine = [_job(model, file, artifact, _inputs(model)) for file in usable]
+    theirs = [_job(model, file, one.artifact, one.inputs) for one in against for file in usable]
+    answers = predict([*mine, *theirs])
     found: list[Check] = [check for file in files for check in identity(file, locate)]
-    pairs: dict[str, comparison.Pair] = {}
-    for file, old, new in zip(usable, answers[: len(usable)], answers[len(usable) :], strict=True):
-        before, after = (_evaluate(model, file, answer, locate) for answer in (old, new))
-        found.extend(check for check in after[0] if check.verdict is not Verdict.PASS)
-        found.extend(_of_champion(check) for check in before[0] if check.verdict is not Verdict.PASS)
-        if before[1] is not None and after[1] is not None:
-            pairs[file.dataset.name] = comparison.Pair(before[1], after[1])
-    found.extend(comparison.checks(model, pairs, demanded=champion.metrics, locate=locate))
+    evaluated = [_evaluate(model, file, answer, locate) for file, answer in zip(usable, answers, strict=False)]
+    found.extend(check for checks, _ in evaluated for check in checks if check.verdict is not Verdict.PASS)
+    results: list[comparison.Compared] = []
+    for place, one in enumerate(against, start=1):
+        pairs: dict[str, comparison.Pair] = {}
+        old = answers[place * len(usable) : (place + 1) * len(usable)]
+        for file, answer, (_, after) in zip(usable, old, evaluated, strict=True):
+            checks, before = _evaluate(model, file, answer, locate)
+            found.extend(_of_champion(check) for check in checks if check.verdict is not Verdict.PASS)
+            if before is not None and after is not None:
+                paired = _paired(file, before, after, locate)
+                found.extend([paired] if isinstance(paired, Check) else [])
+                pairs |= {file.dataset.name: paired} if isinstance(paired, comparison.Pair) else {}
+        held = comparison.Against(pairs, one.metrics, one.version if one is anchor else None)
+        results += comparison.compared(model, held, locate=locate)
+        if one is champion:
+            found.extend(comparison.slices(model, held, locate=locate))
+    found.extend(one.check for one in results)
     if not names:
         message = "no metric declares `maxRegression`, so nothing says what may replace the champion"
         fix = "add `maxRegression` to the primary metric: the largest loss that still passes"
-        place = locate(("spec", "metrics"))
-        found.append(Check("comparison.metric", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix))
-    materials = _materials(files, artifact=artifact, answers=(usable, answers[len(usable) :]))
+        place_ = locate(("spec", "metrics"))
+        found.append(Check("comparison.metric", model.name, Verdict.INCONCLUSIVE, message, location=place_, fix=fix))
+    materials = _materials(files, artifact=artifact, answers=(usable, answers[: len(usable)]))
     materials += (("champion", champion.artifact.digest),)
-    return report("comparison", model, found, materials, champion=champion.release)
+    materials += (("anchor", anchor.artifact.digest),) if anchor is not None else ()
+    chances = comparison.chances(results)
+    looks = [(file.digest, chances[file.dataset.name]) for file in usable if file.dataset.name in chances]
+    made = report("comparison", model, found, materials, champion=champion.release)
+    return replace(made, details=holdouts.looked(looks, anchor=anchor.release if anchor else None))
+
+
+def _paired(file: DataFile, before: Evaluation, after: Evaluation, locate: Locate) -> comparison.Pair | Check:
+    """Both models on one file, with the blocks in which its rows come; or why nobody can say what they are."""
+    try:
+        codes = blocks.of_file(file, after.truth.present)
+    except Refused as refusal:
+        return unreadable(file, refusal, locate)
+    except Unmeasurable as reason:
+        place, fix = locate(("spec", "data", file.index)), "correct `entityColumn` or `timeColumn`, or the data"
+        return Check("comparison.blocks", file.dataset.name, Verdict.FAIL, str(reason), location=place, fix=fix)
+    days = "" if file.dataset.entity_column else "day of "
+    return comparison.Pair(before, after, codes, f"{days}{blocks.column(file.dataset)}")
 
 
 def _judged(model: Model) -> set[str]:
@@ -231,13 +268,15 @@ def report(
     materials: tuple[tuple[str, str], ...],
     *,
     champion: str | None = None,
+    figures: Sequence[Figure] = (),
 ) -> Report:
-    """A report with the summary that people read."""
+    """A report with the summary that people read, and the figures of its metrics and slices."""
     counts = {verdict: sum(check.verdict is verdict for check in checks) for verdict in Verdict}
     words = [f"{counts[Verdict.PASS]} of {wording.number(len(checks))} checks passed"]
     words += [f"{counts[verdict]} {word}" for verdict, word in _WORDS.items() if counts[verdict]]
     summary = f"{model.name} {model.version}: {', '.join(words)}{_reason(kind, checks)}"
-    return Report(kind, tuple(checks), summary, materials, champion)
+    drawn = (*intervals.of_checks(checks), *figures)
+    return Report(kind, tuple(checks), summary, materials, champion, figures=drawn)
 
 
 def _reason(kind: str, checks: Sequence[Check]) -> str:

@@ -108,3 +108,23 @@ def test_whatever_a_server_says_is_read_or_told(said: Any) -> None:
             assert all(len(one) == found.rows for one in found.values.values())
             protocols.wrong_types(found, REAL)
     protocols.wrong_metadata(body, REAL, REAL)
+
+
+@pytest.mark.parametrize("said", [[None, True], ["perhaps", True], ["", True], [float("nan"), True]])
+def test_no_class_and_a_third_class_are_not_the_negative_one(said: list[Any]) -> None:
+    about = model("binary-classification", ("class", "boolean"))
+    assert differing(about, [0.1, 0.1, 0.1, 0.9], {"class": [False, False, *said]}) == 1
+
+
+def test_columns_are_put_in_order_by_their_names_only_where_all_of_them_are_classes() -> None:
+    about = model("multiclass-classification", ("b", "double"), ("a", "double"))
+    assert differing(about, [[0.3, 0.7]], {"b": [0.7], "a": [0.3]}, ("a", "b")) == 0
+    assert differing(about, [[0.3, 0.7]], {"b": [0.7], "a": [0.3]}, ("x", "b")) == 1
+    assert differing(about, [[0.3, 0.7]], {"b": [0.3], "a": [0.7]}, ("x", "b")) == 0
+
+
+def test_a_shape_without_an_end_is_told_in_few_words() -> None:
+    body = json.dumps({"outputs": [{"name": "p", "shape": [7] * 10_000, "datatype": "FP64", "data": [1.0]}]}).encode()
+    with pytest.raises(Unreadable) as told:
+        protocols.outputs_of(body, REAL)
+    assert len(str(told.value)) < 200

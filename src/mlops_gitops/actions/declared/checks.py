@@ -43,6 +43,16 @@ def findings(document: Document) -> tuple[Finding, ...]:
     return tuple(found)
 
 
+def remark(one: Mapping[str, Any], place: Any, *, error: bool) -> Checked | None:
+    """What a verb tells with a file and a line, where ``place`` has both; ``None`` where it has not."""
+    line = place.get("line") if isinstance(place, dict) else None
+    if not isinstance(line, int) or not isinstance(place.get("file"), str) or line < 1:
+        return None
+    where = Location(place["file"], line, place.get("column") or 1)
+    severity, fix = Severity.ERROR if error else Severity.WARNING, str(one.get("fix") or "see the report")
+    return Checked(str(one.get("id")), severity, where, str(one.get("message")), fix)
+
+
 def location(text: Any) -> Location | None:
     """``FILE:LINE:COLUMN`` as a place; ``None`` for what is none."""
     parts = re.fullmatch(r"(.+):([1-9][0-9]{0,8}):([1-9][0-9]{0,8})", text) if isinstance(text, str) else None

@@ -32,7 +32,10 @@ class Told(NamedTuple):
         """The outputs that name the one move, where there is one."""
         listed = entries(document.get(self.field))
         named = {name: single(listed, name) for name in ("environment", "release", "promotion")}
-        return {**named, "environment": named["environment"] or call.inputs.texts[self.into]}
+        done = [one for one in listed if one.get("promotion")]
+        waiting = [one for one in listed if reasons(one)]
+        counts = {"changes": str(len(done)), "waiting": str(len(waiting))} if document else {}
+        return {**counts, **named, "environment": named["environment"] or call.inputs.texts[self.into]}
 
     def reasons(self, document: Document) -> list[str]:
         """Why moves did not happen."""

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from mlops_gitops.actions import outputs
-from mlops_gitops.actions.declaration import REPORT, RESULT, WORKING_DIRECTORY, Action, Call, Document, Output, Take
+from mlops_gitops.actions.declaration import (
+    REPORT,
+    RESULT,
+    SARIF,
+    WORKING_DIRECTORY,
+    Action,
+    Call,
+    Document,
+    Output,
+    Take,
+)
 from mlops_gitops.actions.declared import moves
 from mlops_gitops.actions.inputs import Input, Kind, contradiction
 
@@ -59,6 +69,7 @@ ACTION = Action(
         Output("models", "names", Take.JSON),
         Output("matrix", "matrix", Take.JSON),
         Output("jobs", "jobs", Take.COUNT),
+        SARIF,
         REPORT,
     ),
     prepare=_prepare,

@@ -7,12 +7,25 @@ they say: the jobs that found it have failed already.
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
-from mlops_gitops.actions.declaration import REPORT, RESULT, WORKING_DIRECTORY, Action, Answer, Call, Document, Output
+from mlops_gitops.actions import keeping
+from mlops_gitops.actions.declaration import (
+    REPORT,
+    RESULT,
+    SARIF,
+    WORKING_DIRECTORY,
+    Action,
+    Answer,
+    Call,
+    Document,
+    Output,
+    Take,
+)
+from mlops_gitops.actions.declared import checks, moves
 from mlops_gitops.actions.inputs import Input, Kind
 from mlops_gitops.errors import EXIT_DONE, WorldFailed
+from mlops_gitops.findings import Finding
 
 _OUTPUT = "--output"
 _WORDS = {"pass": "passed", "fail": "failed"}
@@ -20,14 +33,7 @@ _WORDS = {"pass": "passed", "fail": "failed"}
 
 def _prepare(call: Call) -> list[str]:
     """Where the forms go, and on which pull request the comment."""
-    try:
-        folder = tempfile.mkdtemp(prefix="mlops-gitops-report-", dir=call.settings.temporary)
-    except OSError as error:
-        raise WorldFailed(
-            f"no folder can be made in {call.settings.temporary}: {error.strerror}",
-            hint="RUNNER_TEMP must name a folder that can be written, on a disk with some space",
-            code="report",
-        ) from error
+    folder = keeping.folder("report", call.settings)
     words, event = [call.inputs.texts["reports"] or "reports", _OUTPUT, folder], call.event
     if event.reviewed and event.pull_request and event.head:
         words += ["--pull-request", str(event.pull_request), "--head", event.head]
@@ -47,7 +53,10 @@ def _page(call: Call) -> str:
 def _values(document: Document, call: Call) -> dict[str, str]:
     placed = document.get("comment")
     named = placed if isinstance(placed, dict) else {}
+    severities = [one.get("severity") for one in moves.entries(document.get("remarks"))]
+    counts = {f"{word}s": str(severities.count(word)) for word in ("error", "warning")} if document else {}
     return {
+        **counts,
         "comment": str(named.get("result") or ""),
         "comment-url": str(named.get("url") or ""),
         "folder": _folder(call),
@@ -58,6 +67,11 @@ def _reasons(document: Document) -> list[str]:
     """Why there is no comment; everything else stands on the lines already, and in the summary."""
     placed = document.get("comment")
     return [str(placed["note"])] if isinstance(placed, dict) and placed.get("result") in {"denied", "failed"} else []
+
+
+def _marks(document: Document) -> tuple[Finding, ...]:
+    remarks = moves.entries(document.get("remarks"))
+    return tuple(found for one in remarks if (found := checks.remark(one, one, error=one.get("severity") == "error")))
 
 
 def _judge(answer: Answer, _call: Call) -> tuple[str, int]:
@@ -75,11 +89,23 @@ ACTION = Action(
         Input("name", "--name"),
         WORKING_DIRECTORY,
     ),
-    outputs=(RESULT, Output("summary", "summary"), Output("comment"), Output("comment-url"), Output("folder"), REPORT),
+    outputs=(
+        RESULT,
+        Output("summary", "summary"),
+        Output("errors"),
+        Output("warnings"),
+        Output("left-out", "leftOut", Take.COUNT),
+        Output("comment"),
+        Output("comment-url"),
+        Output("folder"),
+        SARIF,
+        REPORT,
+    ),
     shows_token=True,
     prepare=_prepare,
     values=_values,
     reasons=_reasons,
+    marks=_marks,
     page=_page,
     judge=_judge,
 )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
 
-from mlops_gitops.actions import outputs
+from mlops_gitops.actions import keeping, outputs
 from mlops_gitops.actions.declaration import (
     ALLOW_PENDING,
     ENVIRONMENTS,
@@ -13,6 +12,7 @@ from mlops_gitops.actions.declaration import (
     MODELS,
     REPORT,
     RESULT,
+    SARIF,
     WORKING_DIRECTORY,
     Action,
     Call,
@@ -22,23 +22,15 @@ from mlops_gitops.actions.declaration import (
 )
 from mlops_gitops.actions.declared import checks, moves
 from mlops_gitops.actions.inputs import Input, Kind
-from mlops_gitops.errors import WorldFailed
+from mlops_gitops.findings import Finding
 
 _FIELDS = ("model", "verdict", "promised", "reached")
 _REPORT = "--report"
-_PAGES = "mlops-gitops-reproduce-pages-"
 
 
 def _prepare(call: Call) -> list[str]:
     """The pages for people go where later steps find them."""
-    try:
-        return [_REPORT, tempfile.mkdtemp(prefix=_PAGES, dir=call.settings.temporary)]
-    except OSError as error:
-        raise WorldFailed(
-            f"no folder can be made in {call.settings.temporary}: {error.strerror}",
-            hint="RUNNER_TEMP must name a folder that can be written, on a disk with some space",
-            code="report",
-        ) from error
+    return [_REPORT, keeping.folder("reproduce-pages", call.settings)]
 
 
 def _values(document: Document, call: Call) -> dict[str, str]:
@@ -60,6 +52,21 @@ def _reasons(document: Document) -> list[str]:
         found.append(f"{one.get('summary')}")
         found += [f"{one.get('model')}: {more.get('message')}" for more in moves.entries(one.get("problems"))]
     return found
+
+
+def _marks(document: Document) -> tuple[Finding, ...]:
+    """Problems and causes that have a line in the training's code."""
+    found: list[Finding | None] = []
+    for one in moves.entries(document.get("reproductions")):
+        told = one.get("explanation")
+        causes = moves.entries(told.get("causes")) if isinstance(told, dict) else []
+        found += [_mark("reproduction.problem", problem, error=True) for problem in moves.entries(one.get("problems"))]
+        found += [_mark("reproduction.cause", cause, error=False) for cause in causes]
+    return tuple(one for one in found if one is not None)
+
+
+def _mark(id_: str, one: moves.Entry, *, error: bool) -> Finding | None:
+    return checks.remark({"id": id_, **one}, one.get("place"), error=error)
 
 
 def _summary(document: Document, _result: str) -> str:
@@ -92,6 +99,7 @@ ACTION = Action(
         Output("failed"),
         Output("inconclusive"),
         Output("pages-path"),
+        SARIF,
         REPORT,
     ),
     answers="verdict",
@@ -99,5 +107,6 @@ ACTION = Action(
     prepare=_prepare,
     values=_values,
     reasons=_reasons,
+    marks=_marks,
     summary=_summary,
 )

@@ -1,46 +1,12 @@
 """MG50x: can the demands on the model be met, can they fail, and do they agree with each other."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
+from mlops_gitops.manifests.metric_names import KNOWN
+from mlops_gitops.manifests.metric_names import known as known_metric
 from mlops_gitops.manifests.rules.rule import ERROR, WARNING, Pointer, Problem, Rule
 from mlops_gitops.manifests.rules.subject import Subject, entries, mapping, number, repeated, text
-
-
-class Known(NamedTuple):
-    """A metric that is known by name: its range, its value by chance, whether more is better, and its tasks."""
-
-    least: float
-    most: float
-    chance: float | None
-    higher: bool
-    tasks: tuple[str, ...]
-
-
-_INFINITE = float("inf")
-_CLASSES = ("binary-classification", "multiclass")
-_NUMBERS = ("regression", "forecasting")
-KNOWN = {
-    "roc_auc": Known(0, 1, 0.5, higher=True, tasks=_CLASSES),
-    "average_precision": Known(0, 1, 0, higher=True, tasks=_CLASSES),
-    "accuracy": Known(0, 1, 0, higher=True, tasks=_CLASSES),
-    "balanced_accuracy": Known(0, 1, 0, higher=True, tasks=_CLASSES),
-    "precision": Known(0, 1, 0, higher=True, tasks=_CLASSES),
-    "recall": Known(0, 1, 0, higher=True, tasks=_CLASSES),
-    "f1": Known(0, 1, 0, higher=True, tasks=_CLASSES),
-    "mcc": Known(-1, 1, 0, higher=True, tasks=_CLASSES),
-    "log_loss": Known(0, _INFINITE, None, higher=False, tasks=_CLASSES),
-    "brier": Known(0, 1, None, higher=False, tasks=_CLASSES),
-    "ece": Known(0, 1, None, higher=False, tasks=_CLASSES),
-    "rmse": Known(0, _INFINITE, None, higher=False, tasks=_NUMBERS),
-    "mse": Known(0, _INFINITE, None, higher=False, tasks=_NUMBERS),
-    "mae": Known(0, _INFINITE, None, higher=False, tasks=_NUMBERS),
-    "mape": Known(0, _INFINITE, None, higher=False, tasks=_NUMBERS),
-    "r2": Known(-_INFINITE, 1, 0, higher=True, tasks=_NUMBERS),
-    "ndcg": Known(0, 1, 0, higher=True, tasks=("ranking",)),
-    "map": Known(0, 1, 0, higher=True, tasks=("ranking",)),
-    "mrr": Known(0, 1, 0, higher=True, tasks=("ranking",)),
-}
 
 
 def _metric(line: str) -> str:
@@ -300,7 +266,7 @@ def contradiction(threshold: dict[str, Any], at: Pointer) -> Iterator[Problem]:
 
 
 def _reach(name: str | None, threshold: dict[str, Any], at: Pointer) -> Iterator[Problem]:
-    known = KNOWN.get(name or "")
+    known = known_metric(name or "")
     if known is None:
         return
     least, most = number(threshold, "min"), number(threshold, "max")
@@ -324,7 +290,7 @@ def _name(one: dict[str, Any], task: str | None, at: Pointer) -> Iterator[Proble
     name = text(one, "name")
     if name is None:
         return
-    known = KNOWN.get(name)
+    known = known_metric(name)
     if known is None:
         from difflib import get_close_matches
 

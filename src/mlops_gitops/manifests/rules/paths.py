@@ -136,6 +136,9 @@ def check(subject: Subject) -> Iterator[Problem]:
     if path is not None and (why := escape(path, subject)):
         yield LEAVES_REPOSITORY.on(("spec", "artifact", "path"), why)
     yield from _placeholder(text(mapping(artifact, "digest"), "sha256"), ("spec", "artifact", "digest", "sha256"))
+    coverage = text(mapping(spec, "tests", "features", "coverage"), "file")
+    if coverage is not None and (why := escape(coverage, subject)):
+        yield LEAVES_REPOSITORY.on(("spec", "tests", "features", "coverage", "file"), why)
     training = mapping(spec, "training")
     written = [(("spec", "training", "outputs", index), one) for index, one in enumerate(items(training, "outputs"))]
     predictions = text(mapping(spec, "reproducibility"), "predictions")

@@ -65,12 +65,12 @@ def check(subject: Subject) -> Iterator[Problem]:
 
 def _gates(subject: Subject) -> list[str] | None:
     """The gates with an expression in the policy beside the tests; ``None`` where it cannot be read."""
-    from mlops_gitops.manifests.checking import read
+    from mlops_gitops.manifests import places
     from mlops_gitops.manifests.documents import load
 
     path = os.path.join(subject.folder, "environment.yaml")  # noqa: PTH118 - as everywhere where files are many
     try:
-        value = load(path, read(path)).value
+        value = load(path, places.read(path, root=subject.root)).value
     except (OSError, ValueError):
         return None
     spec = mapping(value, "spec")

@@ -23,6 +23,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "interface",
         "tests",
         "row_tests",
+        "behaviour",
+        "features",
         "training",
         "lifecycle",
         "images",

@@ -110,3 +110,45 @@ details>*{display:block}
 
 SHEET = f"{COLOURS}{PICTURES}{_PAGE}"
 """The whole of it."""
+
+FIGURES = """
+.grid{stroke:var(--line);stroke-width:1}
+.before{fill:var(--soft);fill-opacity:.32;stroke:var(--soft);stroke-width:1}
+.now{fill:var(--blue);fill-opacity:.16;stroke:var(--blue);stroke-width:1.5;stroke-linejoin:round}
+.now-bar{fill:var(--blue)}
+.band{fill:var(--holds-wash);stroke:none}
+.sum-before{fill:none;stroke:var(--soft);stroke-width:1.5;stroke-dasharray:4 2}
+.sum-now{fill:none;stroke:var(--blue);stroke-width:2}
+.path{fill:none;stroke:var(--blue);stroke-width:1.5}
+.spread{fill:var(--blue);fill-opacity:.14}
+.ideal{stroke:var(--soft);stroke-width:1.5;stroke-dasharray:5 4}
+.tick{stroke:var(--ink);stroke-width:1.5}
+.other{stroke:var(--soft);stroke-width:1.5;stroke-dasharray:2 3}
+.above{fill:var(--blue)}
+.below{fill:var(--broken)}
+.absent{fill:var(--wash)}
+.reach-holds,.reach-broken,.reach-open,.reach-plain{stroke-width:4;stroke-linecap:round;stroke-opacity:.55}
+.span-holds,.span-broken,.span-open,.span-plain{stroke-width:2;stroke-linecap:round}
+.gap-holds,.gap-broken,.gap-open,.gap-plain{stroke-width:3}
+.mean-holds,.mean-broken,.mean-open,.mean-plain{stroke:var(--card);stroke-width:1.5}
+.reach-holds,.gap-holds,.span-holds{stroke:var(--holds)}
+.reach-broken,.gap-broken,.span-broken{stroke:var(--broken)}
+.reach-open,.gap-open,.span-open{stroke:var(--open)}
+.reach-plain,.gap-plain,.span-plain{stroke:var(--blue)}
+.mean-holds{fill:var(--holds)}
+.mean-broken{fill:var(--broken)}
+.mean-open{fill:var(--open)}
+.mean-plain{fill:var(--blue)}
+svg text.ink{fill:var(--ink)}
+.gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:.9rem;align-items:start}
+.gallery figure.card,.cards .card{margin:0}
+.gallery details{margin:.4rem 0 0}
+.gallery svg{max-width:32rem;margin:.2rem 0}
+.answers{display:flex;flex-wrap:wrap;gap:.4rem;margin:.6rem 0 0;padding:0;list-style:none}
+h2 .badge{margin-left:.5rem;vertical-align:.12em}
+nav ul{display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;list-style:none;margin:1rem 0 0;padding:0}
+nav a{color:var(--blue)}
+.half{fill:var(--open)}
+ol li{margin:.5rem 0}
+"""
+"""What the figures of tests need, and the pages that have them."""

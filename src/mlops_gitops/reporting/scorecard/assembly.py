@@ -21,6 +21,7 @@ KINDS = tuple(READERS)
 
 _ANSWERS = {Verdict.PASS: Answer.PASS, Verdict.FAIL: Answer.FAIL, Verdict.INCONCLUSIVE: Answer.PENDING}
 _WORST = (Answer.FAIL, Answer.PENDING, Answer.PASS)
+_ELSEWHERE = "it is about another pull request, another head of this one, or another run"
 _ORDER = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
@@ -32,7 +33,9 @@ def scorecard(
     documents, left_out = [], list(left_out)
     for one in told:
         if _elsewhere(one, run):
-            left_out.append(LeftOut(one.source.file, "it is about another pull request, or another head of this one"))
+            left_out.append(
+                LeftOut(one.source.file, "it is about another pull request, another head of this one, or another run")
+            )
         else:
             documents.append(one)
     for one in documents:
@@ -62,12 +65,21 @@ def scorecard(
 
 
 def _elsewhere(one: Told, run: Run) -> bool:
-    """Whether a verdict on a pull request of this repository is not one on this head of this pull request."""
+    """Whether a report says of itself that it is about another repository, pull request or head, or of another run.
+
+    An older attempt of this run is this run: GitHub runs again only what failed, and keeps the rest.
+    """
+    judged, known = one.document.get("judged"), (run.repository, run.pull_request, run.head)
+    if isinstance(judged, Mapping):
+        named = (judged["repository"], judged["pullRequest"], judged["head"])
+        if any(None not in pair and pair[0] != pair[1] for pair in zip(known, named, strict=True)):
+            return True
+        if run.id and judged["run"] and int(str(judged["run"]).partition(".")[0]) != run.id:
+            return True
     if one.source.kind != "gate" or one.document["repository"] != run.repository:
         return False
     asked = (one.document["number"], one.document["head"])
-    known = (run.pull_request, run.head)
-    return any(mine is not None and mine != its for mine, its in zip(known, asked, strict=True))
+    return any(mine is not None and mine != its for mine, its in zip(known[1:], asked, strict=True))
 
 
 def _card(model: str, pile: Pile) -> Card:

@@ -14,7 +14,9 @@ COMMENT = 60_000
 hold whatever it counts, and leave room for a marker."""
 SUMMARY = 1_000_000
 """Bytes of a job summary; GitHub drops one of more than a mebibyte."""
-_NOTE = 400
+_NOTE = 900
+_NAMES = 10
+"""Names of parts that are told as left out; each has at most 60 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +31,24 @@ class Block:
 def fitted(blocks: Sequence[Block], *, room: int, whole: str) -> str:
     """The blocks in their order, in at most ``room`` bytes; ``whole`` says where everything is."""
     kept = [one for one in blocks if one.text]
-    left_out: list[Block] = []
-    used = sum(map(_bytes, kept))
-    while used > room - _NOTE * bool(left_out) and kept:
-        lightest = min(range(len(kept)), key=lambda index: (kept[index].weight, -index))
-        left_out.append(kept.pop(lightest))
-        used -= _bytes(left_out[-1])
-    text = "\n\n".join(one.text for one in kept)
+    sizes = [_bytes(one) for one in kept]
+    used, left_out = sum(sizes), set[int]()
+    for index in sorted(range(len(kept)), key=lambda index: (kept[index].weight, -index)):
+        if used <= room - _NOTE * bool(left_out):
+            break
+        left_out.add(index)
+        used -= sizes[index]
+    text = "\n\n".join(one.text for index, one in enumerate(kept) if index not in left_out)
     if left_out:
-        names = sorted({one.name for one in left_out if one.name})
-        text += f"\n\n✂️ Left out here: {', '.join(names) or 'the rest'}. {whole}"
+        text += f"\n\n✂️ Left out here: {_listed({kept[index].name for index in left_out} - {''})}. {whole}"
     return text + "\n"
+
+
+def _listed(names: set[str]) -> str:
+    """So many names as fit beside ``whole`` into ``_NOTE`` bytes."""
+    first = sorted(names)[:_NAMES]
+    more = [f"{len(names) - len(first):,} more"] if len(names) > len(first) else []
+    return ", ".join([*first, *more]) or "the rest"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, most: int, right: Sequence[int] = ()) -> str:

@@ -5,7 +5,7 @@ It can be killed anywhere and run again, or run beside others: what is left is p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mlops_gitops.errors import Misused, WorldFailed
@@ -35,12 +35,14 @@ def place(forge: Forge, number: int, body: str, *, name: str, stamp: Stamp, head
     mine = sticky.marked(body, key=key, stamp=stamp, head=head)
     wrote: Result | None = None
     removed = 0
+    known: dict[Stamp, bool] = {}
     for _ in range(sticky.ROUNDS):
         talk = _conversation(forge, number)
         if head is not None and talk.head != head:
             note = f"the head has moved on to {talk.head[:12]}, whose run will tell"
             return Placed("older", removed=removed, note=note)
         seen = _with_history(forge, talk, key) if wrote else talk.comments
+        seen = tuple(_believed(forge, one, key=key, stamp=stamp, head=talk.head, known=known) for one in seen)
         now = sticky.step(seen, mine, key=key, stamp=stamp)
         if now.keep is None:
             forge.say(number, mine)
@@ -62,6 +64,16 @@ def place(forge: Forge, number: int, body: str, *, name: str, stamp: Stamp, head
         hint="too many runs write at once; run the command again",
         code="comment-contended",
     )
+
+
+def _believed(forge: Forge, one: Said, *, key: str, stamp: Stamp, head: str, known: dict[Stamp, bool]) -> Said:
+    """What claims to be a newer run's words counts as edited by somebody, unless the forge knows that run."""
+    found = sticky.stamp_of(one, key=key)
+    if found is None or found <= stamp:
+        return one
+    if found not in known:
+        known[found] = forge.follows(found, stamp, head=head)
+    return one if known[found] else replace(one, edited=True)
 
 
 def _conversation(forge: Forge, number: int) -> Conversation:

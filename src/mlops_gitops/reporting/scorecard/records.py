@@ -9,13 +9,16 @@ from typing import Literal
 
 from mlops_gitops.evidence.gates import Answer
 from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.manifests.metric_names import known
 
 Better = Literal["higher", "lower"]
 Interval = tuple[float, float]
 
-HIGHER = frozenset({"accuracy", "f1", "precision", "r2", "recall", "roc_auc"})
-LOWER = frozenset({"brier", "log_loss", "mae", "rmse"})
-"""Which way each metric is better.  ``testing.metrics`` says the same, and wants numpy, which a report does not."""
+
+def better(metric: str) -> Better | None:
+    """Which way a metric is better; ``None`` where it is not known."""
+    found = known(metric)
+    return None if found is None else "higher" if found.higher else "lower"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,7 @@ class Score:
     @property
     def better(self) -> Better | None:
         """Which way is better; ``None`` for a metric that this program does not know."""
-        if self.metric in HIGHER:
-            return "higher"
-        return "lower" if self.metric in LOWER else None
+        return better(self.metric)
 
     @property
     def champion(self) -> float | None:

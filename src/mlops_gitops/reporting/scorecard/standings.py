@@ -23,7 +23,7 @@ from mlops_gitops.evidence.admission import Evidence, may_sign
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.promotion.snapshot import Snapshot
-from mlops_gitops.reporting.scorecard.records import HIGHER, LOWER, Better, Interval
+from mlops_gitops.reporting.scorecard.records import Better, Interval, better
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TOGETHER = 0.05
@@ -111,8 +111,8 @@ def _entrant(
         raise _Unplaced("no release was made from its head, so nothing about it is signed")
     release = newest[-1]
     metric = next((one for one in release.metrics if one.primary), release.metrics[0])
-    better: Better | None = "higher" if metric.name in HIGHER else "lower" if metric.name in LOWER else None
-    if better is None:
+    way = better(metric.name)
+    if way is None:
         raise _Unplaced(f"nobody knows which way {metric.name} is better")
     evidence = snapshot.dossier(release.name, release.id).evidence
     tested = _standing(evidence, "model-tests", now)
@@ -127,7 +127,7 @@ def _entrant(
     champion, (change, between) = (
         (compared[0][0], compared[0][1] or (None, None)) if len(compared) == 1 else (None, (None, None))
     )
-    return (metric.name, better, rows), Entrant(
+    return (metric.name, way, rows), Entrant(
         number, head, release.id, release.version, tested[0].claim.verdict, value, interval, interval, change, between,
         champion,
     )  # fmt: skip

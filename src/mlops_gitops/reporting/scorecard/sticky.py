@@ -8,6 +8,8 @@ wrote it, and a digest of everything, so that words that somebody changed are kn
   are removed.  The newest run's words go into it.
 * **An older run never has the last word.**  A forge overwrites without asking, so after each write the history of the
   comment is read: what a newer run wrote there, and an older one wrote over, is put back.
+* **A newer run is one that the forge knows.**  Every workflow of a repository comments as the same account, and some
+  write what strangers ask them to: a marker alone silences nobody.
 
 Runs are ordered by id and attempt, as GitHub numbers them.  Marks that somebody else edited count for nothing.
 """
@@ -72,6 +74,9 @@ class Forge(Protocol):
 
     def rewrite(self, comment: int, body: str) -> bool:
         """Put new words into a comment; ``False`` where it is gone.  Raises ``Failure``."""
+
+    def follows(self, later: Stamp, mine: Stamp, *, head: str) -> bool:
+        """Whether ``later`` is a run of the same workflow on this head; ``False`` where the forge does not say."""
 
     def remove(self, comment: int) -> None:
         """Remove a comment; nothing where it is gone already.  Raises ``Failure``."""

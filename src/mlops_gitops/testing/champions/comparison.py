@@ -1,213 +1,328 @@
 """Champion and challenger on the same rows: may the one replace the other.
 
-A metric **passes** when the whole 95 % interval of the paired difference lies within ``maxRegression`` of the champion
-(non-inferiority), **fails** when the loss is shown to be larger, or when the challenger is shown to be worse and its
-estimated loss is larger, and is **inconclusive** between.  A slice, which has fewer rows, guards against harm: it fails
-when a loss beyond the margin is shown there, the chance of any false alarm among all slices kept at 5 % (Holm).  What
-cannot be compared never passes.  Pure functions of ``Evaluation`` records.
+A metric **passes** when the whole 95 % interval of the paired difference lies above its floor: within ``maxRegression``
+of the champion (non-inferiority), or beyond it by ``minImprovement`` (superiority).  It **fails** when less than that
+is shown, or when the challenger is shown to be worse and its estimated loss is larger than the margin, and is
+**inconclusive** between, with the power of these rows and how many would do.  A slice, which has fewer rows, guards
+against harm: it fails when a loss beyond the margin is shown there, the chance of any false alarm among all slices kept
+at 5 % (Holm).  An **anchor** is a release of long ago that the same is asked of, with ``maxCumulativeRegression``, so
+that many small losses do not add up unseen.  What cannot be compared never passes.  Pure functions of ``Evaluation``
+records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric as Demand
+from mlops_gitops.manifests.metrics import Slice
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import statistics, wording
+from mlops_gitops.testing.champions import paired
+from mlops_gitops.testing.champions.paired import Codes, Gain, Pairing, Proportions
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
-from mlops_gitops.testing.models.samples import Evaluation, chosen, parts
-from mlops_gitops.testing.statistics import Estimate, Unmeasurable
+from mlops_gitops.testing.models.samples import Evaluation, Part, chosen, parts
+from mlops_gitops.testing.statistics import Unmeasurable
 
 CONFIDENCE = 0.95
+TAIL = (1 - CONFIDENCE) / 2
 FALSE_ALARM = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two models on one file, row by row: the same labels, from the same file."""
+    """Two models on one file, row by row: the same labels, from the same file.
+
+    ``blocks`` says which rows belong together, and ``by`` in which column that is written; without it rows count as
+    independent.
+    """
 
     champion: Evaluation
     challenger: Evaluation
+    blocks: Codes | None = None
+    by: str = ""
 
     def samples(self) -> tuple[Sample, Sample]:
         """Champion first."""
         return self.champion.sample, self.challenger.sample
 
 
-def checks(
-    model: Model, pairs: Mapping[str, Pair], *, demanded: tuple[Demand, ...] = (), locate: Locate
-) -> Iterator[Check]:
-    """Every metric that declares a margin, and its slices.
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What a candidate is held against: the pairs by data set, and the metrics that bind it besides its own.
 
-    ``demanded`` are the metrics of the champion's manifest: one with a margin there must be declared here too, and the
-    stricter margin counts, so that a change cannot lower its own bar.
+    ``version`` names the anchor; ``None`` means the champion.
     """
-    margins = {(one.name, one.dataset): one.max_regression for one in demanded if one.max_regression is not None}
-    harmed: list[tuple[Check, float]] = []
+
+    pairs: Mapping[str, Pair]
+    demanded: tuple[Demand, ...] = ()
+    version: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """The id of the checks."""
+        return "comparison.metric" if self.version is None else "comparison.anchor"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One metric's check, and the one-sided chance of such rows if the candidate were only at its floor."""
+
+    check: Check
+    dataset: str
+    chance: float
+
+
+def chances(found: Iterable[Compared]) -> dict[str, float]:
+    """The chance of a false pass on each data set: all of its metrics have to pass, so that the largest counts."""
+    largest: dict[str, float] = {}
+    for one in found:
+        largest[one.dataset] = max(one.chance, largest.get(one.dataset, 0.0))
+    return largest
+
+
+def compared(model: Model, against: Against, *, locate: Locate) -> Iterator[Compared]:
+    """Every metric that declares a margin.
+
+    One with a margin in ``against.demanded`` must be declared here too, and the stricter margin counts, so that a
+    change cannot lower its own bar.
+    """
+    bound = {
+        (one.name, one.dataset): margin for one in against.demanded if (margin := _margin(one, against)) is not None
+    }
     for index, demand in enumerate(model.metrics):
-        strict = margins.pop((demand.name, demand.dataset), None)
-        margin = min((m for m in (strict, demand.max_regression) if m is not None), default=None)
-        if margin is not None:
-            place = locate(("spec", "metrics", index, "maxRegression"))
-            yield _metric(demand, model.task, margin, pairs.get(demand.dataset), place)
-            harmed.extend(_slices(demand, model.task, margin, pairs.get(demand.dataset), place))
-    yield from _with_holm(harmed)
-    for name, dataset in margins:
+        floor = _floor(demand, bound.pop((demand.name, demand.dataset), None), against)
+        if floor is not None:
+            place = locate(("spec", "metrics", index, floor.field))
+            check, chance = _metric(demand, model.task, floor, against, place)
+            yield Compared(check, demand.dataset, chance)
+    for name, dataset in bound:
         message = f"{name} on {dataset} is guarded by the champion's manifest and is missing from this one"
         place, fix = locate(("spec", "metrics")), f"declare {name} on {dataset} with its maxRegression again"
-        yield Check("comparison.metric", name, Verdict.FAIL, message, location=place, fix=fix)
+        check = Check(against.kind, name, Verdict.FAIL, message, location=place, fix=fix)
+        yield Compared(check, dataset, 1.0)
 
 
-def _metric(demand: Demand, task: str, margin: float, pair: Pair | None, place: Location) -> Check:
-    metric, subject = METRICS.get(demand.name), demand.name
+@dataclass(frozen=True, slots=True)
+class _Floor:
+    """The least gain that has to be shown, more being better, and the field of the manifest that says so."""
+
+    gain: float
+    field: str
+
+    @property
+    def superiority(self) -> bool:
+        return self.field == "minImprovement"
+
+    def reached(self, gain: Gain) -> bool:
+        """A gain of nothing at all is no loss, and no improvement."""
+        lower, _ = gain.interval(CONFIDENCE)
+        return lower > self.gain if self.superiority else lower >= self.gain
+
+    def missed(self, gain: Gain) -> bool:
+        _, upper = gain.interval(CONFIDENCE)
+        worse = not self.superiority and upper < 0 and gain.value < self.gain
+        return upper < self.gain or worse
+
+    def words(self, metric: Metric) -> str:
+        if self.gain == 0:
+            return "any improvement has to be shown" if self.superiority else "no loss is allowed"
+        change = wording.signed(self.gain if metric.higher_is_better else -self.gain)
+        return f"at least {change} has to be shown" if self.superiority else f"at most {change} is allowed"
+
+
+def _margin(demand: Demand, against: Against) -> float | None:
+    """The largest loss that passes: against the champion, or all in all since the anchor."""
+    if against.version is not None and demand.max_cumulative_regression is not None:
+        return demand.max_cumulative_regression
+    return demand.max_regression
+
+
+def _floor(demand: Demand, bound: float | None, against: Against) -> _Floor | None:
+    if demand.min_improvement is not None and against.version is None:
+        return _Floor(demand.min_improvement, "minImprovement")
+    margins = [one for one in (bound, _margin(demand, against)) if one is not None]
+    if not margins:
+        return None
+    cumulative = against.version is not None and demand.max_cumulative_regression is not None
+    return _Floor(-min(margins), "maxCumulativeRegression" if cumulative else "maxRegression")
+
+
+def _metric(demand: Demand, task: str, floor: _Floor, against: Against, place: Location) -> tuple[Check, float]:
+    metric, subject, pair = METRICS.get(demand.name), demand.name, against.pairs.get(demand.dataset)
     if metric is None or task not in metric.tasks or pair is None:
         why = "there are no usable predictions of both models" if pair is None else f"the task is {task}"
         message = f"{demand.name} on {demand.dataset} cannot be compared: {why}"
         fix = "make both models answer on the same rows"
-        return Check("comparison.metric", subject, Verdict.FAIL, message, location=place, fix=fix)
+        return Check(against.kind, subject, Verdict.FAIL, message, location=place, fix=fix), 1.0
     try:
-        found = _Difference.of(metric, *pair.samples())
+        found = paired.compared(metric, *pair.samples(), blocks=pair.blocks)
     except Unmeasurable as reason:
         message = f"{demand.name} on {demand.dataset} cannot be compared: {reason}"
         fix = "provide rows that can answer; nothing was judged"
-        return Check("comparison.metric", subject, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
-    return _judge(found, subject, demand.name, margin, place)
+        return Check(against.kind, subject, Verdict.INCONCLUSIVE, message, location=place, fix=fix), 1.0
+    since = "" if against.version is None else f"since {against.version} "
+    words = f"{since}{_words(metric, found, demand.name, pair)}; {floor.words(metric)}"
+    base = _check(metric, found.gain, floor, Check(against.kind, subject, Verdict.PASS, words, location=place))
+    return _judged(base, found.gain, floor), _chance(found.gain, floor)
 
 
-@dataclass(frozen=True, slots=True)
-class _Difference:
-    """``gain`` is the paired difference turned so that more is better; ``p`` is McNemar's, for accuracy."""
-
-    metric: Metric
-    before: float
-    after: float
-    found: Estimate
-    gain: Estimate
-    p: float | None
-
-    @classmethod
-    def of(cls, metric: Metric, before: Sample, after: Sample) -> _Difference:
-        old = metric.measure(before).value
-        new = metric.measure(after).value
-        found = metric.difference(before, after, confidence=CONFIDENCE)
-        gain = found
-        if not metric.higher_is_better:
-            gain = Estimate(-found.value, -found.upper, -found.lower, found.error, found.rows)
-        p = None
-        if metric.name == "accuracy" and metric.top is not None:
-            p = statistics.mcnemar(metric.top(before) == 1.0, metric.top(after) == 1.0)
-        return cls(metric, old, new, found, gain, p)
-
-    def words(self, name: str) -> str:
-        verb = "stayed at" if self.found.value == 0 else "rose from" if self.found.value > 0 else "fell from"
-        between = wording.score(self.before)
-        if self.found.value != 0:
-            between += f" to {wording.score(self.after)}"
-        interval = f"95 % interval {wording.signed(self.found.lower)} to {wording.signed(self.found.upper)}"
-        p = "" if self.p is None else f", exact McNemar p = {self.p:.2g}"
-        return f"{name} {verb} {between} ({wording.signed(self.found.value)}, {interval}{p})"
-
-    def allowed(self, margin: float) -> str:
-        if margin == 0:
-            return "no loss is allowed"
-        loss = -margin if self.metric.higher_is_better else margin
-        return f"at most {wording.signed(loss)} is allowed"
+def _chance(gain: Gain, floor: _Floor) -> float:
+    """How likely such rows are if no more than the floor were true; two models that answer alike lose nothing."""
+    if gain.error == 0 and gain.value == floor.gain == 0:
+        return 1.0 if floor.superiority else 0.0
+    return gain.chance(floor.gain)
 
 
-def _judge(found: _Difference, subject: str, name: str, margin: float, place: Location) -> Check:
-    gain = found.gain
-    base = Check(
-        "comparison.metric",
-        subject,
-        Verdict.PASS,
-        f"{found.words(name)}; {found.allowed(margin)}",
-        observed=found.found.value,
-        limit=-margin if found.metric.higher_is_better else margin,
-        interval=found.found.interval,
-        rows=gain.rows,
-        location=place,
-    )
-    if gain.lower >= -margin:
-        better = ": better than the champion beyond noise" if gain.lower > 0 else ""
-        return replace(base, message=base.message + better)
-    shown_worse = gain.upper < -margin or (gain.upper < 0 and gain.value < -margin)
-    if shown_worse:
+def _words(metric: Metric, found: Pairing, name: str, pair: Pair) -> str:
+    change = found.gain.value if metric.higher_is_better else -found.gain.value
+    verb = "stayed at" if change == 0 else "rose from" if change > 0 else "fell from"
+    between = wording.score(found.before)
+    if change != 0:
+        between += f" to {wording.score(found.after)}"
+    lower, upper = _interval(metric, found.gain)
+    interval = f"95 % interval {wording.signed(lower)} to {wording.signed(upper)}"
+    if pair.blocks is not None:
+        interval += f", rows of one {pair.by} together"
+    p = ""
+    if isinstance(found.gain, Proportions):
+        p = f", exact McNemar p = {found.gain.mcnemar:.2g}"
+    return f"{name} {verb} {between} ({wording.signed(change)}, {interval}{p})"
+
+
+def _interval(metric: Metric, gain: Gain) -> tuple[float, float]:
+    """That of the metric as it is, whichever way is better."""
+    lower, upper = gain.interval(CONFIDENCE)
+    return (lower, upper) if metric.higher_is_better else (-upper, -lower)
+
+
+def _check(metric: Metric, gain: Gain, floor: _Floor, told: Check) -> Check:
+    """What is told, with the numbers that it rests on."""
+    sign = 1 if metric.higher_is_better else -1
+    observed, limit = sign * gain.value, sign * floor.gain
+    return replace(told, observed=observed, limit=limit, interval=_interval(metric, gain), rows=gain.rows)
+
+
+def _judged(base: Check, gain: Gain, floor: _Floor) -> Check:
+    if floor.reached(gain):
+        shown = gain.interval(CONFIDENCE)[0] > 0 and base.id == "comparison.metric"
+        return replace(base, message=f"{base.message}{': better than the champion beyond noise' if shown else ''}")
+    if floor.missed(gain):
         return replace(base, verdict=Verdict.FAIL, fix="keep the champion, or improve the challenger")
-    needed = statistics.rows_needed(gain.error, gain.rows, distance=gain.value + margin, confidence=CONFIDENCE)
-    more = (
-        f"about {wording.rows(needed)} would tell, there are {gain.rows:,}"
-        if needed is not None and needed > gain.rows
-        else f"{wording.rows(gain.rows)} cannot tell"
-    )
-    message = f"{base.message}, and the interval reaches beyond it; {more}"
+    message = f"{base.message}, and the interval reaches beyond it; {_more_rows(gain, floor)}"
     return replace(base, verdict=Verdict.INCONCLUSIVE, message=message, fix="compare on more rows")
 
 
-def _slices(
-    demand: Demand, task: str, margin: float, pair: Pair | None, place: Location
-) -> Iterator[tuple[Check, float]]:
-    """Each slice with the one-sided p-value of "the loss is within the margin"; 1 where nothing can be said."""
-    metric = METRICS.get(demand.name)
-    if metric is None or task not in metric.tasks or pair is None:
-        return
+def _more_rows(gain: Gain, floor: _Floor) -> str:
+    """The power of these rows and how many would do: if the gain is as found, or the two models are in truth equal."""
+    truth = gain.value if floor.superiority else 0.0
+    needed = paired.rows_needed(gain, floor.gain, truth, tail=TAIL)
+    if needed is None:
+        return "no number of rows shows that" if floor.superiority else "no number of rows shows that of equal models"
+    chance = wording.percent(round(paired.power(gain, floor.gain, truth, tail=TAIL), 2))
+    who = "a gain like this" if floor.superiority else "an equal model"
+    if needed <= gain.rows:
+        return f"{wording.rows(gain.rows)} would pass {who} with {chance}, and cannot tell of this one"
+    return f"about {wording.rows(needed)} would tell {who} with 80 %, the {gain.rows:,} here do with {chance}"
+
+
+def slices(model: Model, against: Against, *, locate: Locate) -> Iterator[Check]:
+    """Every slice of every metric that declares a margin, judged together; one that the champion has must be there."""
+    found: list[tuple[Check, float]] = []
+    parted: dict[tuple[str, Slice], list[Part]] = {}
+    bound = {(one.name, one.dataset): one for one in against.demanded if one.max_regression is not None}
+    for index, demand in enumerate(model.metrics):
+        strict = bound.get((demand.name, demand.dataset))
+        margin = min(
+            (one.max_regression for one in (demand, strict) if one and one.max_regression is not None), default=None
+        )
+        if margin is None and demand.min_improvement is not None:
+            margin = 0.0
+        if margin is None:
+            continue
+        place = locate(("spec", "metrics", index, "slices"))
+        metric, pair = METRICS.get(demand.name), against.pairs.get(demand.dataset)
+        if metric is not None and model.task in metric.tasks and pair is not None:
+            found += _slices(_Guard(demand, metric, pair, _Floor(-margin, "maxRegression"), place), parted)
+        here = {one.column for one in demand.slices}
+        found += [
+            (_dropped(demand, one.column, place), 1.0)
+            for one in (strict.slices if strict else ())
+            if one.column not in here
+        ]
+    yield from _with_holm(found)
+
+
+def _dropped(demand: Demand, column: str, place: Location) -> Check:
+    message = f"{demand.name} by {column} is guarded by the champion's manifest and is missing from this one"
+    fix = f"declare the slices by {column} again"
+    return Check("comparison.slice", column, Verdict.FAIL, message, location=place, fix=fix)
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """What is guarded in every slice of a metric, and where the manifest says so."""
+
+    demand: Demand
+    metric: Metric
+    pair: Pair
+    floor: _Floor
+    place: Location
+
+
+def _slices(guard: _Guard, parted: dict[tuple[str, Slice], list[Part]]) -> Iterator[tuple[Check, float]]:
+    """Each slice with the one-sided p-value of "the loss is within the margin"; 1 where nothing can be said.
+
+    ``parted`` keeps the parts of each column, which several metrics share.
+    """
+    demand, place = guard.demand, guard.place
     for wanted in demand.slices:
-        raw = pair.challenger.columns.get(wanted.column)
+        raw = guard.pair.challenger.columns.get(wanted.column)
         if raw is None:
             message = f"{demand.dataset} cannot be sliced by {wanted.column}: it has no such column"
             fix = "name a column that the data have"
             yield Check("comparison.slice", wanted.column, Verdict.FAIL, message, location=place, fix=fix), 1.0
             continue
-        for part in parts(raw, wanted):
-            subject, name = f"{demand.name}[{part.name}]", f"{demand.name} where {part.name}"
-            before, after = (chosen(sample, part.rows) for sample in pair.samples())
-            try:
-                if len(part.rows) < wanted.min_rows:
-                    raise Unmeasurable(f"{wording.rows(len(part.rows))} are fewer than `minRows`")  # noqa: TRY301
-                found = _Difference.of(metric, before, after)
-            except Unmeasurable as reason:
-                message, fix = f"{name} cannot be compared: {reason}", "provide rows that can answer"
-                check = Check("comparison.slice", subject, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
-                yield check, 1.0
-                continue
-            yield _slice_check(found, subject, name, margin, place), _p_within(found.gain, margin)
+        key = (demand.dataset, wanted)
+        if key not in parted:
+            parted[key] = parts(raw, wanted)
+        for part in parted[key]:
+            yield _slice(guard, part, wanted.min_rows)
 
 
-def _slice_check(found: _Difference, subject: str, name: str, margin: float, place: Location) -> Check:
-    return Check(
-        "comparison.slice",
-        subject,
-        Verdict.PASS,
-        f"{found.words(name)}; {found.allowed(margin)}",
-        observed=found.found.value,
-        limit=-margin if found.metric.higher_is_better else margin,
-        interval=found.found.interval,
-        rows=found.gain.rows,
-        location=place,
-    )
+def _slice(guard: _Guard, part: Part, least: int) -> tuple[Check, float]:
+    pair, metric = guard.pair, guard.metric
+    subject, name = f"{guard.demand.name}[{part.name}]", f"{guard.demand.name} where {part.name}"
+    blocks = None if pair.blocks is None else pair.blocks[part.rows]
+    told = Check("comparison.slice", subject, Verdict.INCONCLUSIVE, "", location=guard.place)
+    if len(part.rows) < least:
+        why = f"{wording.rows(len(part.rows))} are fewer than `minRows`"
+        return replace(told, message=f"{name} cannot be compared: {why}", fix="provide rows that can answer"), 1.0
+    before, after = (chosen(sample, part.rows) for sample in pair.samples())
+    try:
+        found = paired.compared(metric, before, after, blocks=blocks, resample=False)
+    except Unmeasurable as reason:
+        return replace(told, message=f"{name} cannot be compared: {reason}", fix="provide rows that can answer"), 1.0
+    words = f"{_words(metric, found, name, pair)}; {guard.floor.words(metric)}"
+    check = _check(metric, found.gain, guard.floor, replace(told, verdict=Verdict.PASS, message=words))
+    return check, found.gain.harm(guard.floor.gain)
 
 
-def _p_within(gain: Estimate, margin: float) -> float:
-    if gain.error == 0:
-        return 0.0 if gain.value < -margin else 1.0
-    return NormalDist().cdf((gain.value + margin) / gain.error)
-
-
-def _chance(p: float) -> str:
+def _likely(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"  # noqa: PLR2004 - what people write
 
 
-def _with_holm(found: list[tuple[Check, float]]) -> Iterator[Check]:
+def _with_holm(found: Sequence[tuple[Check, float]]) -> Iterator[Check]:
     adjusted = statistics.holm([p for _, p in found])
     for (check, _), p in zip(found, adjusted, strict=True):
         if check.verdict is not Verdict.PASS:
             yield check
         elif p < FALSE_ALARM:
-            message = f"{check.message}; the loss is shown to be larger ({_chance(p)} after Holm)"
+            message = f"{check.message}; the loss is shown to be larger ({_likely(p)} after Holm)"
             fix = "keep the champion, or find what the challenger does worse there"
             yield replace(check, verdict=Verdict.FAIL, message=message, fix=fix)
         else:

@@ -30,6 +30,8 @@ DATA = ("spec", "tests", "data")
 
 _WIDER = {"long": {"integer"}, "double": {"float", "integer"}}
 """What may stand for a type without loss, as MLflow converts it."""
+_PLAIN = frozenset({"boolean", "integer", "long", "string", "binary", "datetime"})
+"""Types whose values cannot be NaN or infinite."""
 _SHOWN = 3
 
 
@@ -42,6 +44,21 @@ def wanted(tests: DataTests) -> Wanted:
     }
     watched = {column.name: column.domain for column in tests.columns if column.domain is not None}
     return Wanted(edges, watched, tests.unique, distinct_rows=tests.max_duplicate_rate is not None)
+
+
+def looked_at(model: Model) -> frozenset[str]:
+    """The columns whose values the tests look at; of the others, a file's footer says enough.
+
+    Of an input without demands that is no real number, only its type and whether it holds anything are tested.
+    """
+    demands = {
+        one.name
+        for one in model.tests.data.columns
+        if one.range is not None or one.domain is not None or one.type not in _PLAIN
+    }
+    if model.tests.data.freshness is not None or model.tests.data.split is not None:
+        demands |= {one.time_column for one in model.data if one.time_column is not None}
+    return frozenset(demands | {one.name for one in model.interface.inputs if one.type not in _PLAIN})
 
 
 def checks(model: Model, *, dataset: str, source: Source, scan: Scan, locate: Locate) -> Iterator[Check]:

@@ -14,14 +14,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
+from mlops_gitops.evidence.figures import Distribution
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
-from mlops_gitops.testing.data import shifts
+from mlops_gitops.testing.data import distributions, shifts
 from mlops_gitops.testing.data.columns import DATA, Locate
 from mlops_gitops.testing.data.profile import Column, Profile
 from mlops_gitops.testing.data.reference import Reference
@@ -196,7 +198,7 @@ def _values(held: _Held) -> Check:
         verdict = Verdict.FAIL if changed else Verdict.INCONCLUSIVE
         fix = f"write the reference again (`{held.write}`)" if changed else "provide more rows"
         return Check(held.kind.id, held.subject, verdict, message, location=held.location, fix=fix)
-    return _check(held.kind.id, f"the values of {held.subject}", shift, held)
+    return _check(held.kind.id, f"the values of {held.subject}", shift, held, distributions.of_values)
 
 
 def _absence(held: _Held) -> Iterator[Check]:
@@ -207,10 +209,16 @@ def _absence(held: _Held) -> Iterator[Check]:
         shift = shifts.of_absence(held.before, held.after, errors=held.errors)
     except Incomparable:
         return  # the values have said so
-    yield _check(f"{held.kind.id}-missing", f"the gaps in {held.subject}", shift, held)
+    yield _check(f"{held.kind.id}-missing", f"the gaps in {held.subject}", shift, held, distributions.of_absence)
 
 
-def _check(id_: str, what: str, shift: Shift, held: _Held) -> Check:
+class _Drawn(Protocol):
+    def __call__(
+        self, title: str, before: Sample, after: Sample, *, shift: Shift, limit: float, note: str
+    ) -> Distribution: ...
+
+
+def _check(id_: str, what: str, shift: Shift, held: _Held, drawn: _Drawn) -> Check:
     verdict, limit = shift.judged(held.tests.max), held.tests.max
     assumed = "rows are taken as independent" if held.blocks is None else f"rows of one {held.blocks} are one block"
     message = (
@@ -228,6 +236,7 @@ def _check(id_: str, what: str, shift: Shift, held: _Held) -> Check:
         rows=int(shift.current),
         location=held.location,
         fix=_fix(verdict, shift, held),
+        figures=(drawn(what, held.before, held.after, shift=shift, limit=limit, note=assumed),),
     )
 
 

@@ -5,61 +5,84 @@ Never raises for what is in a file or in the manifest: that is a check that fail
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing.data import columns, drift, keys, labels, personal, references, row_rules, times
+from mlops_gitops.testing.data import columns, keys, labels, personal, references, row_rules, times
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import TESTED, DataFile, identity, unreadable
 from mlops_gitops.testing.data.rows import leaks, overlaps
 from mlops_gitops.testing.data.scans import Scan, Wanted
-from mlops_gitops.testing.engines import duckdb as engine
-
-
-def named(model: Model) -> set[str]:
-    """The data sets that some test names, whatever their role."""
-    tests = model.tests.data
-    found = {name for one in (tests.drift, tests.skew) if one is not None for name in one.datasets}
-    found |= {name for rule in tests.rules for name in rule.datasets}
-    found |= {key.dataset for key in tests.references}
-    return found | set(tests.freshness.datasets if tests.freshness else ())
+from mlops_gitops.testing.sharding import Counting, asked
 
 
 def checks(
-    model: Model, files: Sequence[DataFile], locate: Locate, *, now: datetime, folder: Path, root: Path
+    model: Model,
+    files: Sequence[DataFile],
+    locate: Locate,
+    counting: Counting,
+    *,
+    now: datetime,
+    folder: Path,
+    root: Path,
 ) -> Iterator[Check]:
-    """All checks of all data files."""
+    """All checks of all data files, as ``counting`` counts them."""
     yield from _declared(model, locate)
     comparisons: list[references.Comparison] = []
-    for kind, tests in ((drift.DRIFT, model.tests.data.drift), (drift.SKEW, model.tests.data.skew)):
-        if tests is not None:
-            compared = references.found(model, kind, tests, folder=folder, root=root, locate=locate)
-            if isinstance(compared, Check):
-                yield compared
-            else:
-                yield from references.outdated(compared, model, files, locate=locate)
-                comparisons.append(compared)
+    for compared in references.wanted_by(model, folder=folder, root=root, locate=locate):
+        if isinstance(compared, Check):
+            yield compared
+        else:
+            yield from references.outdated(compared, model, files, locate=locate)
+            comparisons.append(compared)
     scans: dict[str, Scan] = {}
     for file in files:
         yield from identity(file, locate)
-        if file.source is None:
-            continue
-        held = [one for one in comparisons if one.concerns(file)]
-        try:
-            scan = engine.scan(file.source, _wanted(model, file, held, now))
-            if file.dataset.role in TESTED:
+        if file.source is not None:
+            try:
+                scan = counting.scan(file, _wanted(model, file, comparisons, now))
                 scans[file.dataset.name] = scan
-            yield from _of_file(model, file, scan, held, locate, now=now)
-        except Refused as refusal:
-            yield unreadable(file, refusal, locate)
-    readable = [file for file in files if file.dataset.name in scans and scans[file.dataset.name].profile.rows]
+                yield from _of_file(model, file, scan, comparisons, locate, now=now, here=counting.merged is None)
+            except Refused as refusal:
+                yield unreadable(file, refusal, locate)
+    if counting.merged is not None:
+        yield from _unseen(model, locate)
+    else:
+        yield from _across(model, files, scans, locate)
+
+
+def _of_file(
+    model: Model,
+    file: DataFile,
+    scan: Scan,
+    comparisons: Sequence[references.Comparison],
+    locate: Locate,
+    *,
+    now: datetime,
+    here: bool,
+) -> Iterator[Check]:
+    """What one file shows by itself; ``here`` says whether its rows are at hand."""
+    name = file.dataset.name
+    if file.dataset.role in TESTED:
+        yield from columns.checks(model, dataset=name, source=file.opened, scan=scan, locate=locate)
+    if here and scan.profile.rows:
+        yield from _of_rows(model, file, scan, locate, now=now)
+    for one in comparisons:
+        if one.concerns(file):
+            yield from one.checks(model, file, scan, locate=locate, here=here)
+
+
+def _across(model: Model, files: Sequence[DataFile], scans: Mapping[str, Scan], locate: Locate) -> Iterator[Check]:
+    """What takes several files, or looks at rows again."""
+    rows = {name: scan.profile.rows for name, scan in scans.items()}
+    readable = [file for file in files if file.dataset.role in TESTED and rows.get(file.dataset.name)]
     yield from keys.references(model, readable, files, locate)
     yield from keys.split(model, readable, scans, locate)
-    rows = {name: scan.profile.rows for name, scan in scans.items()}
     if model.tests.data.overlap is not None:
         yield from overlaps(model, readable, rows, locate)
     yield from leaks(model, readable, locate)
@@ -73,46 +96,53 @@ def _declared(model: Model, locate: Locate) -> Iterator[Check]:
         yield Check("data.declared", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
 
 
-def _wanted(model: Model, file: DataFile, held: Sequence[references.Comparison], now: datetime) -> Wanted:
+def _wanted(model: Model, file: DataFile, comparisons: Sequence[references.Comparison], now: datetime) -> Wanted:
     """Everything that the one pass over a file has to count."""
-    tests, name = model.tests.data, file.dataset.name
-    found = Wanted()
-    if file.dataset.role in TESTED:
-        found = columns.wanted(tests)
-        if tests.pii is not None:
-            found |= personal.wanted()
-    if _looked_at(file, [one for rule in tests.rules for one in rule.datasets]):
-        found |= row_rules.wanted(tests.rules, name)
-    found |= times.wanted(tests.freshness, file, now)
-    for one in held:
-        found |= one.reference.wanted()
-    return found
+    tests, found = model.tests.data, asked(model, file, comparisons)
+    asks = [times.wanted(tests.freshness, file, now)]
+    if _ruled(model, file):
+        asks.append(row_rules.wanted(tests.rules, file.dataset.name))
+    if tests.pii is not None and file.dataset.role in TESTED:
+        asks.append(personal.wanted())
+    return replace(found, asks=tuple(ask for one in asks for ask in one.asks))
 
 
-def _of_file(
-    model: Model,
-    file: DataFile,
-    scan: Scan,
-    held: Sequence[references.Comparison],
-    locate: Locate,
-    *,
-    now: datetime,
-) -> Iterator[Check]:
+def _of_rows(model: Model, file: DataFile, scan: Scan, locate: Locate, *, now: datetime) -> Iterator[Check]:
+    """What was counted row by row, and what looks at rows again."""
     tests, name = model.tests.data, file.dataset.name
     tested = file.dataset.role in TESTED
+    if _ruled(model, file):
+        yield from row_rules.checks(tests.rules, dataset=name, scan=scan, locate=locate, everywhere=tested)
+    if tested or (tests.freshness is not None and name in tests.freshness.datasets):
+        yield from times.checks(tests.freshness, file, scan, now=now, locate=locate)
     if tested:
-        yield from columns.checks(model, dataset=name, source=file.opened, scan=scan, locate=locate)
-    if scan.profile.rows:
-        if _looked_at(file, [one for rule in tests.rules for one in rule.datasets]):
-            yield from row_rules.checks(tests.rules, dataset=name, scan=scan, locate=locate, everywhere=tested)
-        if tested or (tests.freshness is not None and name in tests.freshness.datasets):
-            yield from times.checks(tests.freshness, file, scan, now=now, locate=locate)
-        if tested:
-            yield from personal.checks(model, dataset=name, scan=scan, locate=locate)
-            yield from labels.checks(model, file, scan, locate)
-    for one in held:
-        yield from one.checks(model, file, scan, locate=locate)
+        yield from personal.checks(model, dataset=name, scan=scan, locate=locate)
+        yield from labels.checks(model, file, scan, locate)
 
 
-def _looked_at(file: DataFile, names: Sequence[str]) -> bool:
-    return file.dataset.role in TESTED or file.dataset.name in names
+def _ruled(model: Model, file: DataFile) -> bool:
+    named = {one for rule in model.tests.data.rules for one in rule.datasets}
+    return file.dataset.role in TESTED or file.dataset.name in named
+
+
+def _unseen(model: Model, locate: Locate) -> Iterator[Check]:
+    """What needs rows, where only counts are at hand."""
+    place, fix = locate(("spec", "tests")), "run `test data` where the data lie, for this test"
+    tests = model.tests.data
+    needs = {
+        "data.overlap": (tests.overlap is not None, "the overlap of training and test data cannot be counted from"),
+        "data.rule": (bool(tests.rules), "rules across columns cannot be held against"),
+        "data.reference-key": (bool(tests.references), "keys across tables cannot be looked up in"),
+        "data.freshness": (tests.freshness is not None, "times cannot be looked at in"),
+        "data.split": (tests.split is not None, "whether training and test data are apart cannot be told from"),
+        "data.pii": (tests.pii is not None, "personal data cannot be looked for in"),
+        "data.labels": (tests.labels is not None, "labels cannot be looked at in"),
+        "leakage.power": (
+            model.tests.leakage.max_single_feature_power is not None or bool(model.tests.leakage.known_at),
+            "leakage cannot be measured on",
+        ),
+    }
+    for id_, (demanded, words) in needs.items():
+        if demanded:
+            message = f"{words} partial profiles"
+            yield Check(id_, model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)

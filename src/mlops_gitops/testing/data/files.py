@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,9 @@ from pathlib import Path
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.model import Dataset, Model
+from mlops_gitops.testing.data import shards
 from mlops_gitops.testing.data.columns import Locate
-from mlops_gitops.testing.data.scans import Source, source
+from mlops_gitops.testing.data.scans import Source
 
 TESTED = frozenset({"training", "validation", "test"})
 """The roles whose data are tested."""
@@ -19,7 +19,7 @@ TESTED = frozenset({"training", "validation", "test"})
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """One data set of the manifest with its file; ``problem`` says why there is none to read."""
+    """One data set of the manifest with its file or files; ``problem`` says why there is none to read."""
 
     dataset: Dataset
     index: int
@@ -36,30 +36,33 @@ class DataFile:
         return self.source
 
 
-def data_files(model: Model, *, folder: Path, root: Path, also: Collection[str] = ()) -> list[DataFile]:
-    """The data sets that are tested, and those named in ``also``, in the order of the manifest, lying in ``folder``."""
+def data_files(
+    model: Model, *, folder: Path, root: Path, also: Collection[str] = (), hashed: bool = True
+) -> list[DataFile]:
+    """The data sets that are tested, and those named in ``also``, in the order of the manifest, lying in ``folder``.
+
+    Without ``hashed`` they have no digest, which is read from all their bytes.
+    """
     return [
-        _file(dataset, index, folder=folder, root=root)
+        _file(dataset, index, folder=folder, root=root, hashed=hashed)
         for index, dataset in enumerate(model.data)
         if dataset.role in TESTED or dataset.name in also
     ]
 
 
-def _file(dataset: Dataset, index: int, *, folder: Path, root: Path) -> DataFile:
+def _file(dataset: Dataset, index: int, *, folder: Path, root: Path, hashed: bool) -> DataFile:
     if "://" in dataset.uri:
         hint = "fetch it beside the manifest before the test"
         return DataFile(dataset, index, None, "", f"{dataset.uri} is not a file here", hint)
-    path = (folder / dataset.uri).resolve()
-    if not path.is_relative_to(root.resolve()):
-        return DataFile(dataset, index, None, "", f"{dataset.uri} leads out of the repository", "keep data inside it")
-    if not path.is_file():
-        return DataFile(dataset, index, None, "", f"{dataset.uri} does not exist", "produce the file, or correct `uri`")
     try:
-        found = source(path, media_type=dataset.media_type)
+        found = shards.located(dataset.uri, folder=folder, root=root, media_type=dataset.media_type)
+        return DataFile(dataset, index, found, shards.digest_of(found) if hashed else "")
+    except (ValueError, OSError) as error:
+        return DataFile(
+            dataset, index, None, "", str(error), "produce the data inside the repository, or correct `uri`"
+        )
     except Refused as refusal:
         return DataFile(dataset, index, None, "", refusal.message, refusal.hint)
-    with path.open("rb") as stream:
-        return DataFile(dataset, index, found, hashlib.file_digest(stream, "sha256").hexdigest())
 
 
 def identity(file: DataFile, locate: Locate) -> Iterator[Check]:

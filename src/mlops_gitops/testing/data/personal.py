@@ -19,7 +19,7 @@ from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data.columns import DATA, Locate
 from mlops_gitops.testing.data.scans import Scan, Wanted
-from mlops_gitops.testing.engines.duckdb import quoted
+from mlops_gitops.testing.engines.connections import quoted
 
 AT = (*DATA, "pii")
 _CERTAIN, _LIKELY = 0.9, 0.5

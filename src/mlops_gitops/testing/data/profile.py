@@ -2,8 +2,9 @@
 
 A ``Profile`` is an element of a commutative monoid: the profile of a whole equals the merge of the profiles of its
 parts, bit for bit, in any order and grouping, and ``EMPTY`` changes nothing.  Only quantities with that property are
-kept: counts, extremes, counts on edges that were fixed before the data were seen, and the categories with the smallest
-hashes.  Sums of floating-point numbers depend on their order and are left out.
+kept: counts, extremes, counts on edges that were fixed before the data were seen, the categories with the smallest
+hashes, sums that are exact (``moments``), sketches of distinct values (``sketch``) and sums of row hashes
+(``digests``).  Zero is one number: -0.0 counts as 0.0 everywhere.
 
 This module reads nothing and imports nothing heavy; an engine (``testing/engines``) fills the records.
 """
@@ -14,15 +15,20 @@ import math
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from mlops_gitops import canonical
 from mlops_gitops.canonical import JSON
+from mlops_gitops.testing.data.digests import Digests
+from mlops_gitops.testing.data.moments import Moments
+from mlops_gitops.testing.data.sketch import Sketch
 
 Number: TypeAlias = "int | float"
 
 CATEGORIES = 128
 """How many categories of a text column are kept by name; the rows of all others are counted together."""
+
+Part = TypeVar("Part", Moments, Sketch, Digests)
 
 NUMERIC = frozenset({"integer", "long", "float", "double"})
 
@@ -86,7 +92,8 @@ class Column:
     """One column.  ``nulls + nans + infinities`` and the finite rest make up all rows.
 
     ``minimum`` and ``maximum`` are those of finite numbers, and microseconds since 1970 UTC for times.  ``watched``
-    counts the values that were asked for by name, each as text.
+    counts the values that were asked for by name, each as text.  ``moments`` and ``sketch`` are there where they were
+    asked for.
     """
 
     name: str
@@ -100,6 +107,8 @@ class Column:
     watched: tuple[tuple[str, int], ...] = ()
     categories: tuple[Category, ...] = ()
     others: int = 0
+    moments: Moments | None = None
+    sketch: Sketch | None = None
 
     @property
     def distinct(self) -> int | None:
@@ -113,6 +122,7 @@ class Profile:
 
     rows: int
     columns: tuple[Column, ...]
+    digests: Digests | None = None
 
     def column(self, name: str) -> Column | None:
         """The column of that name."""
@@ -120,7 +130,10 @@ class Profile:
 
     def document(self) -> JSON:
         """The profile as JSON; its canonical form has one digest whatever the sharding was."""
-        return {"rows": self.rows, "columns": [document_of(column) for column in self.columns]}
+        found: dict[str, JSON] = {"rows": self.rows, "columns": [document_of(column) for column in self.columns]}
+        if self.digests is not None:
+            found["rowDigests"] = document_of_digests(self.digests)
+        return found
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON."""
@@ -142,7 +155,7 @@ def _merge_two(left: Profile, right: Profile) -> Profile:
     if [(c.name, c.type) for c in left.columns] != [(c.name, c.type) for c in right.columns]:
         raise ValueError("profiles merge only if they have the same columns with the same types, in the same order")
     columns = tuple(_merge_columns(a, b) for a, b in zip(left.columns, right.columns, strict=True))
-    return Profile(left.rows + right.rows, columns)
+    return Profile(left.rows + right.rows, columns, _sum(left.digests, right.digests, what="row digests"))
 
 
 def _merge_columns(left: Column, right: Column) -> Column:
@@ -158,7 +171,17 @@ def _merge_columns(left: Column, right: Column) -> Column:
         watched=_merge_watched(left, right),
         categories=categories,
         others=left.others + right.others + dropped,
+        moments=_sum(left.moments, right.moments, what=f"moments of column {left.name!r}"),
+        sketch=_sum(left.sketch, right.sketch, what=f"distinct values of column {left.name!r}"),
     )
+
+
+def _sum(left: Part | None, right: Part | None, *, what: str) -> Part | None:
+    if left is None or right is None:
+        if left is not right:
+            raise ValueError(f"profiles merge only if both or neither have the {what}")
+        return None
+    return left + right
 
 
 def _merge_histograms(left: Histogram | None, right: Histogram | None, *, column: str) -> Histogram | None:
@@ -203,6 +226,25 @@ def document_of(column: Column) -> dict[str, JSON]:
     if column.type == "string":
         fields["categories"] = {category.value: category.count for category in column.categories}
         fields["others"] = column.others
+    if column.moments is not None:
+        fields["moments"] = document_of_moments(column.moments)
+    if column.sketch is not None:
+        fields["aboutDistinct"] = column.sketch.distinct
+    return fields
+
+
+def document_of_moments(moments: Moments) -> dict[str, JSON]:
+    """Exact sums, and what follows from them for people to read."""
+    fields: dict[str, JSON] = {"sum": str(moments.sum), "squares": str(moments.squares)}
+    derived = {"mean": moments.mean, "variance": moments.variance}
+    return fields | {name: value for name, value in derived.items() if value is not None}
+
+
+def document_of_digests(digests: Digests) -> dict[str, JSON]:
+    """The digests of all rows, and the name of the hash that they are made of."""
+    fields: dict[str, JSON] = {"hashing": digests.hashing, "unordered": digests.unordered}
+    if digests.ordered is not None:
+        fields["ordered"] = digests.ordered
     return fields
 
 

@@ -20,7 +20,19 @@ from typing import Any
 from mlops_gitops import canonical
 from mlops_gitops.canonical import JSON
 from mlops_gitops.manifests import schema
-from mlops_gitops.testing.data.profile import CATEGORIES, NUMERIC, Category, Column, Histogram, Profile, document_of
+from mlops_gitops.testing.data.digests import Digests, Run
+from mlops_gitops.testing.data.moments import Dyadic, Moments
+from mlops_gitops.testing.data.profile import (
+    CATEGORIES,
+    NUMERIC,
+    Category,
+    Column,
+    Histogram,
+    Profile,
+    document_of,
+    document_of_digests,
+    document_of_moments,
+)
 from mlops_gitops.testing.data.scans import Wanted
 from mlops_gitops.testing.data.shifts import Sample
 
@@ -38,13 +50,15 @@ HEADER: Mapping[str, JSON] = {"apiVersion": "mlops-gitops/v1", "kind": "Profile"
 class Reference:
     """A profile, the data set and the SHA-256 of the file that it was made from.
 
-    ``designs`` has the design effect of each column whose rows resemble one another within their blocks.
+    ``designs`` has the design effect of each column whose rows resemble one another within their blocks, and ``about``
+    how many different values each column has, about.
     """
 
     dataset: str
     digest: str
     profile: Profile
     designs: Mapping[str, float] = field(default_factory=dict)
+    about: Mapping[str, int] = field(default_factory=dict)
 
     def sample(self, name: str) -> Sample | None:
         """One column, as one side of a comparison."""
@@ -62,10 +76,14 @@ class Reference:
         """The file: JSON with one column a line, so that a change of one column is a change of one line."""
         columns = [document_of(one) for one in self.profile.columns]
         for column, one in zip(columns, self.profile.columns, strict=True):
+            if one.name in self.about:
+                column["aboutDistinct"] = self.about[one.name]
             if one.name in self.designs:
                 column["design"] = self.designs[one.name]
         digest: JSON = {"sha256": self.digest}
         head: dict[str, JSON] = {**HEADER, "dataset": self.dataset, "digest": digest, "rows": self.profile.rows}
+        if self.profile.digests is not None:
+            head["rowDigests"] = document_of_digests(self.profile.digests)
         lines = ",\n".join(f"    {canonical.encode(column).decode()}" for column in columns)
         fields = ",\n".join(f"  {json.dumps(name)}: {canonical.encode(value).decode()}" for name, value in head.items())
         return f'{{\n{fields},\n  "columns": [\n{lines}\n  ]\n}}\n'
@@ -88,7 +106,16 @@ def read(data: bytes) -> Reference:
     if len({one.name for one in columns}) != len(columns):
         raise ValueError("it has two columns of one name")
     designs = {one["name"]: float(one["design"]) for one in value["columns"] if "design" in one}
-    return Reference(value["dataset"], value["digest"]["sha256"], Profile(rows, columns), designs)
+    about = {one["name"]: one["aboutDistinct"] for one in value["columns"] if "aboutDistinct" in one}
+    profile = Profile(rows, columns, _digests(value.get("rowDigests"), rows))
+    return Reference(value["dataset"], value["digest"]["sha256"], profile, designs, about)
+
+
+def _digests(value: Mapping[str, str] | None, rows: int) -> Digests | None:
+    """Those of all rows, as of one shard."""
+    if value is None or "ordered" not in value:
+        return None
+    return Digests(value["hashing"], (Run(0, 1, rows, int(value["unordered"], 16), int(value["ordered"], 16)),))
 
 
 def _column(value: Mapping[str, Any], rows: int) -> Column:
@@ -106,6 +133,7 @@ def _column(value: Mapping[str, Any], rows: int) -> Column:
         watched=tuple(sorted(value.get("watched", {}).items())),
         categories=tuple(sorted(Category(hash_of(text), text, count) for text, count in categories.items())),
         others=value.get("others", 0),
+        moments=_moments(value, rows),
     )
     if column.histogram is not None:
         edges = column.histogram.edges
@@ -125,6 +153,17 @@ def _column(value: Mapping[str, Any], rows: int) -> Column:
     if counted + column.nulls + column.nans + column.infinities != rows:
         raise ValueError(f"the counts of column {name!r} do not add up to {rows} rows")
     return column
+
+
+def _moments(value: Mapping[str, Any], rows: int) -> Moments | None:
+    """The exact sums; what follows from them must stand beside them as it follows."""
+    if (told := value.get("moments")) is None:
+        return None
+    count = rows - value["nulls"] - value.get("nans", 0) - value.get("infinities", 0)
+    found = Moments(count, Dyadic.read(told["sum"]), Dyadic.read(told["squares"]))
+    if document_of_moments(found) != told:
+        raise ValueError(f"the mean or variance of column {value['name']!r} is not that of its sums")
+    return found
 
 
 def _extreme(value: float | str | None) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlops_gitops.errors import Refused
@@ -15,7 +15,7 @@ from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files
 from mlops_gitops.testing.data.profile import Profile
 from mlops_gitops.testing.data.reference import BINS, LARGEST, SUFFIX, Reference, read
-from mlops_gitops.testing.data.scans import Scan, Wanted
+from mlops_gitops.testing.data.scans import EVERY, Scan, Wanted
 from mlops_gitops.testing.data.shifts import Incomparable, design_effect, design_effect_of_categories
 from mlops_gitops.testing.engines import duckdb as engine
 
@@ -32,9 +32,15 @@ class Comparison:
         """Whether this data set is held against the reference."""
         return file.dataset.name in self.tests.datasets
 
-    def checks(self, model: Model, file: DataFile, scan: Scan, *, locate: Locate) -> Iterator[Check]:
-        """The drift checks of one data set."""
-        designs, blocks = design_effects(file, scan.profile)
+    def checks(self, model: Model, file: DataFile, scan: Scan, *, locate: Locate, here: bool = True) -> Iterator[Check]:
+        """The drift checks of one data set; ``here`` says whether its rows are at hand."""
+        by = file.dataset.entity_column or file.dataset.time_column
+        if not here and by is not None:
+            message = f"rows of one {by} resemble one another, and partial profiles do not say how much"
+            place, fix = locate((*self.kind.at, "of")), "run `test data` where the data lie, for this test"
+            yield Check(self.kind.id, file.dataset.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
+            return
+        designs, blocks = design_effects(file, scan.profile) if here else ({}, None)
         yield from drift.checks(
             model,
             self.kind,
@@ -86,6 +92,13 @@ def outdated(comparison: Comparison, model: Model, files: Sequence[DataFile], *,
         )
 
 
+def wanted_by(model: Model, *, folder: Path, root: Path, locate: Locate) -> Iterator[Comparison | Check]:
+    """Every comparison that the manifest wants, or a check that says why there is none."""
+    for kind, tests in ((drift.DRIFT, model.tests.data.drift), (drift.SKEW, model.tests.data.skew)):
+        if tests is not None:
+            yield found(model, kind, tests, folder=folder, root=root, locate=locate)
+
+
 def wished(model: Model) -> tuple[str, ...]:
     """The data sets of which the manifest wants references."""
     sections = (model.tests.data.drift, model.tests.data.skew)
@@ -108,12 +121,27 @@ def made(model: Model, of: str, *, folder: Path, root: Path) -> Reference:
     if file is None or file.source is None:
         problem = "it is no data set of the manifest" if file is None else file.problem
         raise Refused(f"{of} cannot be read: {problem}", hint="produce the file, or correct `of`", code="no-data")
-    edges = engine.quantiles(file.source, bins=BINS)
-    kinds = engine.columns(file.source)
+    return _profiled(file, edges=engine.quantiles(file.source, bins=BINS))
+
+
+def profiled(model: Model, *, folder: Path, root: Path) -> Iterator[Reference]:
+    """The whole profile of every data set that is tested, on fixed edges.  Raises ``Refused``."""
+    for file in data_files(model, folder=folder, root=root):
+        if file.source is None:
+            raise Refused(f"{file.dataset.name} cannot be read: {file.problem}", hint=file.hint, code="no-data")
+        yield _profiled(file, edges={})
+
+
+def _profiled(file: DataFile, *, edges: Mapping[str, tuple[float, ...]]) -> Reference:
+    kinds = engine.columns(file.opened)
     watched = {name: (False, True) for name, kind in kinds.items() if kind == "boolean"}
-    profile = engine.scan(file.source, Wanted(edges=edges, watched=watched)).profile
+    everything = frozenset({EVERY})
+    wanted = Wanted(edges, watched, moments=everything, distinct=everything, digests=True)
+    profile = engine.scan(file.opened, wanted).profile
     designs, _ = design_effects(file, profile)
-    return Reference(of, file.digest, profile, designs)
+    about = {one.name: one.sketch.distinct for one in profile.columns if one.sketch is not None}
+    plain = replace(profile, columns=tuple(replace(one, sketch=None) for one in profile.columns))
+    return Reference(file.dataset.name, file.digest, plain, designs, about)
 
 
 def design_effects(file: DataFile, profile: Profile) -> tuple[Mapping[str, float], str | None]:

@@ -14,30 +14,56 @@ from typing import Literal, NamedTuple, TypeAlias
 from mlops_gitops.errors import Refused
 from mlops_gitops.testing.data.profile import Profile
 
-Format: TypeAlias = Literal["parquet", "csv", "json"]
+Format: TypeAlias = Literal["parquet", "csv", "json", "arrow"]
 
 UNREADABLE = "data-unreadable"
 """The code of the refusal when a file is missing, damaged or not what its name says."""
 
+EVERY = "*"
+"""Stands for every column, where columns are named; a column of that name is among them."""
+
 _SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".ndjson": "json"}
+_SUFFIXES |= {".arrow": "arrow", ".feather": "arrow"}
 _MEDIA_TYPES: dict[str, Format] = {
     "application/vnd.apache.parquet": "parquet",
     "text/csv": "csv",
     "application/jsonl": "json",
     "application/x-ndjson": "json",
+    "application/vnd.apache.arrow.file": "arrow",
 }
 
 
 class Source(NamedTuple):
-    """One data file and how it is written."""
+    """One data set and how it is written: a file, or several ``shards`` below the folder ``path``.
+
+    ``aside`` are files that lie there too and are no data, such as Spark's ``_SUCCESS``.
+    """
 
     path: Path
     format: Format
+    shards: tuple[Path, ...] = ()
+    aside: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files, in the order of the rows."""
+        return self.shards or (self.path,)
+
+    @property
+    def argument(self) -> list[str]:
+        """What an engine is given to read them all."""
+        return [str(path) for path in self.files]
+
+    def names(self) -> dict[str, Path]:
+        """Every file by its path below the data set's folder: those with rows in their order, then the others."""
+        if not self.shards:
+            return {self.path.name: self.path}
+        return {path.relative_to(self.path).as_posix(): path for path in (*self.shards, *self.aside)}
 
     @property
     def typed(self) -> bool:
         """Whether the file itself says the type of each column; in text, a whole number may stand for a real one."""
-        return self.format == "parquet"
+        return self.format in {"parquet", "arrow"}
 
 
 def source(path: Path, *, media_type: str | None = None) -> Source:
@@ -68,15 +94,22 @@ The conditions are this program's own or confined (``testing/engines/expressions
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to count beyond the ordinary.
+    """What to count beyond the ordinary: edges and watched values by column, and keys whose distinct rows to count.
 
-    Edges and watched values by column, keys whose distinct rows to count, and ``asks`` for rows that fit a condition.
+    ``moments`` and ``distinct`` name the columns whose exact sums and distinct values are wanted; ``EVERY`` in them
+    stands for all.  ``digests`` asks for those of the rows.  Of a column that is not in ``only``, nothing but its type
+    is wanted and what the file's footer says of it; ``None`` wants every column.  ``asks`` are for rows that fit a
+    condition; they are counted where the rows are at hand.
     """
 
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     watched: Mapping[str, tuple[str | float | bool, ...]] = field(default_factory=dict)
     keys: tuple[tuple[str, ...], ...] = ()
     distinct_rows: bool = False
+    moments: frozenset[str] = frozenset()
+    distinct: frozenset[str] = frozenset()
+    digests: bool = False
+    only: frozenset[str] | None = None
     asks: tuple[Ask, ...] = ()
 
     def __or__(self, other: Wanted) -> Wanted:
@@ -90,8 +123,17 @@ class Wanted:
             for name in {**self.watched, **other.watched}
         }
         keys = tuple(dict.fromkeys([*self.keys, *other.keys]))
-        distinct = self.distinct_rows or other.distinct_rows
-        return Wanted(edges, watched, keys, distinct_rows=distinct, asks=(*self.asks, *other.asks))
+        return Wanted(
+            edges,
+            watched,
+            keys,
+            distinct_rows=self.distinct_rows or other.distinct_rows,
+            moments=self.moments | other.moments,
+            distinct=self.distinct | other.distinct,
+            digests=self.digests or other.digests,
+            only=None if self.only is None or other.only is None else self.only | other.only,
+            asks=(*self.asks, *other.asks),
+        )
 
 
 @dataclass(frozen=True, slots=True)

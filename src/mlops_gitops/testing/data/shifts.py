@@ -130,11 +130,15 @@ def of_values(reference: Sample, current: Sample, *, errors: Errors) -> Shift:
     """How the values that are there have moved.  Raises ``Incomparable``."""
     if reference.column.histogram is not None and current.column.histogram is not None:
         return _of_numbers(reference, current, errors)
+    return _of_counts(reference, current, *counts(reference, current), errors)
+
+
+def counts(reference: Sample, current: Sample) -> tuple[_Counts, _Counts]:
+    """Rows by category on both sides, as they are compared.  Raises ``Incomparable`` where there are none."""
     if reference.column.type == current.column.type == "boolean":
-        return _of_counts(reference, current, _watched(reference), _watched(current), errors)
+        return _watched(reference), _watched(current)
     if reference.column.type == current.column.type == "string":
-        before, after = _same_categories(reference.column, current.column)
-        return _of_counts(reference, current, before, after, errors)
+        return _same_categories(reference.column, current.column)
     raise Incomparable(f"it was of type {reference.column.type} and is of type {current.column.type}")
 
 

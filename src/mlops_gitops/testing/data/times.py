@@ -15,7 +15,7 @@ from mlops_gitops.testing.data.columns import DATA, Locate
 from mlops_gitops.testing.data.files import DataFile
 from mlops_gitops.testing.data.scans import Scan, Wanted
 from mlops_gitops.testing.engines import joins
-from mlops_gitops.testing.engines.duckdb import quoted
+from mlops_gitops.testing.engines.connections import quoted
 
 AT = (*DATA, "freshness")
 ZONES = timedelta(hours=14)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mlops_gitops.testing.data.scans import Source
-from mlops_gitops.testing.engines.duckdb import opened, quoted, reader
+from mlops_gitops.testing.engines.connections import opened, quoted, reader
 
 
 def orphans(one: Source, columns: Sequence[str], other: Source, key: Sequence[str]) -> tuple[int, int]:
@@ -22,7 +22,7 @@ def orphans(one: Source, columns: Sequence[str], other: Source, key: Sequence[st
             f"WITH l AS (SELECT {names} FROM {reader(one)} WHERE {whole}), "  # noqa: S608 - names are quoted
             f"r AS (SELECT DISTINCT {others} FROM {reader(other)}) "
             f"SELECT (SELECT count(*) FROM l ANTI JOIN r ON {pairs}), (SELECT count(*) FROM l)",
-            [str(one.path), str(other.path)],
+            [one.argument, other.argument],
         ).fetchall()[0]
         return int(found[0]), int(found[1])
 
@@ -33,7 +33,7 @@ def shared(train: Source, test: Source, columns: Sequence[tuple[str, str]]) -> i
     with opened(train, test) as connection:
         found = connection.execute(
             f"SELECT count(*) FROM (FROM {reader(test)}) l SEMI JOIN (FROM {reader(train)}) r ON {pairs}",  # noqa: S608
-            [str(test.path), str(train.path)],
+            [test.argument, train.argument],
         ).fetchall()
         return int(found[0][0])
 
@@ -45,7 +45,7 @@ def empty_days(one: Source, column: str) -> tuple[int, int]:
         found = connection.execute(
             f"SELECT count(DISTINCT {day}), date_diff('day', min({day}), max({day})) + 1 "  # noqa: S608 - quoted
             f"FROM {reader(one)} WHERE isfinite({quoted(column)})",
-            [str(one.path)],
+            [one.argument],
         ).fetchall()[0]
         days = int(found[1] or 0)
         return days - int(found[0]), days
@@ -58,7 +58,7 @@ def classes(one: Source, column: str, *, most: int) -> dict[str, int]:
         found = connection.execute(
             f"SELECT {text} AS value, count(*) AS n FROM {reader(one)} "  # noqa: S608 - names are quoted
             f"WHERE {text} IS NOT NULL AND {text} <> 'nan' GROUP BY value ORDER BY n DESC, value LIMIT {int(most)}",
-            [str(one.path)],
+            [one.argument],
         ).fetchall()
         return {str(value): int(count) for value, count in found}
 
@@ -70,7 +70,7 @@ def contradicted(one: Source, inputs: Sequence[str], label: str) -> int:
         found = connection.execute(
             f"SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n, count(DISTINCT {quoted(label)}) AS k "  # noqa: S608
             f"FROM {reader(one)} WHERE {quoted(label)} IS NOT NULL GROUP BY {names}) WHERE k > 1",
-            [str(one.path)],
+            [one.argument],
         ).fetchall()
         return int(found[0][0])
 
@@ -84,11 +84,11 @@ def quantiles_of(one: Source, shares: Mapping[str, Sequence[float]]) -> dict[str
         real = f"CAST({quoted(name)} AS DOUBLE)"
         asked.append(f"quantile_disc({real}, {list(wanted)}) FILTER (isfinite({real}))")
     with opened(one) as connection:
-        found = connection.execute(f"SELECT {', '.join(asked)} FROM {reader(one)}", [str(one.path)]).fetchall()[0]  # noqa: S608
+        found = connection.execute(f"SELECT {', '.join(asked)} FROM {reader(one)}", [one.argument]).fetchall()[0]  # noqa: S608
         return {name: tuple(map(float, values or ())) for name, values in zip(shares, found, strict=True)}
 
 
 def rows(one: Source) -> int:
     """How many rows the file has."""
     with opened(one) as connection:
-        return int(connection.execute(f"SELECT count(*) FROM {reader(one)}", [str(one.path)]).fetchall()[0][0])  # noqa: S608
+        return int(connection.execute(f"SELECT count(*) FROM {reader(one)}", [one.argument]).fetchall()[0][0])  # noqa: S608

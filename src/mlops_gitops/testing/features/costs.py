@@ -9,6 +9,7 @@ A trained model wants all of its columns, so a column cannot be left out to see 
   rows (permutation importance; Breiman 2001, Machine Learning 45:5).  Groups that tell the same hide each other's.
 
 What the model itself takes longer because it has more inputs is in none of them: for that it has to be trained again.
+``subsets.py`` says beside them what a plain learner finds in each feature, whatever the model makes of it.
 Pure.  Intervals are two-sided at 90 %, and a number whose interval covers zero is not distinguishable from zero.
 """
 
@@ -22,6 +23,7 @@ import numpy as np
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.errors import Misused
+from mlops_gitops.testing.features.subsets import Subsets
 from mlops_gitops.testing.infra import load
 from mlops_gitops.testing.infra.load import CONFIDENCE
 from mlops_gitops.testing.models.metrics import Metric, Sample
@@ -41,12 +43,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Parts of the model that only this group needs: seconds a row, bytes at work for a row, bytes held for good."""
+    """Parts of the model that only this group needs: seconds a row, bytes at work for a row, bytes held for good.
+
+    ``packages`` are those whose code these parts run.
+    """
 
     names: tuple[str, ...]
     seconds: Estimate
     working: int
     held: int
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ class Costs:
     rows: int
     costs: tuple[Cost, ...]
     notes: tuple[str, ...] = ()
+    subsets: Subsets | None = None
 
 
 def groups(inputs: Sequence[str], named: Mapping[str, Sequence[str]]) -> tuple[Group, ...]:
@@ -152,6 +159,7 @@ def document(costs: Costs) -> dict[str, JSON]:
         "rows": costs.rows,
         "confidence": CONFIDENCE,
         "notes": [*costs.notes],
+        "subsets": None if costs.subsets is None else _subsets(costs.subsets),
         "groups": [
             {
                 "name": one.group.name,
@@ -165,10 +173,28 @@ def document(costs: Costs) -> dict[str, JSON]:
                     "seconds": _numbers(one.steps.seconds),
                     "workingBytes": one.steps.working,
                     "heldBytes": one.steps.held,
+                    "packages": [*one.steps.packages],
                 },
             }
             for one in costs.costs
         ],
+    }
+
+
+def _subsets(found: Subsets) -> JSON:
+    """What a plain learner finds in each feature, in pairs, and in the best few."""
+    return {
+        "rows": found.rows,
+        "whole": _numbers(found.whole),
+        "features": [
+            {"name": name, "alone": _numbers(alone), "without": _numbers(found.without.get(name))}
+            for name, alone in sorted(found.alone.items(), key=lambda one: -one[1].value)
+        ],
+        "pairs": [
+            {"first": one.first, "second": one.second, "share": _numbers(one.share), "more": _numbers(one.more)}
+            for one in found.pairs
+        ],
+        "path": [{"name": name, "share": _numbers(share)} for name, share in found.path],
     }
 
 

@@ -17,8 +17,8 @@ from mlops_gitops.testing.models.predictions import Failed, Predictions
 
 _BATCH = 500
 """Rows of one request; large enough to be quick, small enough for every server's limits."""
-_BUDGET = 600.0
-"""Seconds after which no further rows are asked for."""
+BUDGET = 600.0
+"""Seconds after which nothing further is asked: a server that answers slowly ends the test, and not the patience."""
 _SHOWN = 200
 _MOST_BAD = 10
 """So many bad requests may be answered badly before no further ones are sent."""
@@ -55,6 +55,7 @@ class Interview:
     model: Model
     locate: Locate
     now: Callable[[], float]
+    end: float
 
     @property
     def tolerance(self) -> Tolerance:
@@ -76,12 +77,8 @@ class Interview:
         found, problem = NOTHING, ""
         wrong: list[str] = []
         said = [place for place in places if protocol.says(inputs, rows[place])]
-        end = self.now() + _BUDGET
         for start in range(0, len(said), _BATCH):
             part = said[start : start + _BATCH]
-            if self.now() > end:
-                problem = f"{start:,} of {len(said):,} rows were answered in {_BUDGET:g} s"
-                break
             answer = self._asked(protocol, [rows[place] for place in part], f"rows {part[0] + 1:,} to {part[-1] + 1:,}")
             if isinstance(answer, str):
                 problem = f"asked for rows {part[0] + 1:,} to {part[-1] + 1:,}, {answer}"
@@ -160,6 +157,7 @@ class Interview:
         before = self.server.ask(good.path, body)
         refused, failed = 0, 0
         for one in bad_requests.requests(self.model, row):
+            self._in_time("bad requests")
             answer = self.server.wrong(one)
             after = self.server.ask(good.path, body)
             if not after.status:
@@ -197,10 +195,16 @@ class Interview:
 
     def _answer(self, protocol: Protocol, rows: Sequence[Row], what: str) -> Answer:
         """The answer to some rows, which ``what`` names.  Raises ``Silent`` where there is none."""
+        self._in_time(what)
         answer = self.server.ask(protocol.path, protocol.write(self.model.interface.inputs, rows))
         if not answer.status:
             raise Silent(f"asked for {what} ({protocol.name}), {answer.problem}")
         return answer
+
+    def _in_time(self, what: str) -> None:
+        """Raises ``Silent`` where everything that was asked took too long already."""
+        if self.now() > self.end:
+            raise Silent(f"it answers too slowly: after {BUDGET:g} s, it was still to be asked for {what}")
 
     def _asked(self, protocol: Protocol, rows: Sequence[Row], what: str) -> Columns | str:
         """The answer as columns, or what is wrong with it."""

@@ -24,10 +24,10 @@ from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.infra import checks, records
 from mlops_gitops.testing.infra.parity import Tolerance
 from mlops_gitops.testing.infra.records import Got, Sent
-from mlops_gitops.testing.infra.run import Offline, Subject
-from mlops_gitops.testing.infra.server import Answer, Facts, Ready, State, Stopped
+from mlops_gitops.testing.infra.server import Answer, Attempts, Facts, Ready, State, Stopped
+from mlops_gitops.testing.infra.subjects import Offline, Subject
 
-LEAST = 20_000
+LEAST = 10_000
 """Rows of the input at least, so that there is a middle in which to kill."""
 NUMBER = "mlops_gitops_row"
 IN, OUT, ASIDE = "in.parquet", "out.parquet", "out.parquet.rejected"
@@ -63,7 +63,10 @@ class Batch(Protocol):
         """A file out of the folder; whether there is one."""
 
     def memory(self) -> int | None:
-        """The most memory that the last run used, in bytes, where it is known."""
+        """The most memory that a run used, in bytes, where it is known."""
+
+    def attempts(self) -> Attempts | None:
+        """What runs tried to reach, as far as they were looked at while they ran; ``None`` where that is not seen."""
 
 
 def run(
@@ -97,7 +100,8 @@ def run(
         yield checks.started(facts, ready, _LONGEST, locate)
         return
     extra = batch.names() - there - {OUT, ASIDE}
-    said = "it left nothing but its two outputs" if not extra else f"it left {', '.join(sorted(extra)[:4])}"
+    shown = ", ".join("".join(c if c.isprintable() else "?" for c in one[:60]) for one in sorted(extra)[:4])
+    said = "it left nothing but its two outputs" if not extra else f"it left {shown}"
     yield checks.probe("infra.left", facts.name, said, locate(_AT), bad=bool(extra))
     try:
         got = received(model, scratch / OUT, scratch / ASIDE, total=len(sent.rows))
@@ -107,6 +111,8 @@ def run(
     yield from records.judged(model, sent, got, Tolerance(infra.relative, infra.absolute), locate)
     yield _counts(facts, done.told, got, locate(_AT))
     yield from _again(batch, facts, scratch, locate(_AT))
+    yield checks.memory(model, batch.memory(), done.state, locate)
+    yield checks.network(facts, batch.attempts(), locate)
 
 
 def _hit(subject: Subject, batch: Batch, facts: Facts, infra: InfraTests, there: set[str]) -> Iterator[Check]:
@@ -152,21 +158,38 @@ def received(model: Model, good: Path, aside: Path, *, total: int) -> Got:
     reasons: dict[int, str] = {}
     twice = strange = 0
     names = [one.name for one in model.interface.outputs]
-    for number, *values in _table(good, [NUMBER, *names]):
-        strange += not 0 <= number < total
-        twice += number in answers
-        answers[number] = dict(zip(names, values, strict=True))
-    for number, reason in _table(aside, [NUMBER, "reason"]):
-        strange += not 0 <= number < total
-        twice += number in reasons
-        reasons[number] = str(reason or "")
+    for number, *values in _table(good, [NUMBER, *names], most=2 * total):
+        if not _is_number(number, total):
+            strange += 1
+        elif number in answers:
+            twice += 1
+        else:
+            answers[number] = dict(zip(names, values, strict=True))
+    for number, reason in _table(aside, [NUMBER, "reason"], most=2 * total):
+        if not _is_number(number, total):
+            strange += 1
+        elif number in reasons:
+            twice += 1
+        else:
+            reasons[number] = str(reason or "")
     return Got(answers, reasons, twice, strange)
 
 
-def _table(path: Path, names: list[str]) -> Iterator[tuple[Any, ...]]:
-    """The rows of some columns; an output that has a column of the input's name is called ``predicted_…``."""
+def _is_number(number: Any, total: int) -> bool:
+    """Whether this is the number of a row that was sent: an image may write anything there."""
+    return isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number < total
+
+
+def _table(path: Path, names: list[str], *, most: int) -> Iterator[tuple[Any, ...]]:
+    """The rows of some columns; an output that has a column of the input's name is called ``predicted_…``.
+
+    Raises ``Refused`` where there are more than ``most``: a small file can say that it has any number of them.
+    """
     source = Source(path, "parquet")
     present = engine.columns(source)
+    rows = int(engine.arrays(source, {"n": "count(*)"})["n"][0])
+    if rows > most:
+        raise Refused(f"it has {rows:,} rows", hint="write a row for each that was read", code="infra-output")
     chosen = {one: engine.quoted(f"predicted_{one}" if f"predicted_{one}" in present else one) for one in names}
     raw = engine.arrays(source, chosen)
     lists = []
@@ -177,15 +200,28 @@ def _table(path: Path, names: list[str]) -> Iterator[tuple[Any, ...]]:
     yield from zip(*lists, strict=True)
 
 
-def _rows(batch: Batch, name: str, scratch: Path) -> int | None:
-    """How many rows an output has; ``None`` where there is none that can be read."""
+def back(batch: Batch, source: Source, *, within: float, scratch: Path) -> tuple[str, float | None]:
+    """Whether the batch of a former release still reads a file and writes one row for each of its: what is wrong."""
+    batch.put(IN, source.path)
+    ran = batch.run(IN, OUT, within=within)
+    if ran.state.exit_code != 0:
+        return ran.state.words, None
+    counted = [_rows(batch, name, scratch, column=None) or 0 for name in (OUT, ASIDE)]
+    sent = int(engine.arrays(source, {"n": "count(*)"})["n"][0])
+    if sum(counted) != sent:
+        return f"of {sent} rows it wrote {counted[0]} and set {counted[1]} aside", ran.seconds
+    return "", ran.seconds
+
+
+def _rows(batch: Batch, name: str, scratch: Path, *, column: str | None = NUMBER) -> int | None:
+    """How many rows an output has, and, of a ``column``, values; ``None`` where there is none that can be read."""
     if not batch.get(name, scratch / name):
         return None
+    counted = "count(*)" if column is None else f"count({engine.quoted(column)})"
     try:
-        raw = engine.arrays(Source(scratch / name, "parquet"), {"n": engine.quoted(NUMBER)})
+        return int(engine.arrays(Source(scratch / name, "parquet"), {"n": counted})["n"][0])
     except Refused:
         return None
-    return len(raw["n"])
 
 
 def _counts(facts: Facts, told: str, got: Got, place: Location) -> Check:
@@ -193,7 +229,7 @@ def _counts(facts: Facts, told: str, got: Got, place: Location) -> Check:
     try:
         found = json.loads(told)
         counts = (int(found["predicted"]), int(found["rejected"]))
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return checks.probe("infra.counts", facts.name, "its last line does not count its rows", place, bad=True)
     right = counts == (len(got.answers), len(got.aside))
     message = f"it counts {counts[0]:,} rows that it predicted and {counts[1]:,} that it set aside"

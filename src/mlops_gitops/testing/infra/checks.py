@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
@@ -220,6 +221,13 @@ def alive(facts: Facts, state: State, answers: bool, words: str, locate: Locate)
 def skipped(id_: str, subject: str, why: str, place: Location) -> Check:
     """What there was nothing to look at for, and why."""
     return _check(id_, subject, f"skipped: {why}", observed=SKIPPED, place=place)
+
+
+def no_broker(facts: Facts, locate: Locate, *, hint: str) -> Check:
+    """A stream that nobody could feed."""
+    message = "the image of a stream is tested beside a real broker, and none is named by its digest"
+    check = _check("infra.broker", facts.name, message, bad=True, place=locate(("spec", "serving")), fix=hint)
+    return replace(check, verdict=Verdict.INCONCLUSIVE)
 
 
 def rollback(version: str, where: str, problem: str, seconds: float | None, place: Location) -> Check:

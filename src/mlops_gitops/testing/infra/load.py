@@ -56,9 +56,9 @@ class Samples:
     """What a client saw, in seconds.
 
     ``starts``: when each request was sent, or due in an open loop, from the end of the warm-up on, which is negative
-    within it; ``latencies``: until its answer was whole, infinite where there was none or no good one; both of shape
-    ``(requests,)``.  ``errors`` are reasons and counts after the warm-up.  ``busy`` is the share of the time in which
-    the client itself was working.
+    within it; one of the warm-up that fails later, or is open until the end, counts from 0 on.  ``latencies``: until
+    its answer was whole, infinite where there was none or no good one; both of shape ``(requests,)``.  ``errors`` are
+    reasons and counts after the warm-up.  ``busy`` is the share of the time in which the client itself was working.
     """
 
     load: Load

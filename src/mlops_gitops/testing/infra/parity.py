@@ -7,6 +7,7 @@ numbers speak for.  A row whose offline numbers lie on the edge of the decision 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from mlops_gitops.testing.models.predictions import Predictions
 from mlops_gitops.testing.statistics import Bools, Floats
 
 HALF = 0.5
+_NO_CLASS = frozenset({"None", "nan", ""})
 _REAL = frozenset({"float", "double"})
 
 
@@ -92,8 +94,8 @@ def _numbers(
         return Compared(count, count, 0.0, f"the answer has no {missing[0]}")
     want = offline.values.reshape(count, -1)
     if want.shape[1] > 1 and len(names) == want.shape[1]:
-        order = [offline.classes.index(name) if name in offline.classes else place for place, name in enumerate(names)]
-        want = want[:, order]
+        if set(names) == set(offline.classes):
+            want = want[:, [offline.classes.index(name) for name in names]]
     elif want.shape[1] == 1 and len(names) > 1:
         names = [_of_positive(model, names)]
     elif want.shape[1] != len(names):
@@ -140,14 +142,18 @@ def _classes(
 
 
 def _binary(model: Model, values: Floats, have: Sequence[str], tolerance: Tolerance) -> tuple[Bools, Any]:
+    """An answer is the positive class or the one other; a third, or none, is neither."""
     target = model.interface.target
     positive = {"true", "1"} if target is None or target.positive is None else {watched_text(target.positive), "1"}
     if "true" in positive:
         positive.add("1")
     said = np.array([one in positive for one in have])
+    others = Counter(one for one in have if one not in positive)
+    known = positive | {one for one, _ in others.most_common(1) if one not in _NO_CLASS}
     edge = np.abs(values - HALF) <= tolerance.allowed(values)
     want = values >= HALF
-    return (said == want) | edge, np.where(want, "positive", "negative")
+    same: Bools = ((said == want) | edge) & np.array([one in known for one in have])
+    return same, np.where(want, "positive", "negative")
 
 
 def _example(bad: Bools, places: Sequence[int], have: Any, want: Any) -> str:

@@ -132,7 +132,8 @@ def outputs_of(body: bytes, outputs: Sequence[Column]) -> Columns:
             raise Unreadable("one of its outputs has no list of data")
         flat = [value for part in data for value in part] if data and isinstance(data[0], list) else data
         if len(flat) != rows * across:
-            raise Unreadable(f"the output {str(name)[:60]!r} has {len(flat)} values and the shape {shape}")
+            shown = str(shape)[:60]
+            raise Unreadable(f"the output {str(name)[:60]!r} has {len(flat)} values and the shape {shown}")
         wide = _named(outputs, across) if across != 1 else [str(name)]
         for place, column in enumerate(wide):
             values[column], types[column] = flat[place::across], str(kind)

@@ -6,83 +6,26 @@ Every container of a ``Host`` is gone when this returns or raises.  What a conta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Generator, Iterator, Sequence
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
-from mlops_gitops.manifests.infra_tests import InfraTests
-from mlops_gitops.manifests.model import Interface, Model
+from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import suite
-from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files, identity, unreadable
 from mlops_gitops.testing.data.scans import Source, watched_text
-from mlops_gitops.testing.infra import checks, objectives, probes, protocols
-from mlops_gitops.testing.infra.asking import Interview, Protocol, Silent
+from mlops_gitops.testing.infra import checks, objectives, probes, protocols, ways_back
+from mlops_gitops.testing.infra.asking import BUDGET, Interview, Protocol, Silent
 from mlops_gitops.testing.infra.load import Load
 from mlops_gitops.testing.infra.objectives import Objective
-from mlops_gitops.testing.infra.probes import Probe
 from mlops_gitops.testing.infra.protocols import Row
-from mlops_gitops.testing.infra.server import Answer, Facts, Host, Server
-from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
+from mlops_gitops.testing.infra.server import Answer, Facts, Server
+from mlops_gitops.testing.infra.subjects import Former, Means, Offline, Subject
+from mlops_gitops.testing.models.predictions import Failed, Job, Predictions
 
 _LONGEST = 30.0
 """Seconds that one request may take, under load too."""
 _AT = ("spec", "tests", "infra")
-
-
-@dataclass(frozen=True, slots=True)
-class Former:
-    """A release that runs now: its image and interface, and where; ``image`` is ``None`` where it was made without."""
-
-    version: str
-    where: str
-    image: str | None
-    interface: Interface
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A model, its **scanned** artifact, and the image by digest that should serve it."""
-
-    model: Model
-    folder: Path
-    root: Path
-    locate: Locate
-    artifact: Artifact
-    image: str
-
-    @property
-    def infra(self) -> InfraTests:
-        """What is demanded; the defaults where nothing is."""
-        return self.model.tests.infra or InfraTests()
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """How models are asked offline and images run; ``scratch`` is an empty folder, ``now`` a clock in seconds."""
-
-    predict: Predict
-    host: Host
-    scratch: Path
-    now: Callable[[], float]
-    progress: Callable[[str], None]
-    records: Records | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Offline:
-    """The held-out rows and what the model says of them offline, and the same of each probe."""
-
-    rows: Sequence[Row]
-    predictions: Predictions
-    probed: Sequence[tuple[Probe, Sequence[Row], Predictions | Failed]]
-    sample: Sequence[int]
-
-
-Records = Callable[[Subject, Facts, Source, Offline], Iterator[Check]]
-"""How an image that reads records or a file is tested: its own order of events (``streams``, ``batches``)."""
 
 
 def run_infra_tests(subject: Subject, means: Means, formers: Sequence[Former], *, why_none: str) -> Report:
@@ -108,10 +51,11 @@ def run_infra_tests(subject: Subject, means: Means, formers: Sequence[Former], *
             found.append(_no_parity(subject, f"there are no offline predictions: {answer.reason}"))
     if means.records is None:
         found += _containers(subject, means, facts, offline)
-        means.progress(f"{model.name}: looking at the way back")
-        found += _rollback(subject, means, formers, None if offline is None else file, why_none)
     elif offline is not None and file is not None and file.source is not None:
         found += means.records(subject, facts, file.source, offline)
+    means.progress(f"{model.name}: looking at the way back")
+    held_out = None if offline is None or file is None else file.source
+    found += ways_back.checked(subject, means, formers, held_out, why_none)
     materials = [("image", facts.digest.removeprefix("sha256:")), ("artifact", subject.artifact.digest)]
     if file is not None and file.digest:
         materials.append((f"data/{file.dataset.name}", file.digest))
@@ -183,7 +127,7 @@ def _served(
 ) -> Generator[Check, None, Sequence[Protocol]]:
     """Everything that is asked of a server that is ready, and the protocols in which it still answers at the end."""
     model, locate = subject.model, subject.locate
-    interview = Interview(server, model, locate, means.now)
+    interview = Interview(server, model, locate, means.now, means.now() + BUDGET)
     try:
         yield checks.loaded(model, server.ask(f"{protocols.V2}/models/{model.name}/ready"), locate)
         described = server.ask(f"{protocols.V2}/models/{model.name}")
@@ -280,48 +224,3 @@ def _one(server: Server, model: Model, row: Row, spoken: Sequence[Protocol]) -> 
     if not spoken:
         return server.ask(protocols.READY[0])
     return server.ask(spoken[0].path, spoken[0].write(model.interface.inputs, [row]))
-
-
-def _rollback(
-    subject: Subject, means: Means, formers: Sequence[Former], file: DataFile | None, why_none: str
-) -> Iterator[Check]:
-    place = subject.locate(("spec", "serving"))
-    if not formers:
-        yield checks.skipped("infra.rollback", subject.model.name, why_none, place)
-    for one in formers:
-        if one.image is None:
-            why = f"{one.version}, which runs in {one.where}, was released without an image"
-            yield checks.skipped("infra.rollback", one.version, why, place)
-            continue
-        problem, seconds = _back(one, means, subject, file)
-        yield checks.rollback(one.version, one.where, problem, seconds, place)
-
-
-def _back(former: Former, means: Means, subject: Subject, file: DataFile | None) -> tuple[str, float | None]:
-    """What is wrong with the image of a former release, and how long it took to start."""
-    try:
-        with means.host.serve(str(former.image)) as server:
-            ready = server.start(within=subject.infra.start_within)
-            if ready.seconds is None:
-                return (ready.answer.words if ready.state.running else ready.state.words), None
-            row = _row(former, file)
-            if row is None:
-                return "", ready.seconds
-            body = protocols.split(former.interface.inputs, [row])
-            answer = server.ask(protocols.INVOCATIONS, body)
-            if answer.status in {404, 405}:
-                body = protocols.tensors(former.interface.inputs, [row])
-                answer = server.ask(protocols.infer(subject.model.name), body)
-            return ("" if answer.good else f"asked for a prediction, its answer is {answer.words}"), ready.seconds
-    except Refused as gone:
-        return gone.message, None
-
-
-def _row(former: Former, file: DataFile | None) -> Row | None:
-    """A held-out row as the former interface has it; ``None`` where the data lack one of its columns."""
-    if file is None or file.source is None:
-        return None
-    try:
-        return next(iter(probes.rows(file.source, former.interface.inputs)), None)
-    except Refused:
-        return None

@@ -20,8 +20,8 @@ from mlops_gitops.testing.infra import checks, parity, records
 from mlops_gitops.testing.infra.parity import Tolerance
 from mlops_gitops.testing.infra.protocols import Row
 from mlops_gitops.testing.infra.records import Got, Sent
-from mlops_gitops.testing.infra.run import Offline, Subject
 from mlops_gitops.testing.infra.server import Answer, Attempts, Facts, Ready, State, Stopped
+from mlops_gitops.testing.infra.subjects import Offline, Subject
 
 LEAST = 1000
 """Records that are sent at least, so that there is a middle in which to kill."""
@@ -119,7 +119,7 @@ def run(
     stream.start()
     stream.wait(total, seconds=infra.start_within + _SPARE, settled=True)
     stream.wait(total + 1, seconds=_QUIET)
-    stream.put([_record(model, held_out[0])])
+    stream.put([_record(model.interface.inputs, held_out[0])])
     alone = stream.wait(total + 1, seconds=infra.start_within, settled=True) == total + 1
     yield checks.probe("infra.one-row", facts.name, _alone(stream.state(), alone=alone), locate(_AT), bad=not alone)
     yield _middle(facts, killed, locate)
@@ -132,6 +132,21 @@ def run(
 
 
 _AT = ("spec", "serving")
+
+
+def back(
+    stream: Stream, rows: Sequence[Row], inputs: Sequence[Column], *, within: float, now: Callable[[], float]
+) -> tuple[str, float | None]:
+    """Whether the stream of a former release still answers records: what is wrong, and the seconds until it had."""
+    stream.put([_record(inputs, row) for row in rows])
+    begun = now()
+    state = stream.start()
+    if not state.running:
+        return state.words, None
+    answers = stream.wait(len(rows), seconds=within)
+    if answers < len(rows):
+        return f"{answers} of {len(rows)} records were answered in {within:g} s; {stream.state().words}", None
+    return "", now() - begun
 
 
 def received(stored: Sequence[Stored], total: int) -> Got:
@@ -167,11 +182,11 @@ def _value(data: bytes) -> Mapping[str, Any] | None:
 
 def _written(model: Model, sent: Sent, bad: Sequence[bytes]) -> list[bytes]:
     left = iter(bad)
-    return [next(left) if row is None else _record(model, row) for row in sent.rows]
+    return [next(left) if row is None else _record(model.interface.inputs, row) for row in sent.rows]
 
 
-def _record(model: Model, row: Row) -> bytes:
-    names = [one.name for one in model.interface.inputs]
+def _record(inputs: Sequence[Column], row: Row) -> bytes:
+    names = [one.name for one in inputs]
     return json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, allow_nan=False).encode()
 
 

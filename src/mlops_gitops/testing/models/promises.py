@@ -232,8 +232,8 @@ def _constant(sample: Sample, training: Sample) -> Sample:
         classes = sample.predictions.shape[1]
         known = training.labels[training.labels >= 0].astype(np.int64)
         shares = np.bincount(known, minlength=classes) / max(1, len(known))
-        return Sample(sample.labels, np.tile(shares, (len(sample.labels), 1)), sample.kind)
-    return Sample(sample.labels, np.full(len(sample.labels), float(training.labels.mean())), sample.kind)
+        return sample._replace(predictions=np.tile(shares, (len(sample.labels), 1)))
+    return sample._replace(predictions=np.full(len(sample.labels), float(training.labels.mean())))
 
 
 def _overfit(model: Model, evaluations: Mapping[str, Evaluation], locate: Locate) -> Iterator[Check]:

@@ -90,7 +90,8 @@ class Truth:
 
     def sample(self, predictions: Predictions) -> Sample:
         """Labels and predictions of the labelled rows.  The predictions must be of all rows of the file."""
-        return Sample(self.labels(predictions), predictions.values[self.present], predictions.kind)
+        values, classes = predictions.values[self.present], predictions.classes
+        return Sample(self.labels(predictions), values, predictions.kind, classes=classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,8 @@ def parts(raw: Any, wanted: Slice) -> list[Part]:
     Values with fewer rows than the manifest wants are judged together, with the smallest of the others where they are
     still too few: no row goes unjudged.  A single part that is too small is returned as it is.
     """
-    text = np.where(np.ma.getmaskarray(raw), MISSING, np.ma.getdata(raw).astype(str))
-    names, codes, counts = np.unique(text, return_inverse=True, return_counts=True)
+    names, codes = _coded(raw)
+    counts = np.bincount(codes, minlength=len(names))
     by_value = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
     alone = [index for index in range(len(names)) if counts[index] >= wanted.min_rows]
     together = [index for index in range(len(names)) if counts[index] < wanted.min_rows]
@@ -124,9 +125,31 @@ def parts(raw: Any, wanted: Slice) -> list[Part]:
     return found
 
 
+def _coded(raw: Any) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """The different values as text, in order, and which of them each row has; without sorting the rows themselves."""
+    missing, values = np.ma.getmaskarray(raw), np.ma.getdata(raw)
+    if values.dtype.kind == "O":
+        seen: dict[str, int] = {}
+        codes = np.fromiter((seen.setdefault(one, len(seen)) for one in map(str, values.tolist())), np.int64)
+        texts = [*seen]
+    else:
+        found, codes = np.unique(values, return_inverse=True)
+        texts = found.astype(str).tolist()
+    names = sorted({*texts, MISSING} if missing.any() else {*texts})
+    place = {name: at for at, name in enumerate(names)}
+    renamed = np.array([place[one] for one in texts], np.int64)[codes]
+    return _used(names, np.where(missing, place.get(MISSING, 0), renamed))
+
+
+def _used(names: list[str], codes: npt.NDArray[np.int64]) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Only the names that some row has: what lies under a mask may be any value."""
+    there = np.bincount(codes, minlength=len(names)) > 0
+    return [name for name, some in zip(names, there, strict=True) if some], (np.cumsum(there) - 1)[codes]
+
+
 def chosen(sample: Sample, rows: npt.NDArray[np.int64]) -> Sample:
     """The rows of one part."""
-    return Sample(sample.labels[rows], sample.predictions[rows], sample.kind)
+    return sample.at(rows)
 
 
 @dataclass(frozen=True, slots=True)

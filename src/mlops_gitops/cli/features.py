@@ -1,0 +1,111 @@
+"""The tests of features that a manifest declares: read once, judged, and written down for the next change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mlops_gitops.adapters.git_changes import Clone
+from mlops_gitops.cli.candidate import MANIFEST, read_manifest
+from mlops_gitops.cli.world import World
+from mlops_gitops.errors import Refused
+from mlops_gitops.evidence.verdicts import Report
+from mlops_gitops.manifests import reading
+from mlops_gitops.manifests.documents import Document
+from mlops_gitops.manifests.model import Dataset, Model
+from mlops_gitops.manifests.release import Release
+from mlops_gitops.testing import suite
+from mlops_gitops.testing.data.files import data_files
+from mlops_gitops.testing.features import checks
+from mlops_gitops.testing.features.checks import Before, Table
+from mlops_gitops.testing.statistics import Estimate, Unmeasurable
+
+
+def dataset(model: Model) -> Dataset | None:
+    """The data whose columns are looked at: those that are named, else the first training data."""
+    tests = model.tests.features
+    if tests is not None and tests.of is not None:
+        return model.dataset(tests.of)
+    return next(iter(model.of_role("training")), None)
+
+
+def read(model: Model, folder: Path) -> Table | str:
+    """The features of that data set, or why there are none."""
+    wanted = dataset(model)
+    if wanted is None:
+        return "the manifest names no training data"
+    files = data_files(model, folder=folder, root=folder.parent.parent, also=(wanted.name,))
+    file = next((one for one in files if one.dataset.name == wanted.name), None)
+    if file is None or file.source is None:
+        return f"{wanted.name} cannot be read: {file.problem if file else 'there is no such file'}"
+    try:
+        return checks.table(model, file)
+    except Refused as refused:
+        return refused.message
+    except Unmeasurable as reason:
+        return str(reason)
+
+
+def before_change(model: Model, folder: Path, reference: str, world: World) -> Before | None:
+    """The model and its reference as they are in another commit; ``None`` where it has no such model.
+
+    Raises ``Misused`` where that commit is not here.
+    """
+    clone = Clone(folder.parent.parent, world.environ)
+    commit, place = clone.needed(reference), f"models/{folder.name}"
+    manifest, wanted = clone.file(commit, f"{place}/{MANIFEST}"), dataset(model)
+    if manifest is None:
+        return None
+    then: Model = reading.record("model", reading.opened("model", manifest, path=f"{place}/{MANIFEST}"))
+    name = f"{wanted.name if wanted else ''}{checks.SUFFIX}"
+    kept = clone.file(commit, f"{place}/{name}")
+    known = checks.parsed(kept, name) if kept is not None else None
+    inputs = tuple(one.name for one in then.interface.inputs)
+    return Before(f"{model.name} at {reference}", inputs, None if isinstance(known, str) else known)
+
+
+def before_release(champion: Release | None) -> Before | None:
+    """What the release that runs now takes."""
+    if champion is None:
+        return None
+    inputs = tuple(one.name for one in champion.interface.inputs)
+    return Before(f"{champion.name} {champion.version}", inputs)
+
+
+def report(
+    model: Model,
+    document: Document,
+    folder: Path,
+    *,
+    found: Table | str,
+    before: Before | None,
+    powers: Mapping[str, Estimate] | None,
+) -> Report:
+    """The report of what the manifest demands of its features."""
+    held = checks.judged(
+        model,
+        folder=folder,
+        root=folder.parent.parent,
+        locate=document.location,
+        read=found,
+        before=before,
+        powers=powers,
+    )
+    materials = ((f"data/{found.dataset}", found.digest),) if isinstance(found, Table) else ()
+    return suite.report("feature-tests", model, list(held), materials)
+
+
+def write_references(folders: Sequence[Path], world: World) -> list[tuple[Path, bytes]]:
+    """The references of models whose manifests ask for them, or of all that are named, as files to write."""
+    files = []
+    for folder in folders:
+        _, _, _, model = read_manifest(folder.name, world)
+        tests = model.tests.features
+        if len(folders) > 1 and (tests is None or tests.max_change is None):
+            continue
+        world.progress(f"{model.name}: reading the data")
+        found = read(model, folder)
+        if isinstance(found, str):
+            raise Refused(found, hint="correct `tests.features.of`, or the data", code="feature-data")
+        files.append((folder / f"{found.dataset}{checks.SUFFIX}", checks.text(found.correlations())))
+    return files

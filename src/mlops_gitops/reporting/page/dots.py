@@ -1,0 +1,80 @@
+"""Estimates beside each other, each with its interval, and the lines that they are held against."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from mlops_gitops.evidence.figures import Intervals, Line, Point
+from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, around, fitted, line, picture, short, text, under
+from mlops_gitops.reporting.page.distributions import KINDS
+from mlops_gitops.testing import wording
+
+MOST = 40
+"""So many are drawn, those that did not pass first; the table has the others."""
+_LEFT, _RIGHT = 138, 56
+_ROW = 24
+_RANK = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 2, None: 2}
+_BETTER = {"higher": ", more is better →", "lower": "← less is better, "}
+
+
+def known(point: Point) -> bool:
+    """Whether a point has a value that can be drawn."""
+    return point.value is not None and math.isfinite(point.value)
+
+
+def chosen(points: Sequence[Point]) -> list[Point]:
+    """Those that are drawn, in their own order."""
+    able = [one for one in points if known(one)]
+    if len(able) <= MOST:
+        return able
+    worst = sorted(range(len(able)), key=lambda index: (_RANK[able[index].verdict], index))[:MOST]
+    return [able[index] for index in sorted(worst)]
+
+
+def drawn(figure: Intervals) -> str:
+    """The figure as SVG; nothing where it holds nothing that can be drawn."""
+    points = chosen(figure.points)
+    wanted = [value for one in points for value in (one.value, one.lower, one.upper, one.limit)]
+    axis = around([*wanted, *(one.value for one in figure.lines)], start=_LEFT, end=WIDE - _RIGHT)
+    if not points or axis is None:
+        return ""
+    top = 16 + 14 * len(figure.lines)
+    floor = top + _ROW * len(points) + 6
+    parts = [_line(one, axis, number, floor) for number, one in enumerate(figure.lines)]
+    parts += [_row(one, axis, top + _ROW * index + _ROW / 2) for index, one in enumerate(points)]
+    label = fitted(figure.axis, 150)
+    words = f"{_BETTER['lower']}{label}" if figure.better == "lower" else f"{label}{_BETTER.get(figure.better, '')}"
+    middle = (axis.start + axis.end) / 2
+    parts.append(text(middle, floor + 34, words, anchor="middle", kind="soft"))
+    return picture(floor + 42, figure.title, told(figure), [under(axis, floor, most=4, upwards=floor - top), *parts])
+
+
+def told(figure: Intervals) -> str:
+    """The figure in words."""
+    lines = [f"{one.label} {wording.score(one.value)}" for one in figure.lines if math.isfinite(one.value)]
+    points = [f"{one.label} {wording.score(one.value or 0.0)}" for one in chosen(figure.points)[:12]]
+    return f"{figure.axis}: {'; '.join(points)}" + (f"; lines: {', '.join(lines)}" if lines else "")
+
+
+def _line(one: Line, axis: Axis, number: int, floor: float) -> str:
+    if not math.isfinite(one.value):
+        return ""
+    x, y = axis.at(one.value), 14 + 14 * number
+    right = x > (axis.start + axis.end) / 2
+    words = fitted(f"{one.label} {short(one.value)}", x - EDGE if right else WIDE - EDGE - x)
+    kind = "limit" if number == 0 else "other"
+    return line(kind, x, y - 8, x, floor) + text(x + (-4 if right else 4), y, words, anchor="end" if right else "start")
+
+
+def _row(one: Point, axis: Axis, y: float) -> str:
+    kind, value = KINDS[one.verdict], one.value or 0.0
+    parts = [text(_LEFT - 10, y + 4, fitted(one.label, _LEFT - 18), anchor="end", kind="ink")]
+    if one.lower is not None and one.upper is not None and math.isfinite(one.lower) and math.isfinite(one.upper):
+        parts.append(line(f"reach-{kind}", axis.at(one.lower), y, axis.at(one.upper), y))
+    if one.limit is not None and math.isfinite(one.limit):
+        parts.append(line("tick", axis.at(one.limit), y - 9, axis.at(one.limit), y + 9))
+    parts.append(f'<circle class="mean-{kind}" cx="{axis.at(value):g}" cy="{y:g}" r="4.5"/>')
+    parts.append(text(WIDE - 4, y + 4, wording.score(value), anchor="end", kind="ink"))
+    return "".join(parts)

@@ -1,0 +1,117 @@
+"""Every figure of a report as a part of the page: the picture, what it says in words, and its numbers as a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import singledispatch
+
+from mlops_gitops.evidence.figures import Calibration, Curve, Distribution, Figure, Intervals, Matrix, Point
+from mlops_gitops.reporting.page import curves, distributions, dots, matrices
+from mlops_gitops.reporting.page.elements import badge, folded, more, shown, table
+from mlops_gitops.testing import wording
+
+_ROWS = 200
+_ANSWERS = {"holds": "pass", "broken": "fail", "open": "inconclusive"}
+
+
+def block(figure: Figure) -> str:
+    """A figure with its title, its caption and its table."""
+    drawn, caption, heads, rows = _parts(figure)
+    picture = drawn or '<p class="note">There is nothing here that can be drawn.</p>'
+    notes = "; ".join(part for part in (caption, shown(figure.note, 300)) if part)
+    numbers = folded("The numbers", table(heads, rows[:_ROWS]) + more(len(rows), _ROWS, "rows")) if rows else ""
+    return (
+        f'<figure class="card"><h3>{shown(figure.title, 160)}</h3>{picture}'
+        f"<figcaption>{notes}</figcaption>{numbers}</figure>"
+    )
+
+
+@singledispatch
+def _parts(figure: Figure) -> tuple[str, str, Sequence[str], list[Sequence[str]]]:
+    """The picture, the caption, and the head and rows of the table."""
+    raise TypeError(f"{figure!r} is no figure")
+
+
+@_parts.register
+def _(figure: Distribution) -> tuple[str, str, Sequence[str], list[Sequence[str]]]:
+    before, now = max(1, sum(figure.reference)), max(1, sum(figure.current))
+    names = list(figure.labels) or _bins(figure.edges)
+    rows = [
+        (shown(name, 80), wording.percent(a / before), wording.percent(b / now))
+        for name, a, b in zip(names, figure.reference, figure.current, strict=False)
+    ]
+    kind = distributions.KINDS[figure.moved.verdict]
+    mark = badge(kind, _ANSWERS[kind]) + " " if kind in _ANSWERS else ""
+    counts = f"{wording.rows(sum(figure.reference))} before, {wording.rows(sum(figure.current))} now"
+    heads = ("Value" if figure.labels else "Up to", "Reference", "Now")
+    return distributions.drawn(figure), f"{mark}{shown(distributions.told(figure))}; {counts}", heads, list(rows)
+
+
+def _bins(edges: Sequence[float]) -> list[str]:
+    return [wording.number(edge) if math.isfinite(edge) else "-" for edge in edges] + ["more"]
+
+
+@_parts.register
+def _(figure: Intervals) -> tuple[str, str, Sequence[str], list[Sequence[str]]]:
+    lines = ", ".join(f"{shown(one.label, 60)} {_number(one.value)}" for one in figure.lines)
+    left = sum(map(dots.known, figure.points)) - len(dots.chosen(figure.points))
+    caption = "; ".join(part for part in (lines, f"{left} more are in the table" if left else "") if part)
+    return dots.drawn(figure), caption, _HEADS, [_row(one) for one in figure.points]
+
+
+@_parts.register
+def _(figure: Calibration) -> tuple[str, str, Sequence[str], list[Sequence[str]]]:
+    heads = ("Predicted", "Came", "Interval", "Rows")
+    rows = [
+        (_number(one.at), _number(one.value), _interval(one), "-" if one.rows is None else f"{one.rows:,}")
+        for one in figure.points
+    ]
+    return curves.calibration(figure), "on the dashed line, what came is what was predicted", heads, list(rows)
+
+
+@_parts.register
+def _(figure: Curve) -> tuple[str, str, Sequence[str], list[Sequence[str]]]:
+    heads = (shown(figure.x, 40), *_HEADS[1:])
+    rows = [(_number(one.at), *_row(one)[1:]) for one in figure.points]
+    lines = ", ".join(
+        f"{shown(one.label, 60)} {wording.number(one.value)}"
+        for one in (*figure.lines, *figure.bounds)
+        if math.isfinite(one.value)
+    )
+    return curves.drawn(figure), lines, heads, list(rows)
+
+
+@_parts.register
+def _(figure: Matrix) -> tuple[str, str, Sequence[str], list[Sequence[str]]]:
+    names = figure.names[: matrices.MOST]
+    rows = [
+        (shown(one, 80), shown(other, 80), _number(figure.values[row][column]))
+        for row, one in enumerate(names)
+        for column, other in enumerate(names[:row])
+        if row < len(figure.values) and column < len(figure.values[row])
+    ]
+    return matrices.drawn(figure), "blue is above zero, red below", ("One", "Other", "Value"), list(rows)
+
+
+_HEADS = ("What", "Value", "Interval", "Rows", "Limit", "Answer")
+
+
+def _row(one: Point) -> Sequence[str]:
+    kind = distributions.KINDS[one.verdict]
+    return (
+        shown(one.label, 120),
+        _number(one.value),
+        _interval(one),
+        "-" if one.rows is None else f"{one.rows:,}",
+        _number(one.limit),
+        badge(kind, _ANSWERS[kind]) if kind in _ANSWERS else "-",
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or not math.isfinite(value) else wording.score(value)
+
+
+def _interval(one: Point) -> str:
+    return "-" if one.lower is None or one.upper is None else f"{_number(one.lower)} to {_number(one.upper)}"

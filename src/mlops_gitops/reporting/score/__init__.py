@@ -1,0 +1,1 @@
+"""The ML Test Score as people and programs read it: text, JSON, a badge, a page."""

@@ -1,0 +1,95 @@
+"""The files of a data set: one, all below a folder, or those that a pattern names.
+
+They are ordered by the parts of their paths, which is the order of their rows.  The digest of several is the SHA-256 of
+their raw SHA-256 digests in that order, as the OpenSSF model-signing manifest has it for folders.  Links are refused,
+since what they lead to can change or lie elsewhere; so is every way out of the repository.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from mlops_gitops.testing.data.scans import Source, source
+
+MOST_SHARDS = 10_000
+_WILD = "*?[]{}"
+_ASIDE = ("_", ".")
+"""What names of files begin with that writers leave beside their shards, such as ``_SUCCESS``: they are no shards."""
+
+
+def located(uri: str, *, folder: Path, root: Path, media_type: str | None) -> Source:
+    """The data set that ``uri`` names, from the manifest's ``folder``.
+
+    Raises ``ValueError`` with the reason where there is none, and ``Refused`` where it is of no format that is read.
+    """
+    named = PurePosixPath(uri)
+    pattern = named.name if "*" in named.name else None
+    place = named.parent if pattern else named
+    resolved = (folder / place).resolve()
+    if not resolved.is_relative_to(root.resolve()):
+        raise ValueError(f"{uri} leads out of the repository")
+    if pattern is None and not resolved.is_dir():
+        if not resolved.is_file():
+            raise ValueError(f"{uri} does not exist")
+        return source(resolved, media_type=media_type)
+    if set(place.as_posix()) & set(_WILD) or set(named.name) & set(_WILD.replace("*", "")):
+        raise ValueError(f"{uri} holds another wildcard than * in its last part")
+    if not resolved.is_dir():
+        raise ValueError(f"{uri} does not exist: there is no folder {place}")
+    found = [path for path in _below(resolved) if pattern is None or _fits(path, resolved, pattern)]
+    return _of_files(resolved, sorted(found, key=lambda path: path.relative_to(resolved).parts), uri, media_type)
+
+
+def _of_files(folder: Path, files: list[Path], uri: str, media_type: str | None) -> Source:
+    shards = [source(path, media_type=media_type) for path in files if not path.name.startswith(_ASIDE)]
+    formats = sorted({one.format for one in shards})
+    if len(formats) != 1:
+        raise ValueError(
+            f"{uri} names files of {len(formats)} formats: {', '.join(formats)}" if formats else f"{uri} names no file"
+        )
+    aside = tuple(path for path in files if path.name.startswith(_ASIDE))
+    return Source(folder, formats[0], tuple(one.path for one in shards), aside)
+
+
+def digest(digests: Mapping[str, str]) -> str:
+    """The digest of a data set from those of its files by name; that of the one file where there is one."""
+    if len(digests) == 1:
+        return next(iter(digests.values()))
+    ordered = sorted(digests, key=lambda name: PurePosixPath(name).parts)
+    return hashlib.sha256(b"".join(bytes.fromhex(digests[name]) for name in ordered)).hexdigest()
+
+
+def digest_of(one: Source) -> str:
+    """The digest of a data set, from its files."""
+    return digest({name: file_digest(path) for name, path in one.names().items()})
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _fits(path: Path, folder: Path, pattern: str) -> bool:
+    return path.parent == folder and fnmatchcase(path.name, pattern)
+
+
+def _below(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    waiting = [folder]
+    while waiting:
+        for path in sorted(waiting.pop().iterdir()):
+            mode = path.lstat().st_mode
+            if stat.S_ISDIR(mode):
+                waiting.append(path)
+            elif stat.S_ISREG(mode):
+                found.append(path)
+            else:
+                raise ValueError(f"{path.name} is a link or no regular file")
+            if len(found) > MOST_SHARDS:
+                raise ValueError(f"more than {MOST_SHARDS:,} files are not read")
+    return found

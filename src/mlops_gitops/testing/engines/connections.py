@@ -1,0 +1,176 @@
+"""Connections to DuckDB that may read exactly the files they are opened for, within stated bounds.
+
+A data file is untrusted, and so is its size.  Memory has a limit, beyond which the engine writes to a folder of its own
+that goes away with the connection; that folder has a limit too.  Times are read in UTC, whatever the machine thinks.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+from mlops_gitops.errors import Refused, WorldFailed
+from mlops_gitops.testing.data.scans import UNREADABLE, Format, Source
+
+_READERS: Mapping[Format, str] = {
+    "parquet": "read_parquet(?, hive_partitioning=false)",
+    "csv": "read_csv(?, header=true, sample_size=-1, hive_partitioning=false)",
+    "json": "read_json(?, format='newline_delimited', sample_size=-1, hive_partitioning=false)",
+}
+SECONDS = 7200.0
+"""How long a connection may be at work before it is interrupted."""
+_SCRATCH = ("temp_directory", "max_temp", "No space left", "temporary file", "offload data")
+"""Words of the engine when the folder that it spills to is full."""
+
+
+class Limits(NamedTuple):
+    """What one connection may use; memory and disk in bytes, ``None`` for the engine's own choice.
+
+    The engine's choice is 80 % of the machine's memory and 90 % of the free disk.
+    """
+
+    memory: int | None = None
+    disk: int | None = None
+    threads: int | None = None
+
+    def settings(self) -> dict[str, str]:
+        """As DuckDB is configured."""
+        found = {"memory_limit": self.memory, "max_temp_directory_size": self.disk}
+        sizes = {name: f"{value}B" for name, value in found.items() if value is not None}
+        return sizes if self.threads is None else sizes | {"threads": str(self.threads)}
+
+
+LIMITS: ContextVar[Limits] = ContextVar("LIMITS", default=Limits())  # noqa: B039 - a named tuple cannot change
+"""Of the connections that are opened from here on; the command line sets it."""
+
+
+@contextmanager
+def within(limits: Limits) -> Iterator[None]:
+    """Connections that are opened inside keep to ``limits``."""
+    token = LIMITS.set(limits)
+    try:
+        yield
+    finally:
+        LIMITS.reset(token)
+
+
+def reader(one: Source) -> str:
+    """The data set as SQL names it, with one parameter: ``one.argument``."""
+    if one.format == "arrow":
+        return f"(SELECT * FROM {_view(one)} WHERE ? IS NOT NULL)"  # noqa: S608 - the parameter is for one form of all
+    return _READERS[one.format]
+
+
+@contextmanager
+def opened(*sources: Source, written: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that may read these files, write the one at ``written``, and do nothing else outside itself."""
+    files = [path for one in sources for path in one.files]
+    for path in files:
+        if not path.is_file():
+            raise Refused(f"{path} does not exist", hint="produce the file, or correct its uri", code=UNREADABLE)
+    with tempfile.TemporaryDirectory(prefix="mlops-gitops-") as spill:
+        connection = duckdb.connect(
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "allow_community_extensions": "false",
+            }
+        )
+        try:
+            allowed = ", ".join(text(str(path)) for path in [*files, *([written] if written is not None else [])])
+            # A limit of the folder that is given when the connection is made is not kept to.
+            for name, value in {"temp_directory": spill, **LIMITS.get().settings()}.items():
+                connection.execute(f"SET {name} = {text(value)}")
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")
+            # Files keep NaN out of their statistics, from which this optimizer takes it that there is none.
+            connection.execute("SET disabled_optimizers = 'statistics_propagation'")
+            for one in sources:
+                if one.format == "arrow":
+                    connection.register(_view(one).strip('"'), _arrow(one))
+            connection.execute(f"SET allowed_paths = [{allowed}]")
+            connection.execute("SET enable_external_access = false")
+            connection.execute("SET lock_configuration = true")
+            with _limited(connection):
+                yield connection
+        except duckdb.InterruptException as error:
+            raise Refused(
+                f"{', '.join(one.path.name for one in sources)} took more than {SECONDS:,} seconds to read",
+                hint="test fewer rows at a time, or simplify the rules",
+                code="data-slow",
+            ) from error
+        except duckdb.Error as error:
+            raise _words(error, sources) from error
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _limited(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Interrupts what runs too long: a rule may be cheap for one row and there may be very many."""
+    timer = threading.Timer(SECONDS, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _words(error: duckdb.Error, sources: tuple[Source, ...]) -> Refused | WorldFailed:
+    names, said = ", ".join(one.path.name for one in sources), str(error).splitlines()[0]
+    if isinstance(error, duckdb.OutOfMemoryException) or any(word in said for word in _SCRATCH):
+        return WorldFailed(
+            f"{names} cannot be counted within the limits of memory and disk: {said}",
+            hint="allow more memory (`--memory`), free disk space in the folder for temporary files (TMPDIR), or split "
+            "the data set into shards (docs/how-to/test-large-data.md)",
+            code="data-limits",
+            retry=False,
+        )
+    return Refused(
+        f"{names} cannot be read: {said}",
+        hint="write the file again; it is damaged, or not of the format that its name says",
+        code=UNREADABLE,
+    )
+
+
+def _view(one: Source) -> str:
+    return quoted(f"arrow {one.path}")
+
+
+def _arrow(one: Source) -> object:
+    """The Arrow files as a data set that is read batch by batch."""
+    try:
+        import pyarrow as pa
+        from pyarrow import dataset
+    except ImportError as error:
+        raise Refused(
+            f"{one.path.name} is an Arrow file, and pyarrow, which reads them, is not installed",
+            hint="install pyarrow, or write the data as Parquet",
+            code="data-format",
+        ) from error
+    try:
+        return dataset.dataset([str(path) for path in one.files], format="arrow")
+    except (pa.ArrowException, OSError) as error:
+        raise Refused(
+            f"{one.path.name} cannot be read: {str(error).splitlines()[0]}",
+            hint="write the file again; it is damaged, or no Arrow file",
+            code=UNREADABLE,
+        ) from error
+
+
+def quoted(name: str) -> str:
+    """A column name as SQL writes it, whatever characters it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,173 @@
+"""What a metric is: a value, an interval, and a paired difference.
+
+Most follow from one formula: each row's *influence* on the value (how the value moves when the row counts a little
+more; Hampel 1974, JASA 69:383).  Its mean is nought and its spread is the standard error of the value, alone and, taken
+as a difference, of two models on the same rows.  Where rows may err together the influences are summed by block first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from mlops_gitops.testing import clusters, statistics
+from mlops_gitops.testing.models.metrics.sample import Sample
+from mlops_gitops.testing.statistics import Estimate, Floats, Unmeasurable
+
+Link: TypeAlias = Literal["identity", "root", "complement", "dice"]
+"""How the metric follows from the ratio r: r, √r, 1 - r, or 2r/(1 + r) (Dice 1945, of Jaccard's index: F1)."""
+Influence: TypeAlias = Callable[[Sample], tuple[float, Floats]]
+"""The value, and each row's (or each query's) influence on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric.
+
+    Either a ratio of two means (``top`` and ``bottom`` give each row's part of numerator and denominator), or an
+    ``influence`` (``several`` in its place where classes have a column each), or an interval of its ``own`` with the
+    paired one beside it.  ``method`` says how its interval is
+    made.  ``least`` and ``most`` are where values end, and so do intervals; with ``logit`` they are made on that
+    scale, which keeps them inside and suits values near an end.
+    """
+
+    name: str
+    tasks: frozenset[str]
+    higher_is_better: bool
+    kinds: frozenset[str]
+    top: Callable[[Sample], Floats] | None = None
+    bottom: Callable[[Sample], Floats] | None = None
+    link: Link = "identity"
+    proportion: bool = False
+    influence: Influence | None = None
+    several: Influence | None = None
+    own: Callable[[Sample, float], Estimate] | None = None
+    own_difference: Callable[[Sample, Sample, float], Estimate] | None = None
+    logit: bool = False
+    least: float = -math.inf
+    most: float = math.inf
+    method: str = "delta"
+
+    def measure(self, sample: Sample, *, confidence: float = 0.95) -> Estimate:
+        """The value with its interval.  Raises ``Unmeasurable`` where the sample cannot answer."""
+        self._check(sample)
+        if self.own is not None:
+            return self.own(sample, confidence)
+        through = self._through(sample)
+        if through is not None:
+            value, influence = through(sample)
+            return self._inside(_spread(value, influence, sample, confidence), confidence)
+        if self.proportion and sample.blocks is None:
+            found = _proportion(*self._parts(sample), self.name, confidence)
+            return _linked(self.link, found, rows=len(sample.labels))
+        ratio, influence = _ratio(*self._parts(sample), self.name)
+        found = _spread(ratio, influence, sample, confidence)
+        return _linked(self.link, found, rows=len(sample.labels))
+
+    def difference(self, before: Sample, after: Sample, *, confidence: float = 0.95) -> Estimate:
+        """The value of ``after`` less that of ``before`` on the same rows, with a paired interval."""
+        self._check(before)
+        self._check(after)
+        if self.own_difference is not None:
+            return self.own_difference(before, after, confidence)
+        old, old_influence = self.influences(before)
+        new, new_influence = self.influences(after)
+        return _spread(new - old, new_influence - old_influence, after, confidence)
+
+    def influences(self, sample: Sample) -> tuple[float, Floats]:
+        """The value and each row's influence on it.  Raises ``Unmeasurable`` for a metric that has none."""
+        through = self._through(sample)
+        if through is not None:
+            return through(sample)
+        if self.top is None:
+            raise Unmeasurable(f"{self.name} is no mean over rows")
+        ratio, influence = _ratio(*self._parts(sample), self.name)
+        return linked(self.link, ratio), influence * slope(self.link, ratio)
+
+    def _through(self, sample: Sample) -> Influence | None:
+        return self.several if self.several is not None and sample.predictions.ndim > 1 else self.influence
+
+    def _check(self, sample: Sample) -> None:
+        if sample.kind not in self.kinds:
+            wanted = " or ".join(sorted(self.kinds))
+            raise Unmeasurable(f"{self.name} needs a {wanted} for each row, and the model gives a {sample.kind}")
+        if len(sample.labels) == 0:
+            raise Unmeasurable("there is no row")
+
+    def _parts(self, sample: Sample) -> tuple[Floats, Floats]:
+        assert self.top is not None  # noqa: S101 - for the type checker; the caller has looked
+        top = self.top(sample)
+        return top, np.ones_like(top) if self.bottom is None else self.bottom(sample)
+
+    def _inside(self, found: Estimate, confidence: float) -> Estimate:
+        """The interval kept where the metric's values are."""
+        if self.logit and 0 < found.value < 1:
+            lower, upper = statistics.on_logit(found.value, found.error, confidence=confidence)
+            return Estimate(found.value, lower, upper, found.error, found.rows)
+        lower, upper = max(self.least, found.lower), min(self.most, found.upper)
+        return Estimate(found.value, lower, upper, found.error, found.rows)
+
+
+def _spread(value: float, influence: Floats, sample: Sample, confidence: float) -> Estimate:
+    """The interval around a value from the influences of independent rows, queries, or blocks of rows."""
+    rows = len(sample.labels)
+    if sample.blocks is not None and len(influence) == rows:
+        spread = clusters.mean(influence, sample.blocks, confidence=confidence)
+    else:
+        what = "rows" if len(influence) == rows else "queries"
+        spread = statistics.mean(influence, confidence=confidence, what=what)
+    return Estimate(value, value + spread.lower, value + spread.upper, spread.error, rows)
+
+
+def _ratio(top: Floats, bottom: Floats, name: str) -> tuple[float, Floats]:
+    """A ratio of means and each row's influence on it (delta method; Cochran 1977, Sampling Techniques, 6.3)."""
+    below = float(bottom.mean())
+    if below == 0:
+        raise Unmeasurable(f"{name} has nothing to divide by on these rows")
+    ratio = float(top.mean()) / below
+    return ratio, (top - ratio * bottom) / below
+
+
+def _proportion(top: Floats, bottom: Floats, name: str, confidence: float) -> Estimate:
+    """Wilson's interval among the rows that count, taken as if their number had been fixed."""
+    successes, trials = round(float(top.sum())), round(float(bottom.sum()))
+    if trials == 0:
+        raise Unmeasurable(f"{name} has nothing to divide by on these rows")
+    return statistics.wilson(successes, trials, confidence=confidence)
+
+
+def linked(link: Link, ratio: float) -> float:
+    """The metric from its ratio."""
+    match link:
+        case "identity":
+            return ratio
+        case "root":
+            return math.sqrt(max(0.0, ratio))
+        case "complement":
+            return 1 - ratio
+        case "dice":
+            return 2 * ratio / (1 + ratio)
+
+
+def slope(link: Link, ratio: float) -> float:
+    """How much the metric moves when its ratio does."""
+    match link:
+        case "identity":
+            return 1.0
+        case "root":
+            return 0.5 / math.sqrt(ratio) if ratio else 0.0
+        case "complement":
+            return -1.0
+        case "dice":
+            return 2 / (1 + ratio) ** 2
+
+
+def _linked(link: Link, found: Estimate, *, rows: int) -> Estimate:
+    """The interval of the metric from that of its ratio; every link is monotone, and one of them falls."""
+    lower, upper = sorted((linked(link, found.lower), linked(link, found.upper)))
+    error = found.error * abs(slope(link, found.value))
+    return Estimate(linked(link, found.value), lower, upper, error, rows)

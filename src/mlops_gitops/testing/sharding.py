@@ -1,0 +1,150 @@
+"""The data of a model counted on several machines: what one job writes, and what the last one reads.
+
+Each job counts its share of the files of every data set that is tested, and leaves a folder; the job that merges tests
+the model on what they say, without the data.  A data set that is missing there was not tested, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mlops_gitops.errors import Refused, WorldFailed
+from mlops_gitops.manifests.model import Model
+from mlops_gitops.testing.data import partials, shards
+from mlops_gitops.testing.data.columns import Locate, looked_at, wanted
+from mlops_gitops.testing.data.files import DataFile, data_files
+from mlops_gitops.testing.data.references import Comparison, wanted_by
+from mlops_gitops.testing.data.scans import Scan, Source, Wanted
+from mlops_gitops.testing.engines import duckdb as engine
+from mlops_gitops.testing.engines import shards as kernel
+
+FILE = "partial.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How data sets are counted: where they lie, by ``schedule``, or as ``merged`` says, for those that it names."""
+
+    schedule: kernel.Schedule | None = None
+    merged: Mapping[str, tuple[partials.Partial, Scan]] | None = None
+
+    def scan(self, file: DataFile, wanted: Wanted) -> Scan:
+        """The scan of one data set.  Raises ``Refused``."""
+        name = file.dataset.name
+        if self.merged is not None:
+            part, scan = self.merged[name]
+            if part.asked != partials.asked(wanted):
+                raise Refused(
+                    f"{name} was counted for other tests than these",
+                    hint="count its shards again, at the commit whose manifest is tested",
+                    code="shards-differ",
+                )
+            return scan
+        if self.schedule is None or not file.opened.shards:
+            return engine.scan(file.opened, wanted)
+        plain = kernel.scanned(name, file.opened, replace(wanted, asks=()), self.schedule)
+        return replace(plain, counts=engine.counted(file.opened, wanted.asks)) if wanted.asks else plain
+
+    def files(self, model: Model, *, folder: Path, root: Path) -> list[DataFile]:
+        """The data sets that are tested; where they were merged, as those that counted them found them."""
+        also = model.tests.data.named
+        if self.merged is None:
+            return data_files(model, folder=folder, root=root, also=also)
+        plain = data_files(model, folder=folder, root=root, also=also, hashed=False)
+        return [self._told(file, self.merged) for file in plain]
+
+    @staticmethod
+    def _told(file: DataFile, merged: Mapping[str, tuple[partials.Partial, Scan]]) -> DataFile:
+        dataset = file.dataset
+        if dataset.name not in merged:
+            return DataFile(
+                dataset, file.index, None, "", "no job counted it", "count all shards, and merge all counts"
+            )
+        part, _ = merged[dataset.name]
+        digest = shards.digest(dict(part.files.values()))
+        return DataFile(dataset, file.index, Source(Path(dataset.uri), part.format), digest)
+
+
+HERE = Counting()
+
+
+def asked(model: Model, file: DataFile, comparisons: Collection[Comparison]) -> Wanted:
+    """What one pass over a data set has to count so that every demand can be judged."""
+    demands = wanted(model.tests.data)
+    held = [one for one in comparisons if one.concerns(file)]
+    for one in held:
+        demands |= one.reference.wanted()
+    return demands if held else replace(demands, only=looked_at(model))
+
+
+def count(
+    model: Model,
+    *,
+    folder: Path,
+    root: Path,
+    locate: Locate,
+    share: tuple[int, int],
+    target: Path,
+    schedule: kernel.Schedule = kernel.here,
+) -> list[Path]:
+    """Count the files of one job, ``share`` being its number and how many jobs there are; the files written.
+
+    Raises ``Refused`` where a data set or the reference is not there or cannot be read.
+    """
+    wished = wanted_by(model, folder=folder, root=root, locate=locate)
+    comparisons = [one for one in wished if isinstance(one, Comparison)]
+    also = model.tests.data.named
+    written = []
+    for file in data_files(model, folder=folder, root=root, also=also, hashed=False):
+        if file.source is None:
+            raise Refused(f"{file.dataset.name} cannot be read: {file.problem}", hint=file.hint, code="no-data")
+        tasks = kernel.tasks(file.dataset.name, file.source, asked(model, file, comparisons))
+        mine = kernel.share(tasks, *share)
+        if mine:
+            place = target / file.dataset.name
+            place.mkdir(parents=True, exist_ok=True)
+            part = partials.merged(list(schedule(mine, place)))
+            path = place / FILE
+            path.write_bytes(part.encoded())
+            written.append(path)
+    return written
+
+
+def merged(folders: Sequence[Path]) -> dict[str, tuple[partials.Partial, Scan]]:
+    """What the jobs left in ``folders``, merged for each data set.  Raises ``Refused``."""
+    parts: dict[str, list[tuple[Path, partials.Partial]]] = {}
+    for path in sorted(path for folder in folders for path in _files(folder)):
+        part = partials.read(_content(path))
+        parts.setdefault(part.dataset, []).append((path.parent, part))
+    if not parts:
+        raise Refused(
+            "there is no partial profile to merge", hint="name the folders of all jobs", code="partial-profile"
+        )
+    return {name: _merged(several) for name, several in parts.items()}
+
+
+def _merged(several: Sequence[tuple[Path, partials.Partial]]) -> tuple[partials.Partial, Scan]:
+    together = partials.merged([part for _, part in several])
+    places: dict[tuple[str, ...], list[Path]] = {}
+    for folder, part in several:
+        for key, names in part.keys.items():
+            places.setdefault(key, []).extend(folder / name for name in names)
+    distinct = {key: kernel.distinct(paths, rows=together.profile.rows) for key, paths in places.items()}
+    return together, partials.whole(together, distinct)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Partials at most two folders deep: jobs have one each, and data sets one in it."""
+    return [path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + FILE)]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(partials.LARGEST + 1)
+    except OSError as error:
+        raise WorldFailed(
+            f"{path} cannot be read: {error.strerror or error}", hint="check the folder and the disk", code="disk"
+        ) from error
