@@ -30,7 +30,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "images",
         "infra",
     ),
-    "Environment": ("policy", "rollouts", "periods", "approvals", "expressions", "addresses"),
+    "Environment": ("policy", "holdouts", "rollouts", "periods", "approvals", "expressions", "addresses"),
     "Trust": ("trust",),
     "Control": ("controls",),
     "Release": ("addresses",),
