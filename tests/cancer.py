@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from mlops_gitops.manifests.documents import Document
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.models.predictions import Artifact
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FEATURES = ("mean texture", "mean smoothness", "mean symmetry", "texture error")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cancer import FEATURES, Project, bad, find, one
+from cancer import FEATURES, NOW, Project, bad, find, one
 from mlops_gitops import canonical
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.testing.data.columns import fits
@@ -19,7 +19,7 @@ Records = tuple[pd.DataFrame, pd.DataFrame]
 
 
 def report(project: Project) -> Report:
-    return run_data_tests(project.model, folder=project.folder, locate=project.locate)
+    return run_data_tests(project.model, folder=project.folder, locate=project.locate, now=NOW)
 
 
 def test_good_data_pass_and_say_what_was_seen(project: Make) -> None:

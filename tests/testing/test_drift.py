@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cancer import Project
+from cancer import NOW, Project
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.testing.data.reference import Reference, hash_of, read
@@ -49,13 +49,13 @@ def drifting(**more: Any) -> Callable[[dict[str, Any]], None]:
 
 
 def written(project: Project) -> Reference:
-    reference = made(project.model, folder=project.folder, root=project.folder)
+    reference = made(project.model, "train", folder=project.folder, root=project.folder)
     (project.folder / "train.profile.json").write_text(reference.text())
     return reference
 
 
 def report(project: Project) -> Report:
-    return run_data_tests(project.model, folder=project.folder, locate=project.locate)
+    return run_data_tests(project.model, folder=project.folder, locate=project.locate, now=NOW)
 
 
 def drifts(project: Project) -> dict[tuple[str, str], Check]:
@@ -167,7 +167,10 @@ def test_blocks_of_rows_count_for_fewer(project: Make) -> None:
     assert shown.rows is not None
     assert shown.rows < 1_500
     assert "rows of one seen are one block" in shown.message
-    assert "independent" in drifts(made_)["data.drift", "test.site"].message
+    site = drifts(made_)["data.drift", "test.site"]
+    assert "rows of one seen are one block" in site.message
+    assert site.rows is not None
+    assert site.rows > 3_500  # sites do not depend on the day
 
 
 def test_the_file_is_read_back_as_it_was_and_is_small(project: Make) -> None:
@@ -178,7 +181,7 @@ def test_the_file_is_read_back_as_it_was_and_is_small(project: Make) -> None:
     assert again == reference
     assert again.text() == text
     assert len(text) < 60_000
-    assert made(made_.model, folder=made_.folder, root=made_.folder).text() == text
+    assert made(made_.model, "train", folder=made_.folder, root=made_.folder).text() == text
 
 
 def test_a_hash_is_that_of_the_engine(project: Make) -> None:
@@ -197,7 +200,7 @@ def test_a_reference_that_is_not_there_says_how_to_write_it(project: Make) -> No
 def test_a_reference_outside_the_repository_is_not_read(project: Make, tmp_path: Path) -> None:
     made_ = project(drifting())
     outside = tmp_path / "outside.json"
-    outside.write_text(made(made_.model, folder=made_.folder, root=made_.folder).text())
+    outside.write_text(made(made_.model, "train", folder=made_.folder, root=made_.folder).text())
     (made_.folder / "train.profile.json").symlink_to(outside)
     (check,) = drifts(made_).values()
     assert "leads out of the repository" in check.message
@@ -207,7 +210,7 @@ def test_only_a_data_set_that_is_there_becomes_a_reference(project: Make) -> Non
     made_ = project(drifting())
     (made_.folder / "data" / "train.parquet").unlink()
     with pytest.raises(Refused, match="does not exist"):
-        made(made_.model, folder=made_.folder, root=made_.folder)
+        made(made_.model, "train", folder=made_.folder, root=made_.folder)
 
 
 @pytest.mark.parametrize(
@@ -266,3 +269,82 @@ def test_no_profile_makes_the_reader_stumble(data: st.DataObject) -> None:
     except ValueError:
         return
     assert read(found.text().encode()) == found
+
+
+def test_the_target_and_the_scores_are_a_family_of_their_own(project: Make) -> None:
+    """The bound of the label does not depend on how many features there are; that of a feature does."""
+
+    def scored(spec: dict[str, Any]) -> None:
+        drifting(weights={"id": 0, "seen": 0})(spec)
+
+    def widths(**more: Any) -> dict[str, float]:
+        frames = [
+            rows(4_000, seed=seed).assign(probability=np.random.default_rng(seed).random(4_000), **more)
+            for seed in (1, 2)
+        ]
+        made_ = project(scored, train=frames[0], test=frames[1].assign(benign=True, fasting=True))
+        written(made_)
+        found = drifts(made_)
+        return {
+            name: (found["data.drift", f"test.{name}"].observed or 0)
+            - (found["data.drift", f"test.{name}"].interval or (0, 0))[0]  # type: ignore[operator]
+            for name in ("benign", "fasting")
+        }
+
+    few, many = widths(), widths(**{f"x{n}": np.arange(4_000) % 7 for n in range(40)})
+    assert few["benign"] == pytest.approx(many["benign"])
+    assert many["fasting"] > few["fasting"] * 1.1
+
+
+def test_planned_looks_make_each_alarm_dearer(project: Make) -> None:
+    once = project(drifting(), train=rows(4_000, seed=1), test=rows(4_000, seed=2))
+    written(once)
+    single = drifts(once)["data.drift", "test.fasting"]
+    many = drifts(project(drifting(looks=90), train=rows(4_000, seed=1), test=rows(4_000, seed=2)))
+    daily = many["data.drift", "test.fasting"]
+    assert single.interval is not None
+    assert daily.interval is not None
+    assert daily.interval[0] <= single.interval[0]
+    assert daily.interval[1] == single.interval[1]  # calling a change small is one answer, not ninety
+    moved = project(drifting(looks=90), train=rows(4_000, seed=1), test=rows(4_000, seed=2, fasting=True))
+    assert drifts(moved)["data.drift", "test.fasting"].verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(4_000, Verdict.PASS), (1_000, Verdict.FAIL), (9_000, Verdict.FAIL)])
+def test_the_volume_is_held_against_the_reference(project: Make, count: int, verdict: Verdict) -> None:
+    made_ = project(drifting(volume={"min": 0.5, "max": 2}), train=rows(4_000, seed=1), test=rows(count, seed=2))
+    written(made_)
+    found = drifts(made_)["data.drift-volume", "test"]
+    assert found.verdict is verdict
+    assert f"test holds {count:,} rows, {count / 4000:.3f} times the 4,000 of train" in found.message
+    assert made_.line(found.location) == "volume:"
+
+
+def test_a_reference_of_other_data_is_a_finding(project: Make) -> None:
+    made_ = project(drifting(), train=rows(2_000, seed=1), test=rows(2_000, seed=2))
+    old = written(made_)
+    assert ("data.reference", "train") not in drifts(made_)
+    changed = project(drifting(), train=rows(2_000, seed=3), test=rows(2_000, seed=2))
+    found = drifts(changed)["data.reference", "train"]
+    assert found.verdict is Verdict.FAIL
+    assert old.digest[:12] in found.message
+    assert "--write-reference" in found.fix
+
+
+def test_what_production_asks_is_held_against_training(project: Make) -> None:
+    """Requests as they were logged: one feature is computed in another unit there."""
+
+    def skewed(spec: dict[str, Any]) -> None:
+        spec["data"].append({"name": "requests", "role": "serving", "uri": "data/requests.parquet"})
+        spec["tests"] = {"data": {"skew": {"of": "train", "in": ["requests"], "weights": {"id": 0, "seen": 0}}}}
+
+    made_ = project(skewed, train=rows(4_000, seed=1), test=rows(500, seed=2))
+    written(made_)
+    asked = rows(4_000, seed=3)
+    asked.assign(**{"mean texture": asked["mean texture"] / 10}).to_parquet(made_.folder / "data" / "requests.parquet")
+    found = {one.subject: one for one in report(made_).checks if one.id.startswith("data.skew")}
+    assert found["requests.mean texture"].verdict is Verdict.FAIL
+    assert "differ in production by D 0.98" in found["requests.mean texture"].message
+    assert "training and serving do differently" in found["requests.mean texture"].fix
+    assert found["requests.mean area"].verdict is Verdict.PASS
+    assert not [one for one in report(made_).checks if one.id.startswith("data.drift")]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cancer import Project, bad, find, one
+from cancer import NOW, Project, bad, find, one
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.testing.data import leakage
 from mlops_gitops.testing.data.scans import source
@@ -111,7 +111,7 @@ def leaky(frame: pd.DataFrame) -> pd.DataFrame:
 
 def test_a_leak_is_refused_at_the_line_of_the_feature(project: Make, records: Records) -> None:
     made = project(train=leaky(records[0]))
-    found = run_data_tests(made.model, folder=made.folder, locate=made.locate)
+    found = run_data_tests(made.model, folder=made.folder, locate=made.locate, now=NOW)
     check = one(found, "leakage.power", "texture error")
     assert check.verdict is Verdict.FAIL
     assert made.line(check.location) == "- name: texture error"
@@ -124,7 +124,7 @@ def test_a_leak_is_refused_at_the_line_of_the_feature(project: Make, records: Re
 
 def test_between_the_bounds_it_is_inconclusive(project: Make) -> None:
     made = project(lambda spec: spec["tests"]["leakage"].update(maxSingleFeaturePower=0.75))
-    found = run_data_tests(made.model, folder=made.folder, locate=made.locate)
+    found = run_data_tests(made.model, folder=made.folder, locate=made.locate, now=NOW)
     assert bad(found) == {
         "leakage.power mean texture": Verdict.INCONCLUSIVE,
         "leakage.power mean smoothness": Verdict.INCONCLUSIVE,
@@ -134,7 +134,7 @@ def test_between_the_bounds_it_is_inconclusive(project: Make) -> None:
 
 def test_labels_of_one_class_cannot_answer(project: Make, records: Records) -> None:
     made = project(train=records[0].assign(benign=True))
-    found = run_data_tests(made.model, folder=made.folder, locate=made.locate)
+    found = run_data_tests(made.model, folder=made.folder, locate=made.locate, now=NOW)
     assert {c.verdict for c in find(found, "leakage.power")} == {Verdict.INCONCLUSIVE}
     assert "the labels are all the same" in one(found, "leakage.power", "mean texture").message
 
@@ -159,7 +159,7 @@ def test_known_at_is_held_against_the_time_of_prediction(
         known=frame["seen"] + pd.to_timedelta([1 if i < n else -1 for i in range(len(frame))], unit="h")
     )
     made = project(timed, train=shift(records[0], late), test=shift(records[1], 0))
-    checks = find(run_data_tests(made.model, folder=made.folder, locate=made.locate), "leakage.known-at")
+    checks = find(run_data_tests(made.model, folder=made.folder, locate=made.locate, now=NOW), "leakage.known-at")
     assert [check.verdict for check in checks] == [verdict, Verdict.PASS]
     assert words in checks[0].message
     assert made.line(checks[0].location) == "- name: mean texture"
@@ -177,7 +177,7 @@ def test_one_late_row_in_many_asks_a_person() -> None:
 
 def test_known_at_without_times_never_passes(project: Make, records: Records) -> None:
     def verdicts(make: Project) -> set[Verdict]:
-        report = run_data_tests(make.model, folder=make.folder, locate=make.locate)
+        report = run_data_tests(make.model, folder=make.folder, locate=make.locate, now=NOW)
         return {check.verdict for check in find(report, "leakage.known-at")}
 
     assert verdicts(project(timed)) == {Verdict.FAIL}  # no such column

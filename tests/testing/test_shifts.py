@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,16 @@ from scipy import stats
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.testing.data.profile import Category, Column, Histogram
 from mlops_gitops.testing.data.reference import hash_of
-from mlops_gitops.testing.data.shifts import Errors, Incomparable, Sample, design_effect, of_absence, of_values, shares
+from mlops_gitops.testing.data.shifts import (
+    Errors,
+    Incomparable,
+    Sample,
+    design_effect,
+    design_effect_of_categories,
+    of_absence,
+    of_values,
+    shares,
+)
 
 EDGES = tuple(np.linspace(-3, 3, 63).tolist())
 ERRORS = Errors(of_fail=0.05, of_pass=0.05)
@@ -187,3 +197,35 @@ def test_rows_of_one_block_count_for_fewer() -> None:
     assert design_effect(counts) > 4 * 50 * 0.09 * 0.9
     with pytest.raises(Incomparable, match="9 blocks"):
         design_effect(blocks(0.0)[:9])
+
+
+def test_categories_of_rows_in_blocks_count_for_as_few_as_they_are() -> None:
+    """Blocks of fifty rows of one category each say as much as one row; independent rows keep their worth."""
+    chance = np.random.default_rng(3)
+    alike = [tuple(50 if at == kind else 0 for at in range(4)) for kind in chance.integers(0, 4, 200)]
+    assert 40 < design_effect_of_categories(alike) < 60
+    apart = [tuple(chance.multinomial(50, [0.4, 0.3, 0.2, 0.1]).tolist()) for _ in range(200)]
+    assert design_effect_of_categories(apart) < 1.3
+    with pytest.raises(Incomparable):
+        design_effect_of_categories(alike[:9])
+    assert design_effect_of_categories([(50, 0)] * 20) == 1.0
+
+
+def test_categories_in_blocks_raise_no_false_alarm() -> None:
+    """Each block has shares of its own, and nothing moves between the samples: 200 draws."""
+    chance = np.random.default_rng(4)
+    errors = Errors(of_fail=0.05, of_pass=0.05)
+
+    def sample() -> tuple[Sample, Sample]:
+        blocks = [chance.multinomial(50, chance.dirichlet([2, 2, 1])) for _ in range(40)]
+        counts = {f"c{at}": int(sum(block[at] for block in blocks)) for at in range(3)}
+        design = design_effect_of_categories([tuple(block.tolist()) for block in blocks])
+        return words(counts), replace(words(counts), design=design)
+
+    alarms, naive = 0, 0
+    for _ in range(200):
+        (plain, honest), (other, second) = sample(), sample()
+        alarms += of_values(honest, second, errors=errors).lower > 0
+        naive += of_values(plain, other, errors=errors).lower > 0
+    assert alarms <= 10
+    assert naive > 60

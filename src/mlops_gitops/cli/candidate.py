@@ -222,7 +222,8 @@ def judge(
     mine = Artifact(artifact_path(model, folder), model.artifact.format, candidate.artifact.digest)
     locate = candidate.document.location
     world.progress("testing the data")
-    reports = [candidate.scanned, suite.run_data_tests(model, folder=folder, locate=locate, root=root)]
+    tested = suite.run_data_tests(model, folder=folder, locate=locate, now=world.now(), root=root)
+    reports = [candidate.scanned, tested]
     world.progress("testing the model")
     reports.append(
         suite.run_model_tests(model, folder=folder, locate=locate, artifact=mine, predict=predict, root=root)

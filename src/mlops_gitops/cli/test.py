@@ -29,6 +29,7 @@ mlops-gitops test infra flight-delays --image registry.example.com/models/flight
 mlops-gitops test features flight-delays --server http://127.0.0.1:8080
 mlops-gitops test features flight-delays --against origin/main
 mlops-gitops test data flight-delays --write-reference
+mlops-gitops test data flight-delays --infer --write
 mlops-gitops test --report reports
 mlops-gitops test data flight-delays --shard 1/4 --partial counts
 mlops-gitops test data flight-delays --merge counts
@@ -60,6 +61,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with `data` or `features`: write what later data are held against, and test nothing",
     )
+    parser.add_argument(
+        "--infer",
+        action="store_true",
+        help="with `data`: print a section `tests.data` that a fresh sample of the training data's source passes",
+    )
+    parser.add_argument("--write", action="store_true", help="with --infer: put the section into the manifest")
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
@@ -73,6 +80,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         return feature_costs.run(_folders(arguments.words[1:], world), arguments, world)
     kinds = arguments.words[:1] if arguments.words[:1] and arguments.words[0] in KINDS else list(KINDS)
     names = arguments.words[1:] if len(kinds) == 1 else arguments.words
+    if arguments.infer or arguments.write:
+        return _infer(kinds, names, arguments, world)
     if arguments.write_reference:
         with counting.reached(world):
             return _write_references(kinds, names, arguments.format, world)
@@ -95,6 +104,39 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     return exit_code(combined(one.verdict for _, one in reports))
 
 
+def _infer(kinds: Sequence[str], names: Sequence[str], arguments: argparse.Namespace, world: World) -> int:
+    """Print the section that each model's training data suggest, or put it into the manifest; 0."""
+    if kinds != ["data"] or not arguments.infer:
+        hint = "`mlops-gitops test data MODEL --infer`, and with --write into the manifest"
+        raise Misused("--infer goes with `test data`, and --write with --infer", hint=hint, code="test-options")
+    with session.needing("data"):
+        from mlops_gitops.testing.data import inference
+    from mlops_gitops.manifests.insertion import dumped, with_section
+    from mlops_gitops.manifests.reading import opened
+
+    sections: dict[str, object] = {}
+    written: list[str] = []
+    for folder in _folders(names, world):
+        model, document = _opened(folder)
+        world.progress(f"{model.name}: reading the data")
+        section = inference.section(model, folder=folder, root=_root(folder))
+        sections[folder.name] = section
+        path = f"models/{folder.name}/{MANIFEST}"
+        if arguments.write:
+            text = with_section(document, ("spec", "tests", "data"), section).encode()
+            opened("model", text, path=path)  # what is written is a manifest, or nothing is written
+            _replace(folder / MANIFEST, text)
+            written.append(path)
+        elif arguments.format != "json":
+            world.print(f"# {path}: spec.tests.data\n{dumped({'data': section})}".rstrip())
+    if arguments.format == "json":
+        found = {"verdict": None, "reports": [], "written": written, "features": [], "inferred": sections}
+        world.print(json.dumps(found, indent=2))
+    elif written:
+        world.print("\n".join(f"wrote {one}" for one in written))
+    return 0
+
+
 def _write_references(kinds: Sequence[str], names: Sequence[str], style: str, world: World) -> int:
     """Write the reference of each model, whole or not at all; 0."""
     if kinds != ["data"]:
@@ -110,11 +152,13 @@ def _write_references(kinds: Sequence[str], names: Sequence[str], style: str, wo
     files: list[tuple[Path, bytes]] = []
     for folder in _folders(names, world):
         model, _ = _opened(folder)
-        if model.tests.data.drift is None and not names:
-            continue
-        world.progress(f"{model.name}: reading the data")
-        reference = references.made(model, folder=folder, root=_root(folder))
-        files.append((folder / f"{reference.dataset}{SUFFIX}", reference.text().encode()))
+        wished = references.wished(model)
+        if names and not wished:
+            raise references.unwished()
+        for of in wished:
+            world.progress(f"{model.name}: reading {of}")
+            reference = references.made(model, of, folder=folder, root=_root(folder))
+            files.append((folder / f"{of}{SUFFIX}", reference.text().encode()))
     return _written(files, style, world)
 
 
@@ -185,6 +229,7 @@ def _reports(folder: Path, kinds: Sequence[str], arguments: argparse.Namespace, 
             model,
             folder=folder,
             locate=document.location,
+            now=world.now(),
             root=_root(folder),
             counting=counting.counting(arguments, world),
         )

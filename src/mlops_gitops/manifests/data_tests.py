@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from mlops_gitops.manifests.metrics import Threshold
+from mlops_gitops.manifests.row_tests import ForeignKey, Freshness, LabelTests, PersonalData, RowRule, Split
 from mlops_gitops.records import record
 
 Scalar = str | int | float | bool
@@ -14,7 +15,10 @@ Scalar = str | int | float | bool
 
 @record
 class ColumnTest:
-    """What is demanded of one column of the data."""
+    """What is demanded of one column of the data.
+
+    ``max_violation_rate`` is the largest share of values that may lie outside ``range``, or outside ``domain``.
+    """
 
     name: str
     type: str | None = None
@@ -22,6 +26,7 @@ class ColumnTest:
     range: Threshold | None = None
     max_null_rate: float | None = None
     domain: tuple[Scalar, ...] | None = None
+    max_violation_rate: float = 0.0
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> ColumnTest:
@@ -34,6 +39,7 @@ class ColumnTest:
             Threshold.from_value(value.get("range")),
             value.get("maxNullRate"),
             None if domain is None else tuple(domain),
+            value.get("maxViolationRate", 0.0),
         )
 
 
@@ -51,6 +57,8 @@ class DriftTests:
 
     ``of`` is the data set of the reference, ``datasets`` are those that are held against it, ``max`` is the largest
     effect that passes, from 0 to 1, and ``confidence`` that of the bounds.  A column of weight 0 is left out.
+    ``looks`` is how often the same reference will be looked at before it is written again: all looks together are
+    wrong no more often than ``confidence`` allows.  ``volume`` bounds the rows as a multiple of the reference's.
     """
 
     of: str
@@ -58,10 +66,12 @@ class DriftTests:
     max: float = 0.1
     confidence: float = 0.95
     weights: Mapping[str, float] = field(default_factory=dict)
+    looks: int = 1
+    volume: Threshold | None = None
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any] | None) -> DriftTests | None:
-        """From ``spec.tests.data.drift``."""
+        """From ``spec.tests.data.drift`` or ``skew``."""
         if value is None:
             return None
         return cls(
@@ -70,6 +80,8 @@ class DriftTests:
             value.get("max", 0.1),
             value.get("confidence", 0.95),
             value.get("weights", {}),
+            value.get("looks", 1),
+            Threshold.from_value(value.get("volume")),
         )
 
 
@@ -93,6 +105,21 @@ class DataTests:
     overlap: Overlap | None = None
     drift: DriftTests | None = None
     imported: tuple[Imported, ...] = ()
+    skew: DriftTests | None = None
+    rules: tuple[RowRule, ...] = ()
+    references: tuple[ForeignKey, ...] = ()
+    freshness: Freshness | None = None
+    split: Split | None = None
+    pii: PersonalData | None = None
+    labels: LabelTests | None = None
+
+    @property
+    def named(self) -> set[str]:
+        """The data sets that some test names, whatever their role."""
+        found = {name for one in (self.drift, self.skew) if one is not None for name in one.datasets}
+        found |= {name for rule in self.rules for name in rule.datasets}
+        found |= {key.dataset for key in self.references} | {one.dataset for one in self.imported}
+        return found | set(self.freshness.datasets if self.freshness else ())
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> DataTests:
@@ -106,6 +133,13 @@ class DataTests:
             None if overlap is None else Overlap(tuple(overlap["key"]), overlap["max"]),
             DriftTests.from_value(value.get("drift")),
             tuple(Imported(one["format"], one["file"], one["dataset"]) for one in value.get("imported", ())),
+            DriftTests.from_value(value.get("skew")),
+            tuple(map(RowRule.from_value, value.get("rules", ()))),
+            tuple(map(ForeignKey.from_value, value.get("references", ()))),
+            Freshness.from_value(value.get("freshness")),
+            Split.from_value(value.get("split")),
+            PersonalData.from_value(value.get("pii")),
+            LabelTests.from_value(value.get("labels")),
         )
 
 

@@ -6,7 +6,7 @@ the model on what they say, without the data.  A data set that is missing there 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.data import partials, shards
 from mlops_gitops.testing.data.columns import Locate, looked_at, wanted
 from mlops_gitops.testing.data.files import DataFile, data_files
-from mlops_gitops.testing.data.references import Comparison, found
+from mlops_gitops.testing.data.references import Comparison, wanted_by
 from mlops_gitops.testing.data.scans import Scan, Source, Wanted
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.engines import shards as kernel
@@ -44,12 +44,12 @@ class Counting:
             return scan
         if self.schedule is None or not file.opened.shards:
             return engine.scan(file.opened, wanted)
-        return kernel.scanned(name, file.opened, wanted, self.schedule)
+        plain = kernel.scanned(name, file.opened, replace(wanted, asks=()), self.schedule)
+        return replace(plain, counts=engine.counted(file.opened, wanted.asks)) if wanted.asks else plain
 
     def files(self, model: Model, *, folder: Path, root: Path) -> list[DataFile]:
         """The data sets that are tested; where they were merged, as those that counted them found them."""
-        drift, imported = model.tests.data.drift, model.tests.data.imported
-        also = {*(drift.datasets if drift else ()), *(one.dataset for one in imported)}
+        also = model.tests.data.named
         if self.merged is None:
             return data_files(model, folder=folder, root=root, also=also)
         plain = data_files(model, folder=folder, root=root, also=also, hashed=False)
@@ -70,12 +70,13 @@ class Counting:
 HERE = Counting()
 
 
-def asked(model: Model, file: DataFile, drifted: Comparison | None) -> Wanted:
+def asked(model: Model, file: DataFile, comparisons: Collection[Comparison]) -> Wanted:
     """What one pass over a data set has to count so that every demand can be judged."""
     demands = wanted(model.tests.data)
-    if drifted is not None and drifted.concerns(file):
-        return demands | drifted.reference.wanted()
-    return replace(demands, only=looked_at(model))
+    held = [one for one in comparisons if one.concerns(file)]
+    for one in held:
+        demands |= one.reference.wanted()
+    return demands if held else replace(demands, only=looked_at(model))
 
 
 def count(
@@ -92,14 +93,14 @@ def count(
 
     Raises ``Refused`` where a data set or the reference is not there or cannot be read.
     """
-    drifted = found(model, folder=folder, root=root, locate=locate)
-    comparison = drifted if isinstance(drifted, Comparison) else None
-    also = model.tests.data.drift.datasets if model.tests.data.drift else ()
+    wished = wanted_by(model, folder=folder, root=root, locate=locate)
+    comparisons = [one for one in wished if isinstance(one, Comparison)]
+    also = model.tests.data.named
     written = []
     for file in data_files(model, folder=folder, root=root, also=also, hashed=False):
         if file.source is None:
             raise Refused(f"{file.dataset.name} cannot be read: {file.problem}", hint=file.hint, code="no-data")
-        tasks = kernel.tasks(file.dataset.name, file.source, asked(model, file, comparison))
+        tasks = kernel.tasks(file.dataset.name, file.source, asked(model, file, comparisons))
         mine = kernel.share(tasks, *share)
         if mine:
             place = target / file.dataset.name

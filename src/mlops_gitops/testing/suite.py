@@ -8,8 +8,9 @@ that failed.  Models are asked through ``predict``, and only by it; its artifact
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from mlops_gitops.errors import Refused
@@ -21,12 +22,10 @@ from mlops_gitops.manifests.metrics import Metric
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import intervals, wording
 from mlops_gitops.testing.champions import blocks, comparison
-from mlops_gitops.testing.data import columns as data
-from mlops_gitops.testing.data import references
+from mlops_gitops.testing.data import examination
 from mlops_gitops.testing.data.columns import Locate
-from mlops_gitops.testing.data.files import TESTED, DataFile, data_files, identity, in_one, unreadable
+from mlops_gitops.testing.data.files import DataFile, data_files, identity, in_one, unreadable
 from mlops_gitops.testing.data.imported import checks as imports
-from mlops_gitops.testing.data.rows import leaks, overlaps
 from mlops_gitops.testing.data.scans import watched_text
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.models import health, reliability
@@ -34,7 +33,7 @@ from mlops_gitops.testing.models import promises as model_tests
 from mlops_gitops.testing.models.metrics import METRICS, Sample
 from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.models.samples import Evaluation, Truth
-from mlops_gitops.testing.sharding import HERE, Counting, asked
+from mlops_gitops.testing.sharding import HERE, Counting
 from mlops_gitops.testing.statistics import Unmeasurable
 
 
@@ -54,11 +53,11 @@ class Champion:
 
 
 def run_data_tests(
-    model: Model, *, folder: Path, locate: Locate, root: Path | None = None, counting: Counting = HERE
+    model: Model, *, folder: Path, locate: Locate, now: datetime, root: Path | None = None, counting: Counting = HERE
 ) -> Report:
     """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
     files = counting.files(model, folder=folder, root=root or folder)
-    found = list(_data_checks(model, files, locate, counting, folder=folder, root=root or folder))
+    found = list(examination.checks(model, files, locate, counting, now=now, folder=folder, root=root or folder))
     taken = tuple(imports.materials(model, folder=folder, root=root or folder))
     return report("data-tests", model, found, (*_materials(files), *taken))
 
@@ -194,61 +193,6 @@ def _paired(file: DataFile, before: Evaluation, after: Evaluation, locate: Locat
         return Check("comparison.blocks", file.dataset.name, Verdict.FAIL, str(reason), location=place, fix=fix)
     days = "" if file.dataset.entity_column else "day of "
     return comparison.Pair(before, after, codes, f"{days}{blocks.column(file.dataset)}")
-
-
-def _data_checks(
-    model: Model, files: Sequence[DataFile], locate: Locate, counting: Counting, *, folder: Path, root: Path
-) -> Iterator[Check]:
-    tests = model.tests.data
-    if "data" not in model.value["spec"].get("tests", {}):
-        message = "the manifest demands nothing of the data, so only their presence and types were looked at"
-        fix = "add `tests.data` with the columns, their types and ranges"
-        place = locate(("spec",))
-        yield Check("data.declared", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
-    drifted = references.found(model, folder=folder, root=root, locate=locate)
-    if isinstance(drifted, Check):
-        yield drifted
-    rows: dict[str, int] = {}
-    counted: dict[str, int] = {}
-    for file in files:
-        name = file.dataset.name
-        yield from identity(file, locate)
-        if file.source is None:
-            continue
-        held = drifted if isinstance(drifted, references.Comparison) and drifted.concerns(file) else None
-        try:
-            scan = counting.scan(file, asked(model, file, held))
-            counted[name] = scan.profile.rows
-        except Refused as refusal:
-            yield unreadable(file, refusal, locate)
-            continue
-        if file.dataset.role in TESTED:
-            rows[name] = scan.profile.rows
-            yield from data.checks(model, dataset=name, source=file.source, scan=scan, locate=locate)
-        if held:
-            yield from held.checks(model, file, scan, locate=locate, here=counting.merged is None)
-    if counting.merged is not None:
-        yield from _unseen(model, locate)
-        return
-    yield from imports.checks(model, files, counted, folder=folder, root=root, locate=locate)
-    readable = [file for file in files if rows.get(file.dataset.name)]
-    if tests.overlap is not None:
-        yield from overlaps(model, readable, rows, locate)
-    yield from leaks(model, readable, locate)
-
-
-def _unseen(model: Model, locate: Locate) -> Iterator[Check]:
-    """What needs rows, where only counts are at hand."""
-    place, fix = locate(("spec", "tests")), "run `test data` where the data lie, for this test"
-    if model.tests.data.overlap is not None:
-        message = "the overlap of training and test data cannot be counted from partial profiles"
-        yield Check("data.overlap", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
-    if model.tests.leakage.max_single_feature_power is not None or model.tests.leakage.known_at:
-        message = "leakage cannot be measured on partial profiles"
-        yield Check("leakage.power", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
-    if model.tests.data.imported:
-        message = "tests of other tools are held to the data themselves, not to partial profiles"
-        yield Check("data.imported", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
 
 
 def _judged(model: Model) -> set[str]:

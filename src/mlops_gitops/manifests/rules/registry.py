@@ -22,6 +22,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "metrics",
         "interface",
         "tests",
+        "row_tests",
         "behaviour",
         "features",
         "training",

@@ -175,7 +175,9 @@ def check(subject: Subject) -> Iterator[Problem]:
         return
     inputs = {text(one, "name"): text(one, "type") for _, one in entries(mapping(spec, "interface"), "inputs")}
     yield from _data(mapping(tests, "data"), inputs)
-    yield from _drift(mapping(tests, "data", "drift"), {text(one, "name") for _, one in entries(spec, "data")})
+    for section in ("drift", "skew"):
+        names = {text(one, "name") for _, one in entries(spec, "data")}
+        yield from _drift(mapping(tests, "data", section), names, (*_AT, "data", section))
     yield from _leakage(mapping(tests, "leakage"), inputs)
     model = mapping(tests, "model")
     baseline, task = text(model, "baseline"), text(spec, "task")
@@ -196,6 +198,12 @@ def _data(data: dict[str, Any], inputs: dict[str | None, str | None]) -> Iterato
     yield from contradiction(mapping(data, "rows"), (*at, "rows"))
     yield from _rate(data, "maxDuplicateRate", at)
     yield from _rate(mapping(data, "overlap"), "max", (*at, "overlap"))
+    for section in ("split", "labels"):
+        for key in mapping(data, section):
+            yield from _rate(mapping(data, section), key, (*at, section))
+    for section in ("rules", "references"):
+        for index, one in entries(data, section):
+            yield from _rate(one, "maxViolationRate", (*at, section, index))
     for index, one in entries(data, "columns"):
         yield from _column(one, inputs, (*at, "columns", index))
     for index, name in repeated([(index, text(one, "name")) for index, one in entries(data, "columns")]):
@@ -206,9 +214,9 @@ def _data(data: dict[str, Any], inputs: dict[str | None, str | None]) -> Iterato
                 yield REPEATED_KEY.on((*at, "unique", index, place), f"{name!r} is already in this key")
 
 
-def _drift(drift: dict[str, Any], names: set[str | None]) -> Iterator[Problem]:
-    at: Pointer = (*_AT, "data", "drift")
+def _drift(drift: dict[str, Any], names: set[str | None], at: Pointer) -> Iterator[Problem]:
     yield from _rate(drift, "max", at)
+    yield from contradiction(mapping(drift, "volume"), (*at, "volume"))
     confidence, of = number(drift, "confidence"), text(drift, "of")
     if confidence is not None and not _COIN <= confidence < 1:
         yield CONFIDENCE.on((*at, "confidence"), f"{confidence} is not between 0.5 and 1")
@@ -224,6 +232,7 @@ def _drift(drift: dict[str, Any], names: set[str | None]) -> Iterator[Problem]:
 def _column(one: dict[str, Any], inputs: dict[str | None, str | None], at: Pointer) -> Iterator[Problem]:
     name, kind = text(one, "name"), text(one, "type")
     yield from _rate(one, "maxNullRate", at)
+    yield from _rate(one, "maxViolationRate", at)
     yield from contradiction(mapping(one, "range"), (*at, "range"))
     expected = inputs.get(name)
     if kind and expected and kind != expected:

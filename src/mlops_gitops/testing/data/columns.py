@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
-from mlops_gitops.manifests.data_tests import ColumnTest, DataTests, Scalar
+from mlops_gitops.manifests.data_tests import ColumnTest, DataTests
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data.profile import NUMERIC, Column, edges_of_range
@@ -56,22 +56,31 @@ def looked_at(model: Model) -> frozenset[str]:
         for one in model.tests.data.columns
         if one.range is not None or one.domain is not None or one.type not in _PLAIN
     }
+    if model.tests.data.freshness is not None or model.tests.data.split is not None:
+        demands |= {one.time_column for one in model.data if one.time_column is not None}
     return frozenset(demands | {one.name for one in model.interface.inputs if one.type not in _PLAIN})
 
 
 def checks(model: Model, *, dataset: str, source: Source, scan: Scan, locate: Locate) -> Iterator[Check]:
     """All checks of one data file, in the order of the manifest."""
     tests = model.tests.data
-    yield _rows(tests, dataset, scan, locate)
+    yield from of_tests(tests, dataset=dataset, source=source, scan=scan, locate=locate)
     if scan.profile.rows == 0:
         return
-    for index, column in enumerate(tests.columns):
-        yield from _column(column, dataset, source, scan, lambda *path, i=index: locate((*COLUMNS, i, *path)))
     demanded = {column.name for column in tests.columns}
     for index, feature in enumerate(model.interface.inputs):
         if feature.name not in demanded:
             test = ColumnTest(feature.name, feature.type, feature.required)
             yield from _column(test, dataset, source, scan, lambda *path, i=index: locate((*INPUTS, i, *path)))
+
+
+def of_tests(tests: DataTests, *, dataset: str, source: Source, scan: Scan, locate: Locate) -> Iterator[Check]:
+    """The checks that ``tests.data`` itself demands of one data file."""
+    yield _rows(tests, dataset, scan, locate)
+    if scan.profile.rows == 0:
+        return
+    for index, column in enumerate(tests.columns):
+        yield from _column(column, dataset, source, scan, lambda *path, i=index: locate((*COLUMNS, i, *path)))
     for index, key in enumerate(tests.unique):
         yield _unique(key, dataset, scan, locate((*DATA, "unique", index)))
     if tests.max_duplicate_rate is not None:
@@ -119,7 +128,7 @@ def _column(test: ColumnTest, dataset: str, source: Source, scan: Scan, place: P
         message = f"{subject} is infinite in {wording.share(column.infinities, rows)}"
         yield _failed("data.finite", subject, message, place("name"), observed=column.infinities, fix="remove them")
     if test.domain is not None:
-        yield _domain(subject, test.domain, column, rows, place("domain"))
+        yield _domain(subject, test, column, rows, place("domain"))
 
 
 def _missing(subject: str, test: ColumnTest, scan: Scan, location: Location) -> Check:
@@ -182,6 +191,7 @@ def _range(subject: str, test: ColumnTest, column: Column, place: Place) -> Iter
         yield _failed("data.range", subject, message, place("range"), fix=fix)
         return
     low, high = (None, None) if test.range is None else (test.range.min, test.range.max)
+    budget, values = test.max_violation_rate, sum(column.histogram.counts)
     for name, limit, outside, extreme, word in (
         ("min", low, 0 if low is None else column.histogram.below(low), column.minimum, "below"),
         ("max", high, 0 if high is None else column.histogram.above(high), column.maximum, "above"),
@@ -189,25 +199,34 @@ def _range(subject: str, test: ColumnTest, column: Column, place: Place) -> Iter
         if limit is None:
             continue
         worst = "none" if extreme is None else wording.number(extreme)
-        if outside:
+        place_ = place("range", name)
+        if budget and outside:
+            message = f"{subject} is {word} {wording.number(limit)} in {wording.share(outside, values)}"
+            message += f"; at most {wording.percent(budget)} may be (the extreme is {worst})"
+        elif outside:
             message = f"{subject} is {word} {wording.number(limit)} in {wording.rows(outside)} (the extreme is {worst})"
-            fix = f"correct or drop those rows, or move `range.{name}` if such values are right"
-            place_ = place("range", name)
-            yield _failed("data.range", subject, message, place_, observed=extreme, limit=limit, fix=fix)
         else:
             message = f"{subject} is never {word} {wording.number(limit)} (the extreme is {worst})"
-            yield _passed("data.range", subject, message, place("range", name), observed=extreme, limit=limit)
+        if outside and outside / values > budget:
+            fix = f"correct or drop those rows, or move `range.{name}` if such values are right"
+            yield _failed("data.range", subject, message, place_, observed=extreme, limit=limit, fix=fix)
+        else:
+            yield _passed("data.range", subject, message, place_, observed=extreme, limit=limit)
 
 
-def _domain(subject: str, domain: Sequence[Scalar], column: Column, rows: int, location: Location) -> Check:
-    allowed = {watched_text(value) for value in domain}
-    strays = rows - column.nulls - column.nans - sum(count for _, count in column.watched)
+def _domain(subject: str, test: ColumnTest, column: Column, rows: int, location: Location) -> Check:
+    allowed, budget = {watched_text(value) for value in test.domain or ()}, test.max_violation_rate
+    present = rows - column.nulls - column.nans
+    strays = present - sum(count for _, count in column.watched)
     if not strays:
         return _passed("data.domain", subject, f"{subject} takes only the {len(allowed)} values allowed", location)
     others = [category.value for category in column.categories if category.value not in allowed]
     shown = ", ".join(repr(value[:40]) for value in sorted(others)[:_SHOWN])
     examples = f", such as {shown}" if shown else ""
     message = f"{subject} is none of the {len(allowed)} values allowed in {wording.share(strays, rows)}{examples}"
+    if strays / present <= budget:
+        message += f"; at most {wording.percent(budget)} may be"
+        return _passed("data.domain", subject, message, location, observed=strays, limit=0)
     fix = "correct those rows, or add the value to `domain`"
     return _failed("data.domain", subject, message, location, observed=strays, limit=0, fix=fix)
 

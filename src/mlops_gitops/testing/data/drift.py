@@ -1,8 +1,12 @@
-"""Drift checks: the columns of a data set held against the committed reference profile, in three answers.
+"""Drift and skew: the columns of a data set held against the committed reference profile, in three answers.
 
-Two families are kept apart, each with its own share of false alarms: the *target*, since a label that moves changes
-what every number means, and the *features*.  Within a family the alarms together are false no more often than the
-manifest's confidence allows.  Whether rows count as independent is said in every message.
+Two families are kept apart.  The *primary* one is what a change of which changes what every number means: the target,
+the model's scores where the data have them, and, counted exactly, how many rows there are and how new they are.  The
+*secondary* one is the features.  Each family may spend half of the error that the manifest's confidence leaves, so that
+forty features cannot drown the target; where there is one family only, it spends all.  Within a family each column gets
+its share by weight, and each of the planned looks an equal part of it: all false alarms of all looks together are no
+more frequent than the manifest allows, however columns and days depend on one another (Bonferroni, so nothing has to be
+remembered between looks).  Whether rows count as independent is said in every message.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from mlops_gitops.evidence.figures import Distribution
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.data_tests import DriftTests
+from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data import distributions, shifts
@@ -24,7 +29,29 @@ from mlops_gitops.testing.data.profile import Column, Profile
 from mlops_gitops.testing.data.reference import Reference
 from mlops_gitops.testing.data.shifts import Errors, Incomparable, Sample, Shift
 
-AT = (*DATA, "drift")
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a comparison is called: the section of the manifest, the prefix of its checks, and what columns did."""
+
+    section: str
+    id: str
+    did: str
+    fix: str
+
+    @property
+    def at(self) -> tuple[str, ...]:
+        """The path of the section in the manifest."""
+        return (*DATA, self.section)
+
+
+DRIFT = Kind("drift", "data.drift", "have moved", "find out what changed in the data, and train on data that have it")
+SKEW = Kind(
+    "skew",
+    "data.skew",
+    "differ in production",
+    "find the step that training and serving do differently, or train on data like those that are asked",
+)
 _UNJUDGED = frozenset({"datetime", "binary", "other"})
 WRITE = "mlops-gitops test data {model} --write-reference"
 
@@ -34,6 +61,7 @@ class _Held:
     """One column of one data set, held against the reference."""
 
     model: Model
+    kind: Kind
     tests: DriftTests
     subject: str
     before: Sample
@@ -50,6 +78,8 @@ class _Held:
 
 def checks(
     model: Model,
+    kind: Kind,
+    tests: DriftTests,
     reference: Reference,
     *,
     dataset: str,
@@ -58,34 +88,82 @@ def checks(
     blocks: str | None,
     locate: Locate,
 ) -> Iterator[Check]:
-    """Every column of the reference in one data set.
+    """Every column of the reference in one data set, and its rows.
 
     ``designs`` are the design effects of the columns of ``profile``, and ``blocks`` names the column that parts its
     rows into blocks.  Rows of a column without a design effect are taken as independent.
     """
-    tests, location = model.tests.data.drift, locate((*AT, "max"))
-    if tests is None:
-        return
-    target = model.interface.target
+    location = locate((*kind.at, "max"))
     names = [one.name for one in reference.profile.columns if one.type not in _UNJUDGED]
-    labels = [name for name in names if target is not None and name == target.column]
-    yield from _unheld(model, tests, names, dataset=dataset, profile=profile, location=location)
-    for family in (labels, [name for name in names if name not in labels]):
-        for name, errors in shifts.shares(family, tests.weights, error=1 - tests.confidence).items():
-            before, column, subject = reference.sample(name), profile.column(name), f"{dataset}.{name}"
-            if before is None or column is None:
-                message = f"{subject} is in the reference and not in the data"
-                fix = "add the column to the data, or write the reference again"
-                yield Check("data.drift", subject, Verdict.FAIL, message, location=location, fix=fix)
-                continue
-            after = Sample(_as_before(before, column), profile.rows, designs.get(name, 1.0))
-            held = _Held(model, tests, subject, before, after, errors, blocks if name in designs else None, location)
-            yield _values(held)
-            yield from _absence(held)
+    yield from _volume(kind, tests, reference, dataset=dataset, rows=profile.rows, locate=locate)
+    yield from _unheld(model, kind, tests, names, dataset=dataset, profile=profile, location=location)
+    for name, errors in _errors(model, tests, names).items():
+        before, column, subject = reference.sample(name), profile.column(name), f"{dataset}.{name}"
+        if before is None or column is None:
+            message = f"{subject} is in the reference and not in the data"
+            fix = "add the column to the data, or write the reference again"
+            yield Check(kind.id, subject, Verdict.FAIL, message, location=location, fix=fix)
+            continue
+        after = Sample(_as_before(before, column), profile.rows, designs.get(name, 1.0))
+        held = _Held(model, kind, tests, subject, before, after, errors, blocks if name in designs else None, location)
+        yield _values(held)
+        yield from _absence(held)
+
+
+def _errors(model: Model, tests: DriftTests, names: Sequence[str]) -> dict[str, Errors]:
+    """The errors of each column, the primary family before the features."""
+    target = model.interface.target
+    first = {one.name for one in model.interface.outputs} | ({target.column} if target is not None else set())
+    families = ([name for name in names if name in first], [name for name in names if name not in first])
+    alive = [family for family in families if any(tests.weights.get(name, 1.0) > 0 for name in family)]
+    of_pass = 1 - tests.confidence
+    found: dict[str, Errors] = {}
+    for family in alive:
+        error = of_pass / len(alive) / tests.looks
+        found |= shifts.shares(family, tests.weights, error=error, of_pass=of_pass)
+    return found
+
+
+def _volume(
+    kind: Kind, tests: DriftTests, reference: Reference, *, dataset: str, rows: int, locate: Locate
+) -> Iterator[Check]:
+    """How many rows there are for each one of the reference: counted, so there is no interval."""
+    limits, before = tests.volume, reference.profile.rows
+    if limits is None or not before:
+        return
+    ratio = rows / before
+    message = f"{dataset} holds {wording.rows(rows)}, {wording.score(ratio)} times the {before:,} of {tests.of}"
+    message += f"; {_bounds(limits)} times are allowed"
+    failed = not limits.allows(ratio)
+    limit = limits.min if limits.min is not None and ratio < limits.min else limits.max
+    yield Check(
+        f"{kind.id}-volume",
+        dataset,
+        Verdict.FAIL if failed else Verdict.PASS,
+        message,
+        observed=ratio,
+        limit=limit,
+        rows=rows,
+        location=locate((*kind.at, "volume")),
+        fix="find the rows that are missing, or are there twice" if failed else "",
+    )
+
+
+def _bounds(limits: Threshold) -> str:
+    words = [] if limits.min is None else [f"at least {wording.score(limits.min)}"]
+    words += [] if limits.max is None else [f"at most {wording.score(limits.max)}"]
+    return " and ".join(words)
 
 
 def _unheld(
-    model: Model, tests: DriftTests, names: Sequence[str], *, dataset: str, profile: Profile, location: Location
+    model: Model,
+    kind: Kind,
+    tests: DriftTests,
+    names: Sequence[str],
+    *,
+    dataset: str,
+    profile: Profile,
+    location: Location,
 ) -> Iterator[Check]:
     """What has nothing to be held against: no silence may pass for an answer."""
     fix = f"write the reference again (`{WRITE.format(model=model.name)}`), or give the column the weight 0"
@@ -93,11 +171,11 @@ def _unheld(
         if one.type not in _UNJUDGED and one.name not in names and tests.weights.get(one.name, 1.0) > 0:
             subject = f"{dataset}.{one.name}"
             message = f"{subject} cannot be compared: the reference has no such column, or cannot judge it"
-            yield Check("data.drift", subject, Verdict.INCONCLUSIVE, message, location=location, fix=fix)
+            yield Check(kind.id, subject, Verdict.INCONCLUSIVE, message, location=location, fix=fix)
     if not any(tests.weights.get(name, 1.0) > 0 for name in names):
         message = f"no column of {dataset} is compared with the reference"
         fix = "give a column that the reference has another weight than 0, or leave the comparison out"
-        yield Check("data.drift", dataset, Verdict.INCONCLUSIVE, message, location=location, fix=fix)
+        yield Check(kind.id, dataset, Verdict.INCONCLUSIVE, message, location=location, fix=fix)
 
 
 def _as_before(before: Sample, column: Column) -> Column:
@@ -119,8 +197,8 @@ def _values(held: _Held) -> Check:
         changed = held.before.column.type != held.after.column.type
         verdict = Verdict.FAIL if changed else Verdict.INCONCLUSIVE
         fix = f"write the reference again (`{held.write}`)" if changed else "provide more rows"
-        return Check("data.drift", held.subject, verdict, message, location=held.location, fix=fix)
-    return _check("data.drift", f"the values of {held.subject}", shift, held, distributions.of_values)
+        return Check(held.kind.id, held.subject, verdict, message, location=held.location, fix=fix)
+    return _check(held.kind.id, f"the values of {held.subject}", shift, held, distributions.of_values)
 
 
 def _absence(held: _Held) -> Iterator[Check]:
@@ -131,7 +209,7 @@ def _absence(held: _Held) -> Iterator[Check]:
         shift = shifts.of_absence(held.before, held.after, errors=held.errors)
     except Incomparable:
         return  # the values have said so
-    yield _check("data.drift-missing", f"the gaps in {held.subject}", shift, held, distributions.of_absence)
+    yield _check(f"{held.kind.id}-missing", f"the gaps in {held.subject}", shift, held, distributions.of_absence)
 
 
 class _Drawn(Protocol):
@@ -144,7 +222,7 @@ def _check(id_: str, what: str, shift: Shift, held: _Held, drawn: _Drawn) -> Che
     verdict, limit = shift.judged(held.tests.max), held.tests.max
     assumed = "rows are taken as independent" if held.blocks is None else f"rows of one {held.blocks} are one block"
     message = (
-        f"{what} have moved by {shift.measure} {wording.score(shift.effect)} ({wording.score(shift.lower)} to "
+        f"{what} {held.kind.did} by {shift.measure} {wording.score(shift.effect)} ({wording.score(shift.lower)} to "
         f"{wording.score(shift.upper)}) from {held.tests.of}; at most {wording.score(limit)} may be; {assumed}"
     )
     return Check(
@@ -164,10 +242,7 @@ def _check(id_: str, what: str, shift: Shift, held: _Held, drawn: _Drawn) -> Che
 
 def _fix(verdict: Verdict, shift: Shift, held: _Held) -> str:
     if verdict is Verdict.FAIL:
-        return (
-            "find out what changed in the data, and train on data that have it; "
-            f"if the change is meant, write the reference again (`{held.write}`)"
-        )
+        return f"{held.kind.fix}; if the change is meant, write the reference again (`{held.write}`)"
     if verdict is Verdict.PASS:
         return ""
     needed = shift.rows_to_decide(held.tests.max, errors=held.errors)

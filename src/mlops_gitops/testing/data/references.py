@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mlops_gitops.testing.data.files import DataFile, data_files
 from mlops_gitops.testing.data.profile import Profile
 from mlops_gitops.testing.data.reference import BINS, LARGEST, SUFFIX, Reference, read
 from mlops_gitops.testing.data.scans import EVERY, Scan, Wanted
-from mlops_gitops.testing.data.shifts import Incomparable, design_effect
+from mlops_gitops.testing.data.shifts import Incomparable, design_effect, design_effect_of_categories
 from mlops_gitops.testing.engines import duckdb as engine
 
 
@@ -24,6 +24,7 @@ from mlops_gitops.testing.engines import duckdb as engine
 class Comparison:
     """What the manifest wants compared, and the reference to compare with."""
 
+    kind: drift.Kind
     tests: DriftTests
     reference: Reference
 
@@ -36,12 +37,14 @@ class Comparison:
         by = file.dataset.entity_column or file.dataset.time_column
         if not here and by is not None:
             message = f"rows of one {by} resemble one another, and partial profiles do not say how much"
-            place, fix = locate((*drift.AT, "of")), "run `test data` where the data lie, for this test"
-            yield Check("data.drift", file.dataset.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
+            place, fix = locate((*self.kind.at, "of")), "run `test data` where the data lie, for this test"
+            yield Check(self.kind.id, file.dataset.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
             return
         designs, blocks = design_effects(file, scan.profile) if here else ({}, None)
         yield from drift.checks(
             model,
+            self.kind,
+            self.tests,
             self.reference,
             dataset=file.dataset.name,
             profile=scan.profile,
@@ -51,11 +54,10 @@ class Comparison:
         )
 
 
-def found(model: Model, *, folder: Path, root: Path, locate: Locate) -> Comparison | Check | None:
-    """The comparison that the manifest wants, a check that says why there is none, or nothing where none is wanted."""
-    tests = model.tests.data.drift
-    if tests is None:
-        return None
+def found(
+    model: Model, kind: drift.Kind, tests: DriftTests, *, folder: Path, root: Path, locate: Locate
+) -> Comparison | Check:
+    """The comparison that the manifest wants, or a check that says why there is none."""
     path = (folder / f"{tests.of}{SUFFIX}").resolve()
     write = drift.WRITE.format(model=model.name)
     try:
@@ -65,29 +67,60 @@ def found(model: Model, *, folder: Path, root: Path, locate: Locate) -> Comparis
             reference = read(stream.read(LARGEST + 1))
         if reference.dataset != tests.of:
             raise ValueError(f"it is that of {reference.dataset!r}")  # noqa: TRY301 - one place says it
-        return Comparison(tests, reference)
+        return Comparison(kind, tests, reference)
     except FileNotFoundError:
         problem, fix = "it is not there", f"write it, and commit it: `{write}`"
     except (OSError, ValueError) as error:
         problem, fix = str(error), f"write it again: `{write}`"
     message = f"the reference {tests.of}{SUFFIX} cannot be used: {problem}"
-    return Check("data.reference", tests.of, Verdict.FAIL, message, location=locate((*drift.AT, "of")), fix=fix)
+    return Check("data.reference", tests.of, Verdict.FAIL, message, location=locate((*kind.at, "of")), fix=fix)
 
 
-def made(model: Model, *, folder: Path, root: Path) -> Reference:
-    """The reference of the data set that the manifest names.  Raises ``Refused``."""
-    tests = model.tests.data.drift
-    if tests is None:
-        raise Refused(
-            "the manifest asks for no reference",
-            hint="add `tests.data.drift` with `of`, the data set that others are held against, and `in`, the others",
-            code="no-drift",
+def outdated(comparison: Comparison, model: Model, files: Sequence[DataFile], *, locate: Locate) -> Iterator[Check]:
+    """A reference that was made from other bytes than the data set has by now, by the manifest or else by its file."""
+    of = comparison.tests.of
+    dataset, file = model.dataset(of), next((one for one in files if one.dataset.name == of), None)
+    now = (dataset.digest if dataset is not None else None) or (file.digest if file is not None else "")
+    made_from = comparison.reference.digest
+    if now and now != made_from:
+        message = f"the reference {of}{SUFFIX} was made from the data {made_from[:12]}…; {of} is {now[:12]}… by now"
+        fix = f"write it again, and commit it: `{drift.WRITE.format(model=model.name)}`"
+        place = locate((*comparison.kind.at, "of"))
+        limit = now
+        yield Check(
+            "data.reference", of, Verdict.FAIL, message, observed=made_from, limit=limit, location=place, fix=fix
         )
-    files = data_files(model, folder=folder, root=root, also={tests.of})
-    file = next((one for one in files if one.dataset.name == tests.of), None)
+
+
+def wanted_by(model: Model, *, folder: Path, root: Path, locate: Locate) -> Iterator[Comparison | Check]:
+    """Every comparison that the manifest wants, or a check that says why there is none."""
+    for kind, tests in ((drift.DRIFT, model.tests.data.drift), (drift.SKEW, model.tests.data.skew)):
+        if tests is not None:
+            yield found(model, kind, tests, folder=folder, root=root, locate=locate)
+
+
+def wished(model: Model) -> tuple[str, ...]:
+    """The data sets of which the manifest wants references."""
+    sections = (model.tests.data.drift, model.tests.data.skew)
+    return tuple(dict.fromkeys(one.of for one in sections if one is not None))
+
+
+def unwished() -> Refused:
+    """What is said where a reference is asked for and the manifest wants none."""
+    return Refused(
+        "the manifest asks for no reference",
+        hint="add `tests.data.drift` with `of`, the data set that others are held against, and `in`, the others",
+        code="no-drift",
+    )
+
+
+def made(model: Model, of: str, *, folder: Path, root: Path) -> Reference:
+    """The reference of a data set of the manifest.  Raises ``Refused``."""
+    files = data_files(model, folder=folder, root=root, also={of})
+    file = next((one for one in files if one.dataset.name == of), None)
     if file is None or file.source is None:
         problem = "it is no data set of the manifest" if file is None else file.problem
-        raise Refused(f"{tests.of} cannot be read: {problem}", hint="produce the file, or correct `of`", code="no-data")
+        raise Refused(f"{of} cannot be read: {problem}", hint="produce the file, or correct `of`", code="no-data")
     return _profiled(file, edges=engine.quantiles(file.source, bins=BINS))
 
 
@@ -112,7 +145,7 @@ def _profiled(file: DataFile, *, edges: Mapping[str, tuple[float, ...]]) -> Refe
 
 
 def design_effects(file: DataFile, profile: Profile) -> tuple[Mapping[str, float], str | None]:
-    """The design effect of each numeric column, and the column that parts the rows into blocks where there is one.
+    """The design effect of each column, and the column that parts the rows into blocks where there is one.
 
     An entity before a time: rows of one customer resemble one another more than rows of one day.  A column with too few
     blocks gets so large an effect that its rows answer nothing.
@@ -123,11 +156,16 @@ def design_effects(file: DataFile, profile: Profile) -> tuple[Mapping[str, float
     if by is None or file.source is None:
         return {}, None
     edges = {one.name: one.histogram.edges for one in profile.columns if one.histogram is not None}
-    counted = engine.blocks(file.source, by=by, days=days, edges=edges)
+    categories = {
+        one.name: tuple(kept.value for kept in one.categories) or ("false", "true")
+        for one in profile.columns
+        if one.categories or one.type == "boolean"
+    }
+    counted = engine.blocks(file.source, by=by, days=days, edges=edges, categories=categories)
     effects: dict[str, float] = {}
     for name, blocks in counted.items():
         try:
-            effects[name] = design_effect(blocks)
+            effects[name] = design_effect(blocks) if name in edges else design_effect_of_categories(blocks)
         except Incomparable:
             effects[name] = float(max(profile.rows, 1))
     return effects, by if counted else None

@@ -118,7 +118,7 @@ def _known(feature: str, column: str, files: Sequence[DataFile], place: Location
         raw = engine.arrays(
             file.opened,
             {
-                "value": engine.quoted(feature),
+                "value": f"CASE WHEN {engine.quoted(feature)} IS NOT NULL THEN 1 END",
                 "known": f"CAST({engine.quoted(names[1])} AS TIMESTAMP)",
                 "moment": f"CAST({engine.quoted(names[2])} AS TIMESTAMP)",
             },

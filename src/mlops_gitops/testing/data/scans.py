@@ -6,7 +6,7 @@ reads data or imports anything heavy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -85,13 +85,21 @@ def source(path: Path, *, media_type: str | None = None) -> Source:
     return Source(path, found)
 
 
+Ask: TypeAlias = "Callable[[Mapping[str, str]], Mapping[str, str]]"
+"""From the columns of a file, with their types in its words, to what rows to count: name → condition in SQL.
+
+The conditions are this program's own or confined (``testing/engines/expressions.py``), never a user's text.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What to count beyond the ordinary: edges and watched values by column, and keys whose distinct rows to count.
 
     ``moments`` and ``distinct`` name the columns whose exact sums and distinct values are wanted; ``EVERY`` in them
     stands for all.  ``digests`` asks for those of the rows.  Of a column that is not in ``only``, nothing but its type
-    is wanted and what the file's footer says of it; ``None`` wants every column.
+    is wanted and what the file's footer says of it; ``None`` wants every column.  ``asks`` are for rows that fit a
+    condition; they are counted where the rows are at hand.
     """
 
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -102,6 +110,7 @@ class Wanted:
     distinct: frozenset[str] = frozenset()
     digests: bool = False
     only: frozenset[str] | None = None
+    asks: tuple[Ask, ...] = ()
 
     def __or__(self, other: Wanted) -> Wanted:
         """Both at once: every edge and every value that either asks for."""
@@ -123,6 +132,7 @@ class Wanted:
             distinct=self.distinct | other.distinct,
             digests=self.digests or other.digests,
             only=None if self.only is None or other.only is None else self.only | other.only,
+            asks=(*self.asks, *other.asks),
         )
 
 
@@ -131,12 +141,14 @@ class Scan:
     """All that one pass over one file found.
 
     ``stored`` is each column's own type in the file's words; ``distinct`` maps a key to how many different values it
-    takes, and the empty key to how many different whole rows there are.
+    takes, and the empty key to how many different whole rows there are.  ``counts`` are the rows that fit each
+    condition that was asked for, by its name.
     """
 
     profile: Profile
     stored: Mapping[str, str]
     distinct: Mapping[tuple[str, ...], int]
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def watched_text(value: str | float | bool) -> str:  # noqa: FBT001 - a value, not a switch

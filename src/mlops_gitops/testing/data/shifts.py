@@ -104,17 +104,23 @@ class Errors:
     of_pass: float
 
 
-def shares(names: Iterable[str], weights: Mapping[str, float], *, error: float) -> dict[str, Errors]:
+def shares(
+    names: Iterable[str], weights: Mapping[str, float], *, error: float, of_pass: float | None = None
+) -> dict[str, Errors]:
     """The errors of a family of columns, so that all its alarms together are false at most ``error`` of the time.
 
     Each column gets its share by weight, 1 where none is given (weighted Bonferroni; Holm 1979, Scand. J. Stat. 6:65).
     It holds however the columns depend on one another.  To say of *all* columns that they pass needs no such share: one
-    that fails is enough to be wrong (intersection-union; Berger 1982, Technometrics 24:295).
+    that fails is enough to be wrong (intersection-union; Berger 1982, Technometrics 24:295); ``of_pass`` is that error,
+    where it is another.
     """
     listed = list(names)
     total = sum(weights.get(name, 1.0) for name in listed)
     return {
-        name: Errors(of_fail=error * weights.get(name, 1.0) / total if total else 0.0, of_pass=error)
+        name: Errors(
+            of_fail=error * weights.get(name, 1.0) / total if total else 0.0,
+            of_pass=error if of_pass is None else of_pass,
+        )
         for name in listed
         if weights.get(name, 1.0) > 0
     }
@@ -275,3 +281,25 @@ def design_effect(blocks: Iterable[tuple[int, ...]]) -> float:
         else 0.0
     )
     return max(1.0, correction * observed / expected, 4 * correction * tails / rows) if expected else 1.0
+
+
+def design_effect_of_categories(blocks: Iterable[tuple[int, ...]]) -> float:
+    """How much more the shares of categories vary between blocks of rows than chance alone would have it, at least 1.
+
+    Each block is its counts by category.  The between-block variances of all counts, over what they would be in
+    independent rows: the mean generalised design effect (Rao and Scott 1981, JASA 76:221).  As for numbers, the worst
+    category counts too, over the largest variance of a share.  Raises ``Incomparable`` where there are too few blocks.
+    """
+    counted = [block for block in blocks if sum(block)]
+    if len(counted) < FEWEST_BLOCKS:
+        raise Incomparable(f"there are {len(counted)} blocks of rows, and {FEWEST_BLOCKS} are the least")
+    sizes = [sum(block) for block in counted]
+    rows = sum(sizes)
+    shares_ = [sum(counts) / rows for counts in zip(*counted, strict=True)]
+    observed = [
+        sum((block[at] - size * share) ** 2 for block, size in zip(counted, sizes, strict=True))
+        for at, share in enumerate(shares_)
+    ]
+    expected = rows * sum(share * (1 - share) for share in shares_)
+    correction = len(counted) / (len(counted) - 1)
+    return max(1.0, correction * sum(observed) / expected, 4 * correction * max(observed) / rows) if expected else 1.0

@@ -7,6 +7,7 @@ that goes away with the connection; that folder has a limit too.  Times are read
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,6 +24,8 @@ _READERS: Mapping[Format, str] = {
     "csv": "read_csv(?, header=true, sample_size=-1, hive_partitioning=false)",
     "json": "read_json(?, format='newline_delimited', sample_size=-1, hive_partitioning=false)",
 }
+SECONDS = 7200.0
+"""How long a connection may be at work before it is interrupted."""
 _SCRATCH = ("temp_directory", "max_temp", "No space left", "temporary file", "offload data")
 """Words of the engine when the folder that it spills to is full."""
 
@@ -95,11 +98,30 @@ def opened(*sources: Source, written: Path | None = None) -> Iterator[duckdb.Duc
             connection.execute(f"SET allowed_paths = [{allowed}]")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
-            yield connection
+            with _limited(connection):
+                yield connection
+        except duckdb.InterruptException as error:
+            raise Refused(
+                f"{', '.join(one.path.name for one in sources)} took more than {SECONDS:,} seconds to read",
+                hint="test fewer rows at a time, or simplify the rules",
+                code="data-slow",
+            ) from error
         except duckdb.Error as error:
             raise _words(error, sources) from error
         finally:
             connection.close()
+
+
+@contextmanager
+def _limited(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Interrupts what runs too long: a rule may be cheap for one row and there may be very many."""
+    timer = threading.Timer(SECONDS, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _words(error: duckdb.Error, sources: tuple[Source, ...]) -> Refused | WorldFailed:

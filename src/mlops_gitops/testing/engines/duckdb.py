@@ -19,12 +19,24 @@ import duckdb
 from mlops_gitops.errors import Refused
 from mlops_gitops.testing.data.digests import Digests
 from mlops_gitops.testing.data.profile import NUMERIC, Column, Profile
-from mlops_gitops.testing.data.scans import Scan, Source, Wanted
+from mlops_gitops.testing.data.scans import Ask, Scan, Source, Wanted
 from mlops_gitops.testing.engines import footers
 from mlops_gitops.testing.engines.connections import opened, quoted, reader, text
 from mlops_gitops.testing.engines.counting import ColumnPart, RowsPart, Statement, hashing, type_of
 
-__all__ = ["arrays", "blocks", "columns", "derive", "joined", "opened", "overlap", "quantiles", "quoted", "scan"]
+__all__ = [
+    "arrays",
+    "blocks",
+    "columns",
+    "counted",
+    "derive",
+    "joined",
+    "opened",
+    "overlap",
+    "quantiles",
+    "quoted",
+    "scan",
+]
 
 MOST_COLUMNS = 4096
 """A file with more columns is refused before it is read: no table of features has them, and a hostile header may."""
@@ -69,7 +81,7 @@ def scan(one: Source, wanted: Wanted, *, shard: int = 0) -> Scan:
         stored = stored_types(connection, one)
         told = footers.read(connection, one, stored, wanted)
         columns: dict[str, Column | None] = {name: told.column(name, kind, wanted) for name, kind in stored.items()}
-        if all(columns.values()) and not (wanted.keys or wanted.distinct_rows or wanted.digests):
+        if all(columns.values()) and not (wanted.keys or wanted.distinct_rows or wanted.digests or wanted.asks):
             return Scan(Profile(told.rows, tuple(one for one in columns.values() if one)), stored, {})
         statement = Statement(one)
         parts = [
@@ -81,14 +93,31 @@ def scan(one: Source, wanted: Wanted, *, shard: int = 0) -> Scan:
         if wanted.distinct_rows:
             keys.append(())
             statement.add(f"count(DISTINCT ROW({', '.join(map(quoted, stored))}))")
+        asked = {name: condition for ask in wanted.asks for name, condition in ask(stored).items()}
+        for condition in asked.values():
+            statement.add(f"count(*) FILTER ({condition})")
         run = RowsPart(list(stored), statement) if wanted.digests else None
         answer = statement.run(connection)
         rows = int(answer.take())
         columns |= {part.name: part.read(answer) for part in parts}
         distinct = {key: int(answer.take()) for key in keys}
+        counts = {name: int(answer.take()) for name in asked}
         digests = Digests(hashing(connection), (run.read(answer, shard=shard, rows=rows),)) if run else None
         columns |= {part.name: part.added_again(columns[part.name], connection, one) for part in parts}
-        return Scan(Profile(rows, tuple(one for one in columns.values() if one), digests), stored, distinct)
+        return Scan(Profile(rows, tuple(one for one in columns.values() if one), digests), stored, distinct, counts)
+
+
+def counted(one: Source, asks: Sequence[Ask]) -> dict[str, int]:
+    """The rows that fit each condition, where the rest was counted elsewhere."""
+    with opened(one) as connection:
+        stored = stored_types(connection, one)
+        statement = Statement(one)
+        asked = {name: condition for ask in asks for name, condition in ask(stored).items()}
+        for condition in asked.values():
+            statement.add(f"count(*) FILTER ({condition})")
+        answer = statement.run(connection)
+        answer.take()
+        return {name: int(answer.take()) for name in asked}
 
 
 def quantiles(one: Source, *, bins: int) -> dict[str, tuple[float, ...]]:
@@ -114,28 +143,44 @@ def _parted(quantiles: Sequence[float]) -> tuple[float, ...]:
 
 
 def blocks(
-    one: Source, *, by: str, days: bool, edges: Mapping[str, tuple[float, ...]]
+    one: Source,
+    *,
+    by: str,
+    days: bool,
+    edges: Mapping[str, tuple[float, ...]],
+    categories: Mapping[str, tuple[str, ...]] | None = None,
 ) -> dict[str, list[tuple[int, ...]]]:
-    """The histogram of each numeric column in each block of rows, on ``edges``.
+    """The histogram of each numeric column in each block of rows, on ``edges``, and the rows of each of ``categories``.
 
-    A block is a day of the column ``by``, or one of at most ``MOST_BLOCKS`` groups of whole entities.
+    The last number is that of the rows above all edges, or of all other categories.  A block is a day of the column
+    ``by``, or one of at most ``MOST_BLOCKS`` groups of whole entities.
     """
     with opened(one) as connection:
         kinds = stored_types(connection, one)
-        names = [name for name in edges if type_of(kinds.get(name, "")) in NUMERIC]
-        if by not in kinds or not names:
+        asked: dict[str, str] = {}
+        places: dict[str, tuple[float | str, ...]] = {}
+        for name, found in edges.items():
+            if type_of(kinds.get(name, "")) in NUMERIC:
+                grid = f"{list(found)}::DOUBLE[]"
+                asked[name] = f"histogram({_real(name)}, {grid}) FILTER (isfinite({_real(name)}))"
+                places[name] = (*found, float("inf"))
+        parameters: list[object] = []
+        for name, known in (categories or {}).items():
+            if name in kinds:
+                words = f"CAST({quoted(name)} AS VARCHAR)"
+                counted = f"CASE WHEN list_contains(CAST(? AS VARCHAR[]), {words}) THEN 'c' || {words} ELSE 'other' END"
+                asked[name] = f"histogram({counted}) FILTER ({words} IS NOT NULL)"
+                places[name] = (*(f"c{value}" for value in known), "other")
+                parameters.append(list(known))
+        if by not in kinds or not asked:
             return {}
-        asked = ", ".join(
-            f"histogram({_real(name)}, {list(edges[name])}::DOUBLE[]) FILTER (isfinite({_real(name)}))"
-            for name in names
-        )
         answers = connection.execute(
-            f"SELECT {asked} FROM {reader(one)} GROUP BY {block(by, days=days)}",  # noqa: S608 - names are quoted
-            [one.argument],
+            f"SELECT {', '.join(asked.values())} FROM {reader(one)} GROUP BY {block(by, days=days)}",  # noqa: S608 - quoted
+            [*parameters, one.argument],
         ).fetchall()
     return {
-        name: [tuple(int((row[at] or {}).get(edge, 0)) for edge in (*edges[name], float("inf"))) for row in answers]
-        for at, name in enumerate(names)
+        name: [tuple(int((row[at] or {}).get(place, 0)) for place in places[name]) for row in answers]
+        for at, name in enumerate(asked)
     }
 
 

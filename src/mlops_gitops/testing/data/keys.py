@@ -1,0 +1,173 @@
+"""Keys across tables, and what keeps training and test data apart: rows, entities and time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from mlops_gitops.errors import Refused
+from mlops_gitops.evidence.verdicts import Check, Verdict
+from mlops_gitops.findings import Location
+from mlops_gitops.manifests.model import Model
+from mlops_gitops.manifests.row_tests import ForeignKey
+from mlops_gitops.testing import wording
+from mlops_gitops.testing.data.columns import DATA, Locate
+from mlops_gitops.testing.data.files import DataFile
+from mlops_gitops.testing.data.profile import Column
+from mlops_gitops.testing.data.scans import Scan
+from mlops_gitops.testing.engines import duckdb as engine
+from mlops_gitops.testing.engines import joins
+
+SPLIT = (*DATA, "split")
+
+
+def references(model: Model, files: Sequence[DataFile], others: Sequence[DataFile], locate: Locate) -> Iterator[Check]:
+    """Whether the values of each key stand in the data set that it refers to; ``others`` are those referred to."""
+    for index, key in enumerate(model.tests.data.references):
+        place = (*DATA, "references", index)
+        other = next((one for one in others if one.dataset.name == key.dataset), None)
+        if other is None or other.source is None:
+            problem = "it is no data set of the manifest" if other is None else other.problem
+            message = f"{'+'.join(key.columns)} cannot be looked up in {key.dataset}: {problem}"
+            fix = "correct `dataset`, or produce its file"
+            location = locate((*place, "dataset"))
+            yield Check("data.reference-key", key.dataset, Verdict.FAIL, message, location=location, fix=fix)
+            continue
+        for file in files:
+            if file.dataset.name != key.dataset:
+                yield from _reference(key, file, other, locate, place)
+
+
+def _reference(
+    key: ForeignKey, file: DataFile, other: DataFile, locate: Locate, at: tuple[str | int, ...]
+) -> Iterator[Check]:
+    """A data set without the columns has nothing to look up, unless it has some of them."""
+    subject, location = f"{file.dataset.name}.{'+'.join(key.columns)}", locate((*at, "columns"))
+    try:
+        missing = [name for name in key.columns if name not in engine.columns(file.opened)]
+        lacking = [name for name in key.key if name not in engine.columns(other.opened)]
+        if missing or lacking:
+            where, names = (file.dataset.name, missing) if missing else (key.dataset, lacking)
+            message = f"{subject} cannot be looked up in {key.dataset}: {', '.join(names)} is not in {where}"
+            fix = "name columns that the data have"
+            yield Check("data.reference-key", subject, Verdict.FAIL, message, location=location, fix=fix)
+            return
+        orphans, rows = joins.orphans(file.opened, key.columns, other.opened, key.key)
+    except Refused as refusal:
+        message, fix = f"{subject} cannot be looked up in {key.dataset}: {refusal.message}", "give both the same type"
+        yield Check("data.reference-key", subject, Verdict.FAIL, message, location=location, fix=fix)
+        return
+    limit = key.max_violation_rate
+    message = f"{subject} is not in {key.dataset} in {wording.share(orphans, rows)}"
+    message += f"; at most {wording.percent(limit)} may be missing"
+    failed = rows > 0 and orphans / rows > limit
+    yield Check(
+        "data.reference-key",
+        subject,
+        Verdict.FAIL if failed else Verdict.PASS,
+        message,
+        observed=orphans / rows if rows else 0.0,
+        limit=limit,
+        rows=rows,
+        location=location,
+        fix=f"add the missing keys to {key.dataset}, or drop those rows" if failed else "",
+    )
+
+
+def split(model: Model, files: Sequence[DataFile], scans: Mapping[str, Scan], locate: Locate) -> Iterator[Check]:
+    """Whether training and test data are as far apart as the manifest demands."""
+    tests = model.tests.data.split
+    if tests is None:
+        return
+    training = [file for file in files if file.dataset.role == "training"]
+    unseen = [file for file in files if file.dataset.role in {"test", "validation"}]
+    if not training or not unseen:
+        message = "whether training and test data are apart cannot be told without rows of both"
+        fix = "add a data set of each role"
+        yield Check("data.split", model.name, Verdict.INCONCLUSIVE, message, location=locate(SPLIT), fix=fix)
+    for one in training:
+        for other in unseen:
+            pair = _Pair(one, other, scans)
+            if tests.max_same_rows is not None:
+                yield _same_rows(model, pair, tests.max_same_rows, locate((*SPLIT, "maxSameRows")))
+            if tests.max_same_entities is not None:
+                yield _same_entities(pair, tests.max_same_entities, locate((*SPLIT, "maxSameEntities")))
+            if tests.in_time_order and other.dataset.role == "test":
+                yield _in_order(one, other, scans, locate)
+
+
+class _Pair(NamedTuple):
+    """A training and a test data set."""
+
+    train: DataFile
+    test: DataFile
+    scans: Mapping[str, Scan]
+
+    @property
+    def subject(self) -> str:
+        """What a check of both is about."""
+        return f"{self.test.dataset.name} ∩ {self.train.dataset.name}"
+
+    def shared(self, columns: list[tuple[str, str]], limit: float, *, id_: str, what: str, place: Location) -> Check:
+        """Test rows that have a partner in the training data which is alike in the pairs of columns."""
+        rows = self.scans[self.test.dataset.name].profile.rows
+        try:
+            found = joins.shared(self.train.opened, self.test.opened, columns)
+        except Refused as refusal:
+            message = f"{self.subject} cannot be counted: {refusal.message}"
+            fix = "write both with the same columns and types"
+            return Check(id_, self.subject, Verdict.FAIL, message, location=place, fix=fix)
+        names = f"of {self.test.dataset.name} are in {self.train.dataset.name} too, {what}"
+        message = f"{wording.share(found, rows)} {names}; at most {wording.percent(limit)} may be"
+        failed = found / rows > limit
+        return Check(
+            id_,
+            self.subject,
+            Verdict.FAIL if failed else Verdict.PASS,
+            message,
+            observed=found / rows,
+            limit=limit,
+            location=place,
+            fix="split the rows again, so that all that belong together are on one side" if failed else "",
+        )
+
+
+def _same_rows(model: Model, pair: _Pair, limit: float, place: Location) -> Check:
+    """Alike in every column that both have; a column that is unique by itself tells every row apart and is left out."""
+    numbers = {key[0] for key in model.tests.data.unique if len(key) == 1}
+    left, right = (pair.scans[one.dataset.name].stored for one in (pair.train, pair.test))
+    columns = [(name, name) for name in left if name in right and name not in numbers]
+    if not columns:
+        message, fix = f"{pair.subject}: they have no column in common", "write both with the same columns"
+        return Check("data.same-rows", pair.subject, Verdict.FAIL, message, location=place, fix=fix)
+    return pair.shared(columns, limit, id_="data.same-rows", what=f"alike in all {len(columns)} columns", place=place)
+
+
+def _same_entities(pair: _Pair, limit: float, place: Location) -> Check:
+    left, right = pair.train.dataset.entity_column, pair.test.dataset.entity_column
+    if left is None or right is None:
+        message, fix = f"{pair.subject}: whose rows they are is not said", "name the `entityColumn` of both data sets"
+        return Check("data.same-entities", pair.subject, Verdict.FAIL, message, location=place, fix=fix)
+    return pair.shared([(left, right)], limit, id_="data.same-entities", what=f"by {right}", place=place)
+
+
+def _in_order(train: DataFile, test: DataFile, scans: Mapping[str, Scan], locate: Locate) -> Check:
+    subject, place = f"{test.dataset.name} after {train.dataset.name}", locate((*SPLIT, "inTimeOrder"))
+    last, first = (_times(scans[one.dataset.name], one) for one in (train, test))
+    if last is None or first is None:
+        message = f"{subject}: when their rows are from is not said"
+        fix = "name the `timeColumn` of both data sets, a column that holds times"
+        return Check("data.time-order", subject, Verdict.FAIL, message, location=place, fix=fix)
+    ends, begins = last.maximum or 0, first.minimum or 0
+    passes = ends < begins
+    days = abs(begins - ends) / 86_400e6
+    message = f"{train.dataset.name} ends {days:,.1f} days {'before' if passes else 'after'} {test.dataset.name} begins"
+    verdict, fix = (
+        (Verdict.PASS, "") if passes else (Verdict.FAIL, "train on rows that are older than those of the test")
+    )
+    return Check("data.time-order", subject, verdict, message, location=place, fix=fix)
+
+
+def _times(scan: Scan, file: DataFile) -> Column | None:
+    column = scan.profile.column(file.dataset.time_column or "")
+    return column if column is not None and column.type == "datetime" and column.maximum is not None else None
