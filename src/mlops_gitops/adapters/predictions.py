@@ -107,9 +107,13 @@ def parts(job: Job, *, environ: Mapping[str, str], seconds: float = 120.0, memor
 
 def _key(job: Job, python: Path | None) -> str:
     shuffled: dict[str, canonical.JSON] = {"shuffled": [*job.shuffled], "seed": job.seed} if job.shuffled else {}
+    edited: dict[str, canonical.JSON] = {"edits": [dict(one) for one in job.edits]} if job.edits else {}
+    shaped = {name: value for name, value in (("batch", job.batch), ("outputs", job.outputs)) if value not in {None, 1}}
     return canonical.digest(
         {
             **shuffled,
+            **edited,
+            **shaped,
             "scheme": SCHEME,
             "artifact": job.artifact.digest,
             "format": job.artifact.format,
@@ -197,6 +201,9 @@ def _order(job: Job, output: Path) -> dict[str, object]:
         "positive": job.positive,
         "shuffled": [*job.shuffled],
         "seed": job.seed,
+        "edits": [dict(one) for one in job.edits],
+        "batch": job.batch,
+        "outputs": job.outputs,
         "output": str(output),
     }
 
@@ -274,6 +281,7 @@ def _predictions(answer: Mapping[str, Any], data: bytes) -> Predictions:
         classes=tuple(str(name) for name in answer["classes"]),
         unstable=int(answer["unstable"]),
         repeated=int(answer["repeated"]),
+        changed=int(answer.get("changed", 0)),
     )
 
 
@@ -301,6 +309,7 @@ def _keep(cache: Path, key: str, answer: Predictions | Failed) -> None:
         "classes": [*answer.classes],
         "unstable": answer.unstable,
         "repeated": answer.repeated,
+        "changed": answer.changed,
         "digest": answer.digest,
     }
     _write(cache / f"{key}.npy", buffer.getvalue())
