@@ -62,7 +62,7 @@ def fit(matrix: Floats, came: Floats, *, offset: Floats | None = None, ridge: fl
         weights, before, loss = better[0], loss, better[1]
         if abs(before - loss) < CLOSE * (1 + abs(loss)):
             break
-    if ridge == 0 and float(np.abs(weights).max()) > 1e3:  # noqa: PLR2004 - in log odds, that is certainty
+    if ridge == 0 and loss < 1e-6:  # noqa: PLR2004 - every outcome is as good as certain
         raise Unmeasurable("outcomes are separated perfectly")
     try:
         return Fit(weights, np.asarray(np.linalg.inv(information), dtype=np.float64))

@@ -29,6 +29,8 @@ from mlops_gitops.testing.statistics import Floats
 BINS = 4
 MOST_VALUES = 20
 """More different texts than this are one part together, the rarest of them."""
+NOISE = 2.0
+"""So many standard errors are not noise."""
 TOLD = 5
 """So many of the segments that are found are named."""
 
@@ -133,12 +135,19 @@ def segments(metric: Metric, sample: Sample, columns: Mapping[str, Any], search:
 
 
 def weak(found: Sequence[Segment], search: Search) -> list[Segment]:
-    """Those that are shown to be worse, the worst first; a part of one that is blamed already is not told again."""
+    """Those that are shown to be worse, the worst first.
+
+    A part of a segment that is blamed already is told only where it is worse than that beyond noise.
+    """
     values = np.array([one.p for one in found])
     blamed = [found[int(at)] for at in np.flatnonzero(multiplicity.discoveries(values, rate=search.false_discovery))]
-    whole = {one.name for one in blamed if " and " not in one.name}
-    kept = [one for one in blamed if one.name in whole or not whole & set(one.name.split(" and "))]
+    whole = {one.name: one for one in blamed if " and " not in one.name}
+    kept = [one for one in blamed if all(_worse(one, whole[name]) for name in one.name.split(" and ") if name in whole)]
     return sorted(kept, key=lambda one: (-one.loss, one.name))
+
+
+def _worse(part: Segment, whole: Segment) -> bool:
+    return part is whole or part.loss - whole.loss > NOISE * part.error
 
 
 class _Parts:
