@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.cli import session
+from mlops_gitops.cli import past_releases, session
 from mlops_gitops.cli.candidate import artifact_path
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused
@@ -68,6 +68,12 @@ def reports(
     found = suite.run_model_tests(
         model, folder=folder, locate=document.location, artifact=artifact, predict=predict, root=root
     )
+    past = tuple(
+        past_releases.checks(model, artifact, predict, arguments, world, folder=folder, locate=document.location)
+    )
+    if past:
+        made = suite.report(found.kind, model, (*found.checks, *past), found.materials)
+        found = replace(made, details=found.details)
     if arguments.explain_row is not None:
         job = suite.job_on(model, model.primary.dataset, artifact, folder=folder, root=root)
         if not isinstance(job, str):
