@@ -77,7 +77,9 @@ def _noise(frame: Any, edit: dict[str, Any]) -> Any:
     made = {}
     for name in edit["columns"]:
         column = frame[name].astype(np.float64)
-        made[name] = column + rng.normal(size=len(frame)) * edit["scale"] * float(np.nanstd(column))
+        finite = column[np.isfinite(column)]
+        spread = float(finite.std(ddof=0)) if len(finite) else 0.0
+        made[name] = column + rng.normal(size=len(frame)) * edit["scale"] * spread
     return frame.assign(**made)
 
 

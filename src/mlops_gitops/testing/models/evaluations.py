@@ -83,6 +83,10 @@ def evaluate(
         checks = list(health.checks(answer, rows=len(truth.present), dataset=name, location=place))
         if isinstance(answer, Failed) or not health.usable(answer, rows=len(truth.present)):
             return checks, None
+        odd = health.shape(answer, task=model.task, outputs=len(_quantiles(model)) or 1)
+        if odd:
+            message, fix = f"predictions on {name} have another shape than the task wants: {odd}", "see the interface"
+            return [*checks, Check("model.shape", name, Verdict.FAIL, message, location=place, fix=fix)], None
         sample = _together(model, file, truth, truth.sample(answer), training=training)
         sliced = {column: raw[column][truth.present] for column in columns}
         return checks, Evaluation(name, answer, truth, sample, sliced)

@@ -87,6 +87,8 @@ def _broken(values: Floats) -> int:
 
 def _change(old: Floats, new: Floats, _kind: str) -> Estimate:
     """The mean over rows of the largest absolute change of a row's numbers."""
+    if len(old) == 0:
+        raise Unmeasurable("there is no row")
     moved = np.abs(new - old).reshape(len(old), -1).max(axis=1)
     return statistics.mean(moved, confidence=CONFIDENCE)
 
