@@ -10,6 +10,7 @@ import pytest
 from mlops_gitops.cli import endings
 from mlops_gitops.cli import pages as verbs
 from mlops_gitops.manifests import pages as formats
+from mlops_gitops.testing.models.metrics import pages as metrics
 from prose import ROOT
 
 SOURCE = ROOT / "src" / "mlops_gitops"
@@ -31,6 +32,11 @@ def test_the_page_of_formats_is_current() -> None:
     text = page.read_text(encoding="utf-8")
     assert text == formats.current(text, page.parent / "examples"), HINT
     assert text.count("| field | | what it is | such as |") == len(list((ROOT / "schemas").glob("*.schema.json")))
+
+
+def test_the_page_of_metrics_is_current() -> None:
+    page = ROOT / "docs" / "reference" / "metrics.md"
+    assert page.read_text(encoding="utf-8") == metrics.page(), HINT
 
 
 def test_a_page_without_marks_is_refused() -> None:
