@@ -152,6 +152,7 @@ def _load(path: Path, format_: str) -> Any:
         "xgboost-json": _load_xgboost,
         "lightgbm-text": _load_lightgbm,
         "onnx": _load_onnx,
+        "torch-export": _load_torch,
     }
     if format_ not in loaders:
         raise Unusable(f"models of the format {format_} cannot be run here: they hold numbers and no program")
@@ -251,6 +252,26 @@ def _load_onnx(path: Path) -> _Booster:
     several = isinstance(last.shape, list) and len(last.shape) == 2 and last.shape[1] not in {0, 1}  # noqa: PLR2004
     chances = len(outputs) > 1 or last.type.startswith("seq(map") or (several and last.type != "tensor(int64)")
     return _Classifier(predict) if chances else _Booster(predict)
+
+
+def _load_torch(path: Path) -> _Booster:
+    """A program of ``torch.export`` with one input of shape (rows, columns), any number of rows, and one output.
+
+    What it answers is taken as it comes: chances, if the program ends with a sigmoid or a softmax.
+    """
+    import numpy as np
+    import torch
+
+    program = torch.export.load(str(path))
+    kinds = {one.dtype for one in program.parameters()}
+    kind = np.float64 if torch.float64 in kinds else np.float32
+    module = program.module()
+
+    def predict(frame: Any) -> Any:
+        with torch.inference_mode():
+            return module(torch.from_numpy(frame.to_numpy(dtype=kind, copy=True))).numpy().astype(np.float64)
+
+    return _Booster(predict)
 
 
 def _load_pickle(path: Path) -> Any:
