@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from mlops_gitops.cli import past_releases, session
 from mlops_gitops.cli.candidate import artifact_path
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused
-from mlops_gitops.evidence.verdicts import Report, Verdict
+from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 
 if TYPE_CHECKING:
     from mlops_gitops.adapters.prediction_files import Recorded
@@ -72,8 +72,7 @@ def reports(
         past_releases.checks(model, artifact, predict, arguments, world, folder=folder, locate=document.location)
     )
     if past:
-        made = suite.report(found.kind, model, (*found.checks, *past), found.materials)
-        found = replace(made, details=found.details)
+        found = _with(found, model, past)
     if arguments.explain_row is not None:
         job = suite.job_on(model, model.primary.dataset, artifact, folder=folder, root=root)
         if not isinstance(job, str):
@@ -104,7 +103,6 @@ def _digest(model: Model, folder: Path, files: Recorded) -> str:
 
 def _explained(found: Report, model: Model, job: Job, predict: Predict, *, row: int, place: Location) -> Report:
     """The report with the explanation of one row of the data of the primary metric, where they can be asked about."""
-    from mlops_gitops.testing import suite
     from mlops_gitops.testing.models import explanations
     from mlops_gitops.testing.models.predictions import Predictions
 
@@ -112,5 +110,12 @@ def _explained(found: Report, model: Model, job: Job, predict: Predict, *, row: 
     if not isinstance(plain, Predictions):
         return found
     check = explanations.check(job, row, plain, predict, place)
-    made = suite.report(found.kind, model, (*found.checks, check), found.materials)
-    return replace(made, details=found.details)
+    return _with(found, model, (check,))
+
+
+def _with(found: Report, model: Model, checks: Sequence[Check]) -> Report:
+    """The report with more checks, counted anew."""
+    from mlops_gitops.testing import suite
+
+    made = suite.report(found.kind, model, (*found.checks, *checks), found.materials)
+    return replace(made, details=found.details, figures=found.figures)

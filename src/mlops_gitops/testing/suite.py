@@ -26,7 +26,6 @@ from mlops_gitops.testing.data import references
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import TESTED, DataFile, data_files, identity, unreadable
 from mlops_gitops.testing.data.rows import leaks, overlaps
-from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.models import behaviour, reliability, simpler
 from mlops_gitops.testing.models import promises as model_tests
 from mlops_gitops.testing.models.evaluations import evaluate, history, inputs, job, judged

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cancer import manifest
+from mlops_gitops.evidence.figures import Curve
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Model
@@ -57,7 +58,11 @@ def test_the_curve_goes_from_young_to_old() -> None:
     points = staleness.curve(METRICS["roc_auc"], said(2.0), aged((80, 1.0), (30, 1.9)))
     assert [one.days for one in points] == [30.0, 80.0]
     assert points[0].loss.value < points[1].loss.value
-    assert {"version", "days", "value", "lower", "upper", "loss"} == set(staleness.document(points)[0])  # type: ignore[arg-type]
+    [check] = judged(STALE, aged((30, 1.98), (200, 0.5)), said(2.0))
+    [figure] = check.figures
+    assert isinstance(figure, Curve)
+    assert [one.at for one in figure.points] == [30.0, 200.0]
+    assert [one.value for one in figure.bounds] == [90.0]
 
 
 def test_what_is_not_known_of_age_is_said() -> None:

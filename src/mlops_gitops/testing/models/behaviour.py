@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.verdicts import Check
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.data.columns import Locate
@@ -94,12 +93,3 @@ def _unasked(model: Model, locate: Locate) -> Iterator[Check]:
 
 
 _IDS = {"slices": "segments"}
-
-
-def details(model: Model, evaluations: Mapping[str, Evaluation]) -> dict[str, JSON]:
-    """What a page shows beside the checks: the reliability of probabilities on the primary data set."""
-    evaluation = evaluations.get(model.primary.dataset)
-    if evaluation is None or model.tests.model.calibration is None:
-        return {}
-    found = calibration.reliability(evaluation.sample)
-    return {"reliability": {"dataset": evaluation.dataset, "bins": found}} if found else {}

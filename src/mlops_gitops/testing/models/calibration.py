@@ -1,6 +1,6 @@
 """Whether probabilities come true: calibration error, slope and intercept of the recalibration, and Spiegelhalter's z.
 
-Pure functions of a ``Sample``.  ``reliability`` is what a plot is drawn from.
+Pure functions of a ``Sample``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from statistics import NormalDist
 
 import numpy as np
 
-from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.verdicts import Check
 from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.model_tests import Calibration
@@ -26,11 +25,7 @@ from mlops_gitops.testing.statistics import (
     Estimate,
     Unmeasurable,
     quantile,
-    wilson,
 )
-
-PLOTTED = 10
-"""Bins of the plot, each with as many rows."""
 
 
 def checks(evaluation: Evaluation, demanded: Calibration, place: Place) -> Iterator[Check]:
@@ -131,20 +126,3 @@ def _spiegelhalter_words(sample: Sample) -> str:
     except Unmeasurable:
         return ""
     return f" (Spiegelhalter's z {wording.signed(z)}, p = {p:.2g})"
-
-
-def reliability(sample: Sample) -> list[JSON]:
-    """What was said and what came in bins of as many rows each: chance, share, its 95 % bounds, and rows."""
-    if sample.kind != "probability" or len(sample.labels) == 0:
-        return []
-    chances, came = curves.confidences(sample)
-    edges = np.unique(np.quantile(chances, np.arange(1, PLOTTED) / PLOTTED))
-    codes = np.searchsorted(edges, chances, side="left")
-    found: list[JSON] = []
-    for code in np.unique(codes):
-        mine = codes == code
-        share = wilson(int(came[mine].sum()), int(mine.sum()))
-        numbers = (float(chances[mine].mean()), share.value, share.lower, share.upper)
-        said, came_true, lower, upper = (float(f"{one:.6g}") for one in numbers)
-        found.append({"said": said, "came": came_true, "lower": lower, "upper": upper, "rows": int(mine.sum())})
-    return found

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from mlops_gitops.canonical import JSON
+from mlops_gitops.evidence import figures
+from mlops_gitops.evidence.figures import Curve
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.model import Model
@@ -74,7 +75,9 @@ def checks(
             _ID, subject, "there is no past release that could be asked, so nothing is known of age", place
         )
         return
-    yield _judged(model, subject, points, locate)
+    here = metric.measure(now, confidence=CONFIDENCE)
+    drawn = figure(points, subject=subject, now=here, allowed=model.monitoring.max_age)
+    yield replace(_judged(model, subject, points, locate), figures=(drawn,))
 
 
 def curve(metric: Metric, now: Sample, formers: Sequence[Former]) -> list[Point]:
@@ -90,19 +93,15 @@ def curve(metric: Metric, now: Sample, formers: Sequence[Former]) -> list[Point]
     return sorted(found, key=lambda one: (one.days, one.version))
 
 
-def document(points: Sequence[Point]) -> list[JSON]:
-    """The curve as JSON, for the page that draws it."""
-    return [
-        {
-            "version": one.version,
-            "days": float(f"{one.days:.4g}"),
-            "value": float(f"{one.value.value:.6g}"),
-            "lower": float(f"{one.value.lower:.6g}"),
-            "upper": float(f"{one.value.upper:.6g}"),
-            "loss": float(f"{one.loss.value:.6g}"),
-        }
+def figure(points: Sequence[Point], *, subject: str, now: Estimate, allowed: timedelta | None) -> Curve:
+    """Quality by age, for the page that draws it: the model that is tested is a line across, `maxAge` one upright."""
+    drawn = tuple(
+        figures.Point(one.version, one.value.value, *one.value.interval, at=one.days, rows=one.value.rows)
         for one in points
-    ]
+    )
+    bounds = () if allowed is None else (figures.Line("maxAge", allowed.total_seconds() / 86_400),)
+    across = (figures.Line("the model that is tested", now.value),)
+    return Curve(f"{subject} by age", "age in days", subject, drawn, across, bounds, "bars: 90 % intervals")
 
 
 def _judged(model: Model, subject: str, points: Sequence[Point], locate: Locate) -> Check:
