@@ -80,22 +80,7 @@ def recorded(folder: Path) -> Recorded:
 
 def asked_of(job: Job) -> str:
     """The digest of a question: of which artifact, about which rows, asked in which way."""
-    edits: list[canonical.JSON] = [dict(one) for one in job.edits]
-    return canonical.digest(
-        {
-            "artifact": job.artifact.digest,
-            "format": job.artifact.format,
-            "data": job.data_digest,
-            "columns": [*job.columns],
-            "task": job.task,
-            "positive": job.positive,
-            "shuffled": [*job.shuffled],
-            "seed": job.seed,
-            "edits": edits,
-            "batch": job.batch,
-            "outputs": job.outputs,
-        }
-    )
+    return canonical.digest(job.document())
 
 
 def _write(folder: Path, job: Job, answer: Predictions) -> None:

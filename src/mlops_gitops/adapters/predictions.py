@@ -31,7 +31,7 @@ from mlops_gitops.testing.models.predictions import Failed, Job, Predict, Predic
 if TYPE_CHECKING:
     from mlops_gitops.testing.models.metrics import Kind
 
-SCHEME = 1
+SCHEME = 2
 """Part of every cache key; raised when the meaning of a stored answer changes."""
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """The environment variables a model may see, beside the fixed ones."""
@@ -106,21 +106,10 @@ def parts(job: Job, *, environ: Mapping[str, str], seconds: float = 120.0, memor
 
 
 def _key(job: Job, python: Path | None) -> str:
-    shuffled: dict[str, canonical.JSON] = {"shuffled": [*job.shuffled], "seed": job.seed} if job.shuffled else {}
-    edited: dict[str, canonical.JSON] = {"edits": [dict(one) for one in job.edits]} if job.edits else {}
-    shaped = {name: value for name, value in (("batch", job.batch), ("outputs", job.outputs)) if value not in {None, 1}}
     return canonical.digest(
         {
-            **shuffled,
-            **edited,
-            **shaped,
+            **job.document(),
             "scheme": SCHEME,
-            "artifact": job.artifact.digest,
-            "format": job.artifact.format,
-            "data": job.data_digest,
-            "columns": [*job.columns],
-            "task": job.task,
-            "positive": job.positive,
             "python": sys.version if python is None else _identity(python),
             "libraries": {name: version for name in LIBRARIES if (version := _version(name, python))},
         }

@@ -52,6 +52,22 @@ class Job:
     batch: int | None = None
     outputs: int = 1
 
+    def document(self) -> dict[str, JSON]:
+        """What is asked, of which artifact and about which data: all that an answer depends on but the machine."""
+        return {
+            "artifact": self.artifact.digest,
+            "format": self.artifact.format,
+            "data": self.data_digest,
+            "columns": [*self.columns],
+            "task": self.task,
+            "positive": self.positive,
+            "shuffled": [*self.shuffled],
+            "seed": self.seed,
+            "edits": [dict(one) for one in self.edits],
+            "batch": self.batch,
+            "outputs": self.outputs,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
