@@ -12,6 +12,7 @@ from mlops_gitops.cli import pages as verbs
 from mlops_gitops.evidence.score import pages as score
 from mlops_gitops.evidence.score.rubric import MEANINGS, TESTS
 from mlops_gitops.manifests import pages as formats
+from mlops_gitops.testing.models.metrics import pages as metrics
 from prose import ROOT
 
 SOURCE = ROOT / "src" / "mlops_gitops"
@@ -42,6 +43,11 @@ def test_the_page_of_the_ml_test_score_is_current() -> None:
     assert all(f"| {words} |" in text for _, words in MEANINGS)
     with pytest.raises(ValueError, match="needs the lines"):
         score.current("# A page\n")
+
+
+def test_the_page_of_metrics_is_current() -> None:
+    page = ROOT / "docs" / "reference" / "metrics.md"
+    assert page.read_text(encoding="utf-8") == metrics.page(), HINT
 
 
 def test_a_page_without_marks_is_refused() -> None:

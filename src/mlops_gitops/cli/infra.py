@@ -67,7 +67,7 @@ def report(name: str, arguments: argparse.Namespace, world: World, *, asked: boo
     broker = arguments.broker or world.environ.get("MG_TEST_BROKER")
     if asked or broker:
         _refuse_without_broker(candidate.model.serving.pattern, broker)
-    snapshot = _snapshot(arguments, world)
+    snapshot = open_snapshot(arguments, world)
     image, local = _image(candidate, arguments.image, snapshot, world)
     if image is None:
         if not asked:
@@ -245,7 +245,7 @@ def _interrupted(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _snapshot(arguments: argparse.Namespace, world: World) -> Snapshot | None:
+def open_snapshot(arguments: argparse.Namespace, world: World) -> Snapshot | None:
     """The environment repository, where one is named."""
     here = session.project(world)
     named = arguments.environments or world.environ.get("MG_ENVIRONMENTS") or (here and here.environments)

@@ -165,9 +165,9 @@ def claim_of(document: Any) -> Claim:
         raise ValueError(f"it lacks or misuses the field {error}") from error
 
 
-def measured(claim: Claim, metric: str) -> tuple[float, ...]:
+def measured(claim: Claim, metric: str, *, check: str = METRIC_CHECK) -> tuple[float, ...]:
     """The values of a metric in the checks of a claim; one that is no number counts as not a number."""
-    seen = [check.get("observed") for check in _checks(claim, METRIC_CHECK) if check.get("subject") == metric]
+    seen = [one.get("observed") for one in _checks(claim, check) if one.get("subject") == metric]
     return tuple(float(value) if isinstance(value, int | float) else math.nan for value in seen)
 
 
