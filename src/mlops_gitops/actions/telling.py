@@ -159,7 +159,7 @@ def _lines(found: tuple[Finding, ...]) -> tuple[str, ...]:
         return ()
     from mlops_gitops.reporting import github
 
-    lines = github.render(Result(found, 0)).splitlines()[:-1]
+    lines = github.render(Result(found, 0)).split("\n")[:-1]  # a file name may hold other ends of lines
     shown = [line for line in lines if not line.startswith("::notice")]
     hidden = len(found) - len(shown)
     more = commands.annotation("notice", f"and {hidden} more in the summary", title="mlops-gitops")
