@@ -138,9 +138,11 @@ class Images:
         return self.built[words]
 
     def remove(self) -> None:
-        """All of them."""
+        """All of them, and the base that they brought."""
         for one in self.built.values():
             self.engine.client.images.remove(one, force=True)
+        if self.built:
+            self.engine.client.images.remove(self.base, force=True)
 
 
 def environ(engine: Engine) -> dict[str, str]:

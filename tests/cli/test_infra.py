@@ -44,6 +44,7 @@ def model(engine: Engine, serving_base: str, tmp_path: Path) -> Iterator[ImageMo
     yield made
     for one in engine.client.images.list(name="cancer"):
         engine.client.images.remove(one.id, force=True)
+    engine.client.images.remove(serving_base, force=True)
 
 
 def reports(told: Any) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def cut(host: str, *, after: int | None = None, back: int | None = None) -> tupl
             threading.Thread(target=carry, args=(far, near, back), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
-    client = docker.DockerClient(base_url=f"tcp://127.0.0.1:{listener.getsockname()[1]}", version="1.41", timeout=30)
+    client = docker.DockerClient(base_url=f"tcp://127.0.0.1:{listener.getsockname()[1]}", version="1.41", timeout=8)
 
     def stop() -> None:
         client.close()
