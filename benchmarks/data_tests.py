@@ -46,7 +46,7 @@ PINS = {
     "pointblank": ("pointblank[pl]==1.1.1", "pandas", "pyarrow", "polars"),
     "great_expectations": ("great_expectations==1.24.0", "pyarrow"),
     "evidently": ("evidently==0.7.23", "pandas<3", "numpy<2.4", "pyarrow"),
-    "nannyml": ("nannyml==0.13.1", "statsmodels<0.15", "pandas<3", "numpy<2", "pyarrow"),
+    "nannyml": ("nannyml==0.13.1", "statsmodels<0.15", "pandas<3", "numpy<2", "pyarrow<20"),
 }
 MEGABYTE = 1_000_000
 
