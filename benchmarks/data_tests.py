@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,7 @@ PINS = {
     "evidently": ("evidently==0.7.23", "pandas<3", "numpy<2.4", "pyarrow"),
     "nannyml": ("nannyml==0.13.1", "statsmodels<0.15", "pandas<3", "numpy<2", "pyarrow<20"),
 }
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MEGABYTE = 1_000_000
 
 
@@ -127,7 +129,7 @@ def tested(value: dict[str, object], folder: Path) -> float:
     """How long all tests take, in a program that runs."""
     model = Model.from_value(value)
     start = time.perf_counter()
-    report = suite.run_data_tests(model, folder=folder, locate=lambda _: Location("model.yaml"))
+    report = suite.run_data_tests(model, folder=folder, locate=lambda _: Location("model.yaml"), now=NOW)
     taken = time.perf_counter() - start
     wrong = [check.message for check in report.checks if check.verdict.value != "pass"]
     assert not wrong, wrong[:3]
@@ -191,7 +193,7 @@ def drifted(folder: Path) -> float:
     (folder / "train.parquet").rename(folder / "away.parquet")  # the reference data are not needed
     try:
         start = time.perf_counter()
-        report = suite.run_data_tests(model, folder=folder, locate=lambda _: Location("model.yaml"))
+        report = suite.run_data_tests(model, folder=folder, locate=lambda _: Location("model.yaml"), now=NOW)
         taken = time.perf_counter() - start
     finally:
         (folder / "away.parquet").rename(folder / "train.parquet")
