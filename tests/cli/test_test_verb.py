@@ -15,6 +15,7 @@ import yaml
 from sklearn.linear_model import LogisticRegression
 
 import outputs
+import pages
 from cancer import FEATURES, manifest
 from mlops_gitops.cli.main import main
 from mlops_gitops.cli.world import World
@@ -222,3 +223,17 @@ def test_past_releases_without_an_environment_repository(models: Callable[..., P
     code, out, _ = run("model")
     assert code == 4
     assert out.count("no environment repository is named") == 2
+
+
+def test_a_report_is_left_in_every_form(models: Callable[..., Path], run: Run, tmp_path: Path) -> None:
+    models()
+    code, out, _ = run("--report", "reports")
+    assert code == 0
+    room = tmp_path / "reports" / "cancer"
+    assert f"report: {room / 'report.html'}" in out
+    read = pages.harmless((room / "report.html").read_text())
+    assert "predicted and observed on test" in read.words
+    assert "<testsuites" in (room / "junit.xml").read_text()
+    outputs.check("test", json.loads((room / "report.json").read_text()))
+    said = json.loads((room / "model-tests.intoto.json").read_text())
+    assert {one["name"] for one in said["subject"]} >= {"artifact", "data/test"}

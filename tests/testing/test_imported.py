@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cancer import Project
+from cancer import NOW, Project
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.testing import suite
-from mlops_gitops.testing.data.files import DataFile
+from mlops_gitops.testing.data.files import DataFile, data_files
 from mlops_gitops.testing.data.imported import checks as imports
 from mlops_gitops.testing.data.imported import outcomes, pandera
 from mlops_gitops.testing.data.imported.outcomes import Unknown
@@ -137,7 +137,7 @@ def test_nothing_in_a_result_raises_anything_but_unknown(value: Any, at: int, to
 
 
 def taken_by(made: Project) -> list[Check]:
-    report = suite.run_data_tests(made.model, folder=made.folder, locate=made.locate)
+    report = suite.run_data_tests(made.model, folder=made.folder, locate=made.locate, now=NOW)
     return [one for one in report.checks if one.id.startswith("data.imported")]
 
 
@@ -159,7 +159,7 @@ def test_a_result_on_as_many_rows_counts(project: Callable[..., Project], rows: 
     assert Counter(one.verdict for one in found) == {P: 3, F: 2}
     assert found[2].location
     assert made.line(found[2].location).endswith("file: result.json")
-    report = suite.run_data_tests(made.model, folder=made.folder, locate=made.locate)
+    report = suite.run_data_tests(made.model, folder=made.folder, locate=made.locate, now=NOW)
     assert "imported/result.json" in dict(report.materials)
 
 
@@ -174,7 +174,7 @@ def test_a_result_on_other_rows_is_stale_and_nothing_of_it_counts(project: Calla
 @pytest.mark.parametrize(("right", "verdict"), [(True, P), (False, F)])
 def test_a_digest_in_a_name_binds_a_result(project: Callable[..., Project], right: bool, verdict: Verdict) -> None:  # noqa: FBT001
     made = project(importing("deepchecks"))
-    digest = suite.data_files(made.model, folder=made.folder, root=made.folder)[1].digest if right else "0b" * 32
+    digest = data_files(made.model, folder=made.folder, root=made.folder)[1].digest if right else "0b" * 32
     value = json.loads((FOREIGN / MADE["deepchecks"]).read_bytes()) | {"name": f"flights sha256:{digest}"}
     (made.folder / "result.json").write_text(json.dumps(value))
     origin, *found = taken_by(made)
@@ -296,6 +296,6 @@ def test_a_bomb_of_anchors_is_refused() -> None:
 def test_a_schema_of_a_file_that_cannot_be_scanned_is_a_failed_check(project: Callable[..., Project]) -> None:
     made = project(importing("pandera", "schema.yaml"))
     (made.folder / "schema.yaml").write_text(SCHEMA.format("ge: 0"))
-    report = suite.run_data_tests(made.model, folder=made.folder, locate=made.locate)
+    report = suite.run_data_tests(made.model, folder=made.folder, locate=made.locate, now=NOW)
     assert replace(report, checks=()).kind == "data-tests"
     assert [one.id for one in report.checks if one.subject == "test.hour"] == ["data.column"]

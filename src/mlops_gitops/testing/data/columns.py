@@ -38,7 +38,7 @@ _SHOWN = 3
 def wanted(tests: DataTests) -> Wanted:
     """What one pass has to count so that every demand can be judged."""
     edges = {
-        column.name: edges_of_range(column.range.min, column.range.max)
+        column.name: edges_of_range(column.range.min, column.range.max, bins=1)
         for column in tests.columns
         if column.range is not None
     }
