@@ -145,3 +145,19 @@ def test_rows_needed_are_those_of_the_textbook() -> None:
     assert paired.rows_needed(found, 0.0, 0.0, tail=0.05) is None
     at = Proportions(2_177, 49, 49, 198)
     assert paired.power(at, -0.01, 0.0, tail=0.05) == pytest.approx(0.80, abs=0.01)
+
+
+def test_what_has_several_columns_or_its_own_blocks_is_compared_too() -> None:
+    rng = np.random.default_rng(6)
+    labels = rng.integers(0, 3, 600).astype(float)
+    both = []
+    for strength in (1.0, 2.0):
+        raw = rng.normal(size=(600, 3)) + strength * np.eye(3)[labels.astype(int)]
+        chances = np.exp(raw) / np.exp(raw).sum(1, keepdims=True)
+        both.append(Sample(labels, chances, "probability", classes=("a", "b", "c")))
+    for name in ("roc_auc", "accuracy", "log_loss"):
+        found = paired.compared(METRICS[name], *both)
+        assert found.gain.interval(0.95)[0] > 0, name
+        assert (found.after > found.before) is METRICS[name].higher_is_better
+    series = [one._replace(blocks=np.arange(600) // 30) for one in both]
+    assert paired.compared(METRICS["log_loss"], *series).gain.method == "block bootstrap"

@@ -215,7 +215,8 @@ def compared(
     Without ``resample`` the bootstrap is left out: that is how many small parts are judged, whose chances have to be
     far smaller than any number of draws could show.  Raises ``Unmeasurable``.
     """
-    if metric.name == "roc_auc" and {before.kind, after.kind} <= metric.kinds:
+    blocks = before.blocks if blocks is None else blocks
+    if metric.name == "roc_auc" and before.predictions.ndim == 1 and {before.kind, after.kind} <= metric.kinds:
         return _of_areas(before.labels == 1.0, before.predictions, after.predictions, blocks, resample=resample)
     old, new = metric.measure(before).value, metric.measure(after).value
     if blocks is None and metric.name == "accuracy" and metric.top is not None:
