@@ -282,3 +282,11 @@ def test_arrow_files_are_read_as_parquet_is(tmp_path: Path, suffix: str) -> None
     (tmp_path / f"data.{suffix}").write_bytes(b"ARROW1 and then nothing")
     with pytest.raises(Refused, match="cannot be read"):
         engine.scan(source(tmp_path / f"data.{suffix}"), wanted)
+
+
+def test_a_column_may_have_the_name_of_the_number_of_a_row(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"file_row_number": [7, 5]}), tmp_path / "data.parquet")
+    pq.write_table(pa.table({"n": [7, 5]}), tmp_path / "other.parquet")
+    found, other = (engine.scan(source(tmp_path / f"{one}.parquet"), WANTED).profile for one in ("data", "other"))
+    assert found.columns[0].maximum == 7
+    assert found.digests == other.digests

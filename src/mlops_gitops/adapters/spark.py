@@ -43,7 +43,8 @@ class Cluster:
                 if row["name"] == PROFILE:
                     yield partials.read(bytes(row["data"]))
                 elif row["name"] == REFUSED:
-                    raise Refused(**json.loads(bytes(row["data"])))
+                    said = json.loads(bytes(row["data"]))
+                    raise Refused(said["message"], hint=said["hint"], code="data-unreadable")
                 else:
                     (target / Path(row["name"]).name).write_bytes(bytes(row["data"]))
         except PySparkException as error:
@@ -100,7 +101,7 @@ def _answers(task: Task, limits: Limits) -> Iterator[tuple[str, bytes]]:
             with within(Limits(limits.memory, limits.disk, threads=1)):
                 part = counted(task, Path(name))
         except Refused as refusal:
-            said = {"message": refusal.message, "hint": refusal.hint, "code": refusal.code}
+            said = {"message": refusal.message, "hint": refusal.hint}
             yield REFUSED, json.dumps(said).encode()
             return
         for path in sorted(Path(name).iterdir()):

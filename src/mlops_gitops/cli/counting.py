@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mlops_gitops.testing.sharding import Counting
 
 _SHARE = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})")
-_WRONG = "test-options"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +63,7 @@ def check(arguments: argparse.Namespace, kinds: Sequence[str]) -> None:
 
 
 def _misused(message: str) -> Misused:
-    return Misused(message, hint="`mlops-gitops test --help` shows which go together", code=_WRONG)
+    return Misused(message, hint="`mlops-gitops test --help` shows which go together", code="test-options")
 
 
 def share(arguments: argparse.Namespace) -> tuple[int, int]:

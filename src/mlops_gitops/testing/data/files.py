@@ -9,7 +9,7 @@ from pathlib import Path
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.model import Dataset, Model
-from mlops_gitops.testing.data import shards
+from mlops_gitops.testing.data import mlflow_datasets, shards
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.remote import REMOTE
 from mlops_gitops.testing.data.scans import Source
@@ -52,15 +52,14 @@ def data_files(
 
 
 def _file(dataset: Dataset, index: int, *, folder: Path, root: Path, hashed: bool) -> DataFile:
-    remote = REMOTE.get() if dataset.uri.startswith("s3://") else None
-    if "://" in dataset.uri and remote is None:
-        hint = "fetch it beside the manifest before the test"
-        return DataFile(dataset, index, None, "", f"{dataset.uri} is not a file here", hint)
     try:
-        if remote is not None:
-            found = remote(dataset.uri, media_type=dataset.media_type)
-        else:
-            found = shards.located(dataset.uri, folder=folder, root=root, media_type=dataset.media_type)
+        uri = dataset.uri
+        if uri.endswith(mlflow_datasets.SUFFIX) and "://" not in uri:
+            uri = mlflow_datasets.place(shards.inside(uri, folder=folder, root=root), folder=folder)
+        found = _found(uri, dataset.media_type, folder=folder, root=root)
+        if found is None:
+            hint = "fetch it beside the manifest before the test"
+            return DataFile(dataset, index, None, "", f"{uri} is not a file here", hint)
         return DataFile(dataset, index, found, shards.digest_of(found) if hashed else "")
     except (ValueError, OSError) as error:
         return DataFile(
@@ -68,6 +67,14 @@ def _file(dataset: Dataset, index: int, *, folder: Path, root: Path, hashed: boo
         )
     except Refused as refusal:
         return DataFile(dataset, index, None, "", refusal.message, refusal.hint)
+
+
+def _found(uri: str, media_type: str | None, *, folder: Path, root: Path) -> Source | None:
+    """The files of a URI; ``None`` where nobody here can fetch it."""
+    if "://" not in uri:
+        return shards.located(uri, folder=folder, root=root, media_type=media_type)
+    remote = REMOTE.get()
+    return remote(uri, media_type=media_type) if remote is not None and uri.startswith("s3://") else None
 
 
 def identity(file: DataFile, locate: Locate) -> Iterator[Check]:

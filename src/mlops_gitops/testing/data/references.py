@@ -18,6 +18,7 @@ from mlops_gitops.testing.data.reference import BINS, LARGEST, SUFFIX, Reference
 from mlops_gitops.testing.data.scans import EVERY, Scan, Wanted
 from mlops_gitops.testing.data.shifts import Incomparable, design_effect, design_effect_of_categories
 from mlops_gitops.testing.engines import duckdb as engine
+from mlops_gitops.testing.engines import shards
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,10 @@ def _profiled(file: DataFile, *, edges: Mapping[str, tuple[float, ...]]) -> Refe
     watched = {name: (False, True) for name, kind in kinds.items() if kind == "boolean"}
     everything = frozenset({EVERY})
     wanted = Wanted(edges, watched, moments=everything, distinct=everything, digests=True)
-    profile = engine.scan(file.opened, wanted).profile
+    if file.opened.shards:
+        profile = shards.scanned(file.dataset.name, file.opened, wanted, shards.here).profile
+    else:
+        profile = engine.scan(file.opened, wanted).profile
     designs, _ = design_effects(file, profile)
     about = {one.name: one.sketch.distinct for one in profile.columns if one.sketch is not None}
     plain = replace(profile, columns=tuple(replace(one, sketch=None) for one in profile.columns))

@@ -29,9 +29,7 @@ def located(uri: str, *, folder: Path, root: Path, media_type: str | None) -> So
     named = PurePosixPath(uri)
     pattern = named.name if "*" in named.name else None
     place = named.parent if pattern else named
-    resolved = (folder / place).resolve()
-    if not resolved.is_relative_to(root.resolve()):
-        raise ValueError(f"{uri} leads out of the repository")
+    resolved = inside(place.as_posix(), folder=folder, root=root)
     if pattern is None and not resolved.is_dir():
         if not resolved.is_file():
             raise ValueError(f"{uri} does not exist")
@@ -42,6 +40,14 @@ def located(uri: str, *, folder: Path, root: Path, media_type: str | None) -> So
         raise ValueError(f"{uri} does not exist: there is no folder {place}")
     found = [path for path in _below(resolved) if pattern is None or _fits(path, resolved, pattern)]
     return of_files(resolved, sorted(found, key=lambda path: path.relative_to(resolved).parts), uri, media_type)
+
+
+def inside(uri: str, *, folder: Path, root: Path) -> Path:
+    """The path that ``uri`` leads to, links included.  Raises ``ValueError`` where it leaves the repository."""
+    resolved = (folder / uri).resolve()
+    if not resolved.is_relative_to(root.resolve()):
+        raise ValueError(f"{uri} leads out of the repository")
+    return resolved
 
 
 def of_files(folder: Path, files: list[Path], uri: str, media_type: str | None) -> Source:

@@ -18,6 +18,7 @@ import duckdb
 
 from mlops_gitops.errors import Refused, WorldFailed
 from mlops_gitops.testing.data.scans import UNREADABLE, Format, Source
+from mlops_gitops.testing.engines import guards
 
 _READERS: Mapping[Format, str] = {
     "parquet": "read_parquet(?, hive_partitioning=false)",
@@ -75,6 +76,8 @@ def opened(*sources: Source, written: Path | None = None) -> Iterator[duckdb.Duc
     for path in files:
         if not path.is_file():
             raise Refused(f"{path} does not exist", hint="produce the file, or correct its uri", code=UNREADABLE)
+    for one in sources:
+        guards.check(one)
     with tempfile.TemporaryDirectory(prefix="mlops-gitops-") as spill:
         connection = duckdb.connect(
             config={

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
@@ -62,7 +62,7 @@ class Statement:
         self._aggregates = ["count(*)"]
         self._parameters: list[object] = []
         self.layers: list[list[dict[str, str]]] = []
-        self.numbered = False
+        self.numbered: Literal["by file", "as they come"] | None = None
 
     @property
     def spills(self) -> bool:
@@ -78,13 +78,24 @@ class Statement:
         """One more answer, from a query of its own over the file, which it is given as SQL names it."""
         self.add(f"({query(reader(self._one))})", self._one.argument)
 
+    def number(self, names: Sequence[str]) -> None:
+        """Rows have numbers; ``names`` are those of the columns, one of which may have the name of the file's own."""
+        own = self._one.format == "parquet" and not self._one.shards
+        taken = "file_row_number" in map(str.lower, names)
+        self.numbered = "by file" if own and not taken else "as they come"
+
     def run(self, connection: duckdb.DuckDBPyConnection) -> Answer:
         """Ask, and return the answers."""
-        source = reader(self._one)
-        if self.numbered:
-            source = f"(SELECT *, row_number() OVER () - 1 AS {ROW} FROM {source})"  # noqa: S608 - made here
-        text = f"SELECT {', '.join(self._aggregates)} FROM {numbers.layered(source, self.layers)}"  # noqa: S608
+        source = numbers.layered(self._numbered() if self.numbered else reader(self._one), self.layers)
+        text = f"SELECT {', '.join(self._aggregates)} FROM {source}"  # noqa: S608 - made here
         return Answer(connection.execute(text, [*self._parameters, self._one.argument]).fetchall()[0])
+
+    def _numbered(self) -> str:
+        """The file with a column for the number of each row, which a Parquet file has; counting them takes one core."""
+        if self.numbered == "by file":
+            found = "read_parquet(?, hive_partitioning=false, file_row_number=true)"
+            return f"(SELECT * EXCLUDE file_row_number, file_row_number AS {ROW} FROM {found})"  # noqa: S608
+        return f"(SELECT *, row_number() OVER () - 1 AS {ROW} FROM {reader(self._one)})"  # noqa: S608 - made here
 
 
 ROW = '"number of the row"'
@@ -102,7 +113,7 @@ class RowsPart:
     """The digests of the rows."""
 
     def __init__(self, names: Sequence[str], statement: Statement) -> None:
-        statement.numbered = True
+        statement.number(names)
         hashed = f"hash({', '.join(map(quoted, names))})"
         row = f"CAST({ROW} AS UBIGINT)"
         for value in (hashed, f"{row} * ({hashed} & 4294967295)", f"{row} * ({hashed} >> 32)"):

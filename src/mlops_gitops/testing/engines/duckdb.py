@@ -20,7 +20,7 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.testing.data.digests import Digests
 from mlops_gitops.testing.data.profile import NUMERIC, Column, Profile
 from mlops_gitops.testing.data.scans import Ask, Scan, Source, Wanted
-from mlops_gitops.testing.engines import footers
+from mlops_gitops.testing.engines import footers, guards
 from mlops_gitops.testing.engines.connections import opened, quoted, reader, text
 from mlops_gitops.testing.engines.counting import ColumnPart, RowsPart, Statement, hashing, type_of
 
@@ -37,9 +37,6 @@ __all__ = [
     "quoted",
     "scan",
 ]
-
-MOST_COLUMNS = 4096
-"""A file with more columns is refused before it is read: no table of features has them, and a hostile header may."""
 
 MOST_BLOCKS = 1024
 """Entities beyond that share a block, which makes the blocks fewer and larger and no less independent."""
@@ -63,12 +60,8 @@ def stored_types(connection: duckdb.DuckDBPyConnection, one: Source) -> dict[str
 
 def _described(connection: duckdb.DuckDBPyConnection, one: Source) -> dict[str, str]:
     rows = connection.execute(f"DESCRIBE SELECT * FROM {reader(one)}", [one.argument]).fetchall()  # noqa: S608
-    if len(rows) > MOST_COLUMNS:
-        raise Refused(
-            f"{one.path.name} has {len(rows)} columns; more than {MOST_COLUMNS} are not read",
-            hint="keep the columns that the model and its tests name",
-            code="data-columns",
-        )
+    if len(rows) > guards.MOST_COLUMNS:
+        raise guards.too_many(one.path, len(rows))
     return {str(row[0]): str(row[1]) for row in rows}
 
 

@@ -158,7 +158,7 @@ def sketch(value: str) -> str:
     rest = f"(CAST({hashed} >> {(BUCKETS - 1).bit_length()} AS BIGINT) | {1 << RANKS - 1})"
     rank = f"(bit_count(xor({rest}, {rest} - 1)) - 1)"
     bucket = f"CAST({hashed} & {BUCKETS - 1} AS BIGINT)"
-    return f"bitstring_agg({bucket} * {RANKS} + {rank}, 0, {BITS - 1}) FILTER ({value} IS NOT NULL)"
+    return f"bitstring_agg(CASE WHEN {value} IS NOT NULL THEN {bucket} * {RANKS} + {rank} END, 0, {BITS - 1})"
 
 
 def read_sketch(answer: bytes | None) -> Sketch:

@@ -1,0 +1,88 @@
+"""What a file may not be before an engine looks at it: traps that cost memory or time out of all proportion.
+
+Looked at are the first line of a text file, the beginning of a compressed one, and the length of a Parquet footer.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+from mlops_gitops.errors import Refused
+from mlops_gitops.testing.data.scans import UNREADABLE, Source
+
+MOST_COLUMNS = 4096
+"""A file with more columns is refused before it is read: no table of features has them, and a hostile header may."""
+LONGEST_LINE = 2 * 1024 * 1024
+LARGEST_FOOTER = 64 * 1024 * 1024
+_LOOKED = 64 * 1024 * 1024
+_DENSEST = 400
+"""How many times as large the beginning of a file may be without compression; gzip reaches 1,030 at most."""
+
+
+def check(one: Source) -> None:
+    """Raises ``Refused`` where a file is a trap."""
+    for path in one.files:
+        if one.format == "parquet":
+            _footer(path)
+        elif one.format in {"csv", "json"} and path.suffix == ".gz":
+            _dense(path)
+        if one.format == "csv":
+            _header(path)
+
+
+def _header(path: Path) -> None:
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            line = stream.readline(LONGEST_LINE)
+    except (OSError, EOFError, zlib.error):
+        return  # the engine says it better
+    columns = 1 + max(line.count(one) for one in (b",", b";", b"\t", b"|"))
+    if columns > MOST_COLUMNS:
+        raise too_many(path, columns)
+    if len(line) == LONGEST_LINE:
+        raise Refused(
+            f"the first line of {path.name} has no end within {LONGEST_LINE // 2**20} MiB",
+            hint="write the file with one line for the names of the columns and one for each row",
+            code=UNREADABLE,
+        )
+
+
+def too_many(path: Path, columns: int) -> Refused:
+    """The refusal of a table that is too wide."""
+    return Refused(
+        f"{path.name} has {columns} columns; more than {MOST_COLUMNS} are not read",
+        hint="keep the columns that the model and its tests name",
+        code="data-columns",
+    )
+
+
+def _dense(path: Path) -> None:
+    unpacked = 0
+    try:
+        with path.open("rb") as raw, gzip.open(raw) as stream:
+            while unpacked < _LOOKED and (chunk := stream.read(1 << 20)):
+                unpacked += len(chunk)
+            packed = raw.tell()
+    except (OSError, EOFError, zlib.error):
+        return  # as above
+    if unpacked >= _LOOKED and unpacked > _DENSEST * packed:
+        raise Refused(
+            f"{path.name} unpacks to more than {_DENSEST} times its size, as no table of data does",
+            hint="write the data as Parquet, which packs repetition better and says its size",
+            code=UNREADABLE,
+        )
+
+
+def _footer(path: Path) -> None:
+    with path.open("rb") as stream:
+        size = stream.seek(0, 2)
+        stream.seek(max(size - 8, 0))
+        length = int.from_bytes(stream.read(4), "little")
+    if LARGEST_FOOTER < length < size:
+        raise Refused(
+            f"the footer of {path.name} has {length:,} bytes; more than {LARGEST_FOOTER:,} are not read",
+            hint="keep the columns that the model and its tests name, and write larger row groups",
+            code="data-columns",
+        )
