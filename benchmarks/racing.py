@@ -14,7 +14,6 @@ of 32 interpreters or of as many times git, and of what the server does for them
 
 from __future__ import annotations
 
-import resource
 import shutil
 import subprocess
 import sys
@@ -27,7 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from grounds.environments import Ground, ground, name_of
-from grounds.timing import OURS, Report, parsed, plain, seconds
+from grounds.timing import OURS, Report, parsed, plain, processor_time, seconds
 from servers.git_http import PUSH, GitServer, serve
 
 COMMAND = ".venv/bin/python benchmarks/racing.py"
@@ -107,12 +106,6 @@ def together(
                 assert one.returncode == 0, said.decode()[-3000:]
             ended = time.perf_counter()
             return Race(settled.result() - start, ended - start, processor_time() - spent)
-
-
-def processor_time() -> float:
-    """What processes that were started here, and have ended, have used: runners, and git for the server."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _seen(moved: Callable[[], bool], *, alive: Callable[[], bool]) -> float:

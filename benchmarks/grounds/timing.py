@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -28,6 +29,12 @@ def seconds(
     taken = time.perf_counter() - start
     assert done.returncode in codes, f"{words} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
     return taken
+
+
+def processor_time() -> float:
+    """Seconds of the processors that processes have used which were started here and have ended, servers' too."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def best(found: Iterable[float]) -> float:
@@ -95,10 +102,15 @@ class Report:
 
 def parsed(description: str) -> argparse.Namespace:
     """The options that every benchmark has."""
+    return options(description).parse_args()
+
+
+def options(description: str) -> argparse.ArgumentParser:
+    """The same, to add more."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--short", action="store_true", help="everything once and small: shows that it runs, no more")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
-    return parser.parse_args()
+    return parser
 
 
 def plain() -> dict[str, str]:

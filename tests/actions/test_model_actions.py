@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,7 @@ def merged(
         example_step("plan"),
         example_step("test", models="${{ fromJSON(steps.plan.outputs.matrix).include[0].models }}"),
         step("test", ident="test_data", kind="data"),
+        step("test", ident="test_features", kind="features"),
         example_step("reproduce", models="cancer", python_environment=str(ENVIRONMENT)),
         step("release", ident="release_dry", model="cancer", dry_run="true", **access),
         example_step("release", model="cancer", environments=access["environments"]),
@@ -114,6 +116,10 @@ def test_tests_are_counted(merged: tuple[Ran, list[str]]) -> None:
     assert int(said["checks"]) == sum(len(one["checks"]) for one in reports) > 0
     assert [one["kind"] for one in ran.document("test_data", "report-path")["reports"]] == ["data-tests"]
     assert ran.document("test", "sarif-path")["runs"][0]["results"] == []
+    pages = ran.collected / Path(said["pages-path"]).name / "cancer"
+    assert int(ET.parse(pages / "junit.xml").getroot().attrib["tests"]) == int(said["checks"])  # noqa: S314 - our own
+    costs = ran.outputs("test_features")
+    assert (costs["result"], json.loads(costs["models"]), costs["pages-path"]) == ("measured", ["cancer"], "")
 
 
 def test_a_training_is_compared_and_its_pages_are_left(merged: tuple[Ran, list[str]]) -> None:

@@ -121,6 +121,20 @@ def test_an_answer_that_is_lost_or_cut_leaves_one_receipt(server: GitServer, mad
     assert verify(repository, repository.fetch()).receipts == 1
 
 
+def test_a_lost_answer_is_found_below_what_came_after(server: GitServer, made: Made) -> None:
+    repository = made()
+    assert repository._errand is not None
+    repository._errand.tip("refs/heads/main")
+    server.arm(Fault(lose_answer=True))
+    server.arm(Fault(before=lambda: server.write(NAME, {"notes.md": "hello\n"})), advertises=True)
+    settled = promote(repository)
+    assert settled.commit is not None
+    assert settled.commit != server.tip(NAME)
+    assert settled.commit == git("rev-parse", "main~1", folder=server.folder_of(NAME)).stdout.decode().strip()
+    assert [one.receipt is not None for one in settled.result] == [True]
+    assert verify(repository, repository.fetch()).receipts == 1
+
+
 def test_that_there_is_nothing_to_do_takes_the_one_request_that_was_made(server: GitServer, made: Made) -> None:
     repository = made()
     promote(repository)

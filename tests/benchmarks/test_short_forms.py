@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("promotion", "racing", "asking", "growth", "load", "actions")
+NAMES = ("promotion", "racing", "asking", "growth", "load", "actions", "profiles")
 
 
 @pytest.mark.parametrize("name", NAMES)

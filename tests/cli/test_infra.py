@@ -82,6 +82,11 @@ def test_from_the_image_to_the_gate_and_back(model: ImageModel, engine: Engine) 
     tagged = shell.json("test", "infra", "--image", reference.split("@")[0] + ":1.0.0")["error"]
     assert tagged["code"] == "image-tag"
 
+    # No release names what is not that image by digest.
+    tag = shell.json("release", "cancer", "--image", reference.split("@")[0] + ":1.0.0")["error"]
+    gone = shell.json("release", "cancer", "--image", reference[:-4] + "0000")["error"]
+    assert (tag["code"], gone["code"]) == ("image-tag", "image-missing")
+
     # Its release carries the verdict as evidence, which a gate demands.
     told = shell.json("release", "cancer", "--image", reference)
     assert reports(told)["infra-tests"]["verdict"] == "pass"
@@ -93,6 +98,8 @@ def test_from_the_image_to_the_gate_and_back(model: ImageModel, engine: Engine) 
     recipe = (model.folder / "Dockerfile").read_text()
     model.write("Dockerfile", recipe.replace("ENV MODE=", "ENV MODE=skew"))
     model.commit()
+    error = shell.json("release", "cancer", "--image", reference)["error"]
+    assert (error["code"], error["exitCode"]) == ("image-differs", 1), "it was made of another commit"
     reference = shell.json("build", "--push", engine.registry)["images"][0]["pushed"]["reference"]
     before = engine.left()
     report = reports(shell.json("release", "cancer", "--image", reference))["infra-tests"]
@@ -101,6 +108,20 @@ def test_from_the_image_to_the_gate_and_back(model: ImageModel, engine: Engine) 
     assert "1.0.0, which runs in dev and prod, still starts" in message(report, "infra.rollback")
     assert shell("promote", "--all") == 0, shell.out
     assert shell("promote", "cancer", "--to", "prod") == 1
+    assert "infra-tests" in shell.out
+
+
+def test_an_image_that_nobody_tested_is_waited_for(model: ImageModel, engine: Engine) -> None:
+    """It has no evidence, and what is missing is pending."""
+    del model.value["spec"]["tests"]
+    model.commit()
+    shell = model.shell
+    reference = shell.json("build", "--push", engine.registry)["images"][0]["pushed"]["reference"]
+    told = shell.json("release", "cancer", "--image", reference)
+    assert told["image"] == reference
+    assert "infra-tests" not in reports(told)
+    assert shell("promote", "--all") == 0, shell.out
+    assert shell("promote", "cancer", "--to", "prod") == 4
     assert "infra-tests" in shell.out
 
 

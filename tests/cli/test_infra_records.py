@@ -11,16 +11,17 @@ import pytest
 
 import image_models
 import serving_images
-from mlops_gitops.adapters import serving_engines
+from mlops_gitops.adapters import serving_engines, serving_streams
 from mlops_gitops.adapters.serving_containers import Limits
 from mlops_gitops.cli import infra
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.infra_tests import InfraTests
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.data.scans import Source
-from mlops_gitops.testing.infra import ways_back
+from mlops_gitops.testing.infra import probes, streams, ways_back
 from mlops_gitops.testing.infra.subjects import Former, Means, Subject
 from mlops_gitops.testing.models.predictions import Artifact
+from servers import nats_servers
 from servers.docker_engine import Engine
 from serving_images import Served
 
@@ -78,10 +79,37 @@ def test_the_way_back_is_tried(served: Served, pattern: str, tmp_path: Path) -> 
     assert served.engine.left() == before
 
 
+def test_a_broker_that_runs_already_is_used_and_left_as_it_was(served: Served, tmp_path: Path) -> None:
+    image = served.built("stream")
+    model = Model.from_value(served.model.value)
+    before = served.engine.left()
+    with nats_servers.serve(tmp_path / "nats") as url:
+        with (
+            serving_engines.opened(
+                limits=Limits(),
+                local={"a": image["id"]},
+                registry="localhost",
+                environ=served.engine.environ,
+                progress=lambda _: None,
+            ) as host,
+            serving_streams.served(host, "a", url) as stream,
+        ):
+            rows = probes.rows(Source(served.model.folder / "data/test.parquet", "parquet"), model.interface.inputs)[
+                :40
+            ]
+            problem, seconds = streams.back(stream, rows, model.interface.inputs, within=120.0, now=time.monotonic)
+            assert len(nats_servers.streams(url)) == 2
+            assert len(stream.stored()) == len(rows)
+            assert not stream.alone
+        assert nats_servers.streams(url) == []
+    assert problem == ""
+    assert seconds is not None
+    assert served.engine.left() == before
+
+
 def test_a_stream_without_a_broker_is_told_when_asked_and_inconclusive_when_not(served: Served) -> None:
+    served.images.pop("stream", None)
     served.built("stream")
-    served.model.value["spec"]["serving"]["pattern"] = "stream"
-    served.model.commit()
     error = served.model.shell.json("test", "infra", "cancer", "--broker", "nats:2")["error"]
     assert (error["code"], error["exitCode"]) == ("infra-broker", 2)
     error = served.model.shell.json("test", "infra", "cancer")["error"]

@@ -231,6 +231,19 @@ def test_the_whole_way(site: Site) -> None:  # noqa: PLR0915 - the way is long
     assert site("promote", MODEL, "--to", "prod") == 0, site.out
     assert site.aliases() == {"dev": "2", "champion": "2"}
 
+    # The first release is asked again on the newest rows, and its age is that of its evidence.
+    path = site.folder / "models" / MODEL / "model.yaml"
+    text = path.read_text()
+    tests = "model: {staleness: {dataset: test, maxLoss: 0.2}, business: {metric: missed}}"
+    path.write_text(text.replace("  tests:\n", f"  monitoring: {{maxAge: P90D}}\n  tests:\n    {tests}\n"))
+    told = site.json("test", "model", MODEL)
+    (aged,) = (one for one in told["reports"][0]["checks"] if one["id"] == "model.staleness")
+    assert aged["verdict"] == "pass", aged
+    assert "1.0.0 after " in aged["message"]
+    (moved,) = (one for one in told["reports"][0]["checks"] if one["id"] == "model.business")
+    assert "0 past releases have both numbers, which are too few" in moved["message"]
+    path.write_text(text)
+
     # Somebody moves an alias by hand; the next run puts it right.
     site.moved_by_hand("champion", "1")
     assert site("promote", "--all") == 0

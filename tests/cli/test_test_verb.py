@@ -177,3 +177,48 @@ def test_a_reference_that_nobody_asked_for_is_not_written(
     folder = models()
     assert run(*words)[0] == code
     assert not list(folder.glob("*.profile.json"))
+
+
+def test_predictions_that_were_kept_are_tested_again_without_the_model(
+    models: Callable[..., Path], run: Run, tmp_path: Path
+) -> None:
+    folder = models(lambda spec: spec["tests"]["model"].update(numeric={"maxChange": 1e-4}))
+    code, first, _ = run("model", "--keep-predictions", "kept", "--format", "json")
+    assert code == 0, first
+    files = list((tmp_path / "kept").glob("*.parquet"))
+    assert len(files) == 5  # of both data sets, and of three ways of asking
+    (folder / "model.skops").unlink()
+    code, again, _ = run("model", "--predictions", "kept", "--format", "json")
+    assert code == 0, again
+    assert json.loads(again)["reports"] == json.loads(first)["reports"]
+    digests = {one["digest"]["sha256"] for one in json.loads(first)["reports"][0]["materials"]}
+    kept = next(path for path in files if path.name.split(".")[0] in digests)
+    data = bytearray(kept.read_bytes())
+    data[len(data) // 3] ^= 1
+    kept.write_bytes(data)
+    code, out, _ = run("model", "--predictions", "kept")
+    assert code == 1
+    assert "can be believed" in out
+    code, _, err = run("model", "--predictions", "nowhere")
+    assert code == 2
+    assert "--keep-predictions" in err
+
+
+def test_one_row_is_explained(models: Callable[..., Path], run: Run) -> None:
+    models()
+    code, out, err = run("model", "--explain-row", "17")
+    assert code == 0, err
+    [line] = [line for line in out.splitlines() if "model.explanation" in line]
+    assert "the prediction for row 17 is " in line
+    assert all(name in line for name in FEATURES)
+    code, out, _ = run("model", "--explain-row", "100000")
+    assert code == 4
+    assert "there is no row 100,000" in out
+
+
+def test_past_releases_without_an_environment_repository(models: Callable[..., Path], run: Run) -> None:
+    tests = {"staleness": {"dataset": "test", "maxLoss": 0.02}, "business": {"metric": "refunds"}}
+    models(lambda spec: spec["tests"].update(model=tests))
+    code, out, _ = run("model")
+    assert code == 4
+    assert out.count("no environment repository is named") == 2

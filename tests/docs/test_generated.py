@@ -9,7 +9,10 @@ import pytest
 
 from mlops_gitops.cli import endings
 from mlops_gitops.cli import pages as verbs
+from mlops_gitops.evidence.score import pages as score
+from mlops_gitops.evidence.score.rubric import MEANINGS, TESTS
 from mlops_gitops.manifests import pages as formats
+from mlops_gitops.testing.models.metrics import pages as metrics
 from prose import ROOT
 
 SOURCE = ROOT / "src" / "mlops_gitops"
@@ -31,6 +34,20 @@ def test_the_page_of_formats_is_current() -> None:
     text = page.read_text(encoding="utf-8")
     assert text == formats.current(text, page.parent / "examples"), HINT
     assert text.count("| field | | what it is | such as |") == len(list((ROOT / "schemas").glob("*.schema.json")))
+
+
+def test_the_page_of_the_ml_test_score_is_current() -> None:
+    text = (ROOT / "docs" / "explanation" / "ml-test-score.md").read_text(encoding="utf-8")
+    assert text == score.current(text), HINT
+    assert all(f"| `{one.id}` |" in text for one in TESTS)
+    assert all(f"| {words} |" in text for _, words in MEANINGS)
+    with pytest.raises(ValueError, match="needs the lines"):
+        score.current("# A page\n")
+
+
+def test_the_page_of_metrics_is_current() -> None:
+    page = ROOT / "docs" / "reference" / "metrics.md"
+    assert page.read_text(encoding="utf-8") == metrics.page(), HINT
 
 
 def test_a_page_without_marks_is_refused() -> None:
@@ -87,7 +104,10 @@ def test_every_environment_variable_is_documented_and_no_other() -> None:
 
 
 def test_every_problem_that_verify_finds_is_documented_and_no_other() -> None:
-    trees = [ast.parse((SOURCE / "promotion" / name).read_bytes()) for name in ("verify.py", "verify_seals.py")]
+    trees = [
+        ast.parse((SOURCE / "promotion" / name).read_bytes())
+        for name in ("verify.py", "verify_seals.py", "verify_looks.py")
+    ]
     found = {
         node.args[0].value
         for tree in trees

@@ -316,6 +316,7 @@ def test_the_declared_format_must_be_there_and_be_the_only_one(tmp_path: Path) -
         "onnx",
         "safetensors",
         "torch-state-dict",
+        "torch-export",
         "xgboost-json",
         "lightgbm-text",
         "mlflow",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 import estate
@@ -13,6 +14,7 @@ from estate import MODEL, NOW, Estate
 from mlops_gitops.evidence import holdouts
 from mlops_gitops.evidence.gates import Answer
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
+from mlops_gitops.manifests.environment import Holdout
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.promotion import apply, layout, ledger, plan, publish
 from mlops_gitops.promotion.apply import Wish
@@ -21,6 +23,7 @@ from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.transaction import Proposal, settle
 from mlops_gitops.promotion.verify import verify
 from mlops_gitops.reporting import looks as told
+from mlops_gitops.testing.champions.paired import Proportions
 from stores import MemoryStore
 
 DATA, FRESH = "6b86" * 16, "d473" * 16
@@ -236,3 +239,25 @@ def test_a_comparison_without_the_anchor_does_not_count() -> None:
     site.release(report(second.id, anchor=first.id), content="3")
     assert site.judged(third)[0] is Answer.PASS
     assert len(site.snapshot.tree.names(layout.evidence(third.id))) == 3, "one of either, and the provenance"
+
+
+def test_twenty_equal_tries_rarely_win_and_a_better_one_does() -> None:
+    """By the gate's own words; without looks every third such team wins by luck (the long form: benchmarks)."""
+    rule, plain = Holdout(looks=20), Holdout(looks=1)
+    rng, luck, unguarded, better = np.random.default_rng(20), 0, 0, 0
+
+    def wins(rule: Holdout, gained: int, lost: int, number: int) -> bool:
+        chance = Proportions(1_800 - lost, gained, lost, 200 - gained).chance(0.0)
+        claim = estate.claim("comparison", "0" * 64, details=dict(report("", chance).details))
+        return holdouts.short_of(rule, holdouts.numbered(claim, [number])) is None
+
+    for _ in range(150):
+        # 160 rows on which the champion tossed a coin, and each try tosses again
+        heads = int(rng.binomial(160, 0.5))
+        gained, lost = rng.binomial(160 - heads, 0.5, 20), rng.binomial(heads, 0.5, 20)
+        luck += any(wins(rule, *one, number=at) for at, one in enumerate(zip(gained, lost, strict=True), start=1))
+        unguarded += any(wins(plain, *one, number=1) for one in zip(gained, lost, strict=True))
+        better += wins(rule, int(rng.binomial(160 - heads, 0.75)), int(rng.binomial(heads, 0.25)), 20)
+    assert luck <= 14, "5 % of 150 are 7 or 8; more than 14 come once in a hundred times at worst"
+    assert unguarded >= 25
+    assert better >= 120

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,34 +21,16 @@ from sklearn.linear_model import LogisticRegression
 
 from mlops_gitops.serving import stream
 from mlops_gitops.serving.description import Description
+from servers import nats_servers
 
-SERVER = shutil.which("nats-server")
 ROWS = 3000
 NAMES = ["height", "weight"]
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    if SERVER is None:
-        if os.environ.get("MG_ENGINE"):
-            pytest.fail("nats-server is not installed: `apt-get install nats-server`")
-        pytest.skip("nats-server is not installed: `apt-get install nats-server`")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    argv = [SERVER, "--jetstream", "--addr", "127.0.0.1", "--port", str(port), "--store_dir", str(tmp_path / "nats")]
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield f"nats://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
+    with nats_servers.serve(tmp_path / "nats") as url:
+        yield url
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from cancer import FEATURES, Project, bad, find, one, save
 from mlops_gitops import canonical
 from mlops_gitops.evidence.verdicts import Report, Verdict
-from mlops_gitops.manifests.metrics import Metric, Threshold
+from mlops_gitops.manifests.metrics import Metric, Slice, Threshold
 from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.suite import Champion, compare
 
@@ -181,3 +181,94 @@ def test_a_change_cannot_lower_its_own_bar(large: Make) -> None:
     other = Metric("brier", "test", Threshold(), max_regression=0.01)
     dropped = one(compared(lax, predict, metrics=(other,)), "comparison.metric", "brier")
     assert dropped.verdict is Verdict.FAIL
+
+
+def test_an_improvement_that_is_demanded_has_to_be_shown(large: Make) -> None:
+    def improving(by: float) -> Callable[[dict[str, Any]], object]:
+        def change(spec: dict[str, Any]) -> None:
+            spec["metrics"][0].pop("maxRegression")
+            spec["metrics"][0]["minImprovement"] = by
+
+        return change
+
+    better, same = pair(noisy(1.6, 0.5), noisy(2)), pair(noisy(2), noisy(2))
+    assert compared(large(improving(0.0)), better).verdict is Verdict.PASS
+    check = one(compared(large(improving(0.0)), same), "comparison.metric")
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert "any improvement has to be shown" in check.message
+    far = one(compared(large(improving(0.5)), better), "comparison.metric")
+    assert (far.verdict, "at least +0.500 has to be shown" in far.message) == (Verdict.FAIL, True)
+
+
+def test_few_rows_say_their_power_and_how_many_would_do(project: Make) -> None:
+    made = project(lambda spec: spec["metrics"][0].update(maxRegression=0.005))
+    check = one(compared(made, pair(noisy(2), noisy(2, 0.1, rows=4))), "comparison.metric")
+    assert re.search(
+        r"about [\d,]+ rows would tell an equal model with 80 %, the 285 here do with \d+ %", check.message
+    ), check.message
+
+
+def test_a_slice_that_the_champion_guards_cannot_be_dropped(large: Make) -> None:
+    guarded = Metric("roc_auc", "test", Threshold(), max_regression=0.1, slices=(Slice("site", Threshold()),))
+    found = compared(large(), pair(noisy(2), noisy(2)), metrics=(guarded,))
+    assert bad(found) == {"comparison.slice site": Verdict.FAIL}
+    assert bad(compared(large(sliced), pair(noisy(2), noisy(2)), metrics=(guarded,))) == {}
+
+
+def test_small_losses_that_add_up_are_seen_against_the_anchor(large: Make) -> None:
+    """Each step is within its margin; all of them together are not."""
+    answers: dict[str, Answer] = {"anchor": noisy(2), "champion": noisy(1.75), "challenger": noisy(1.55)}
+
+    def predict(jobs: Sequence[Job], /) -> list[Predictions | Failed]:
+        return [
+            Predictions(np.asarray(answers[job.artifact.digest](pd.read_parquet(job.data))), "probability", "0" * 64)
+            for job in jobs
+        ]
+
+    made = large(lambda spec: spec["metrics"][0].update(maxRegression=0.05, maxCumulativeRegression=0.055))
+    champion, anchor = (
+        Champion(name * 64, Artifact(made.folder, "sklearn-pickle", word), FEATURES, (), version)
+        for name, word, version in (("f", "champion", "1.4.0"), ("a", "anchor", "1.0.0"))
+    )
+    mine = Artifact(made.folder, "sklearn-pickle", "challenger")
+
+    def held(anchor: Champion | None) -> Report:
+        return compare(
+            made.model, folder=made.folder, locate=made.locate, artifact=mine, champion=champion, predict=predict,
+            anchor=anchor,
+        )  # fmt: skip
+
+    assert held(None).verdict is Verdict.PASS
+    found = held(anchor)
+    check = one(found, "comparison.anchor")
+    assert check.verdict is Verdict.FAIL
+    assert check.message.startswith("since 1.0.0 roc_auc fell from ")
+    assert made.line(check.location) == "maxCumulativeRegression: 0.055"
+    assert found.details["anchor"] == "a" * 64
+    (look,) = found.details["looks"]  # type: ignore[misc,union-attr]
+    assert look["chance"] > 0.9, "the whole comparison is as sure as its worst part"  # type: ignore[index,call-overload,operator]
+
+
+def test_rows_of_one_entity_are_judged_together(large: Make) -> None:
+    def alike(strength: float, seed: int) -> Answer:
+        """The same answer for each copy of a row."""
+        noise = np.random.default_rng(1).normal(size=1000) + 0.5 * np.random.default_rng(seed).normal(size=1000)
+
+        def answer(frame: pd.DataFrame) -> np.ndarray:
+            raw = strength * (frame["benign"].to_numpy() - 0.5) + noise[frame["id"].to_numpy()]
+            return 1 / (1 + np.exp(-raw))
+
+        return answer
+
+    predict = pair(alike(2, 2), alike(1.9, 3))
+    plain = one(compared(large(), predict), "comparison.metric")
+    made = large(lambda spec: spec["data"][1].update(entityColumn="id"))
+    check = one(compared(made, predict), "comparison.metric")
+    assert " by id)" in check.message
+    assert check.interval is not None
+    assert plain.interval is not None
+    assert check.interval[1] - check.interval[0] > 3 * (plain.interval[1] - plain.interval[0]), "forty copies of each"
+    lost = large(lambda spec: spec["data"][1].update(entityColumn="gone"))
+    found = compared(lost, predict)
+    assert one(found, "comparison.blocks").verdict is Verdict.FAIL
+    assert found.verdict is Verdict.FAIL

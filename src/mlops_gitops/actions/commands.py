@@ -10,12 +10,12 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from mlops_gitops.reporting.github import escape_message, escape_property
+from mlops_gitops.reporting.github import escape_message, escape_property, shown
 
 
 def annotation(level: str, message: str, *, title: str) -> str:
     """One annotation without a place: ``level`` is ``error``, ``warning`` or ``notice``."""
-    return f"::{level} title={escape_property(title)}::{escape_message(message)}"
+    return f"::{level} title={escape_property(title)}::{escape_message(shown(message))}"
 
 
 def debug(message: str) -> str:

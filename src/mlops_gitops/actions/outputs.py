@@ -16,6 +16,16 @@ SUMMARY_BYTES = 1024 * 1024
 _CUT = "\n\n… the rest was cut here: GitHub shows one mebibyte of a step's summary. All of it is in `report-path`.\n"
 
 
+OUTPUT_BYTES = 1024 * 1024
+"""What GitHub takes as one output; with a larger one it fails the step."""
+
+
+def fitting(values: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The outputs that GitHub takes, and the names of those that are too large: empty, which nobody reads as a list."""
+    large = [name for name, value in values.items() if len(value.encode("utf-8", "replace")) > OUTPUT_BYTES]
+    return {**values, **dict.fromkeys(large, "")}, large
+
+
 def rendered(values: Mapping[str, str]) -> str:
     """``values`` in the form of ``GITHUB_OUTPUT``, each between delimiters that it cannot know."""
     parts = []

@@ -22,6 +22,7 @@ from mlops_gitops.actions.telling import Outcome
 from mlops_gitops.cli.main import main as command_line
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_BUG, Failure, Misused, WorldFailed
+from mlops_gitops.reporting.inert import inert
 from mlops_gitops.reporting.result import Result
 
 ACTIONS = (
@@ -148,12 +149,19 @@ def _kept(declared: Action, outcome: Outcome, settings: Settings) -> dict[str, s
     from mlops_gitops.reporting import sarif
 
     answered = outcome.outputs.get("result") != telling.ERROR
-    told = sarif.render(Result(outcome.marks, 0), notes=outcome.notes, answered=answered)
+    marks = tuple(one for one in outcome.marks if _inside(one.location.file))
+    notes = [*outcome.notes, *(inert(one.message) for one in outcome.marks if one not in marks)]
+    told = sarif.render(Result(marks, 0), notes=notes, answered=answered)
     files = {SARIF.name: keeping.file(f"{declared.name}.sarif", told, settings)}
     if outcome.document:
         document = json.dumps(outcome.document, indent=2)
         files[REPORT.name] = keeping.file(f"{declared.name}.json", document, settings)
     return files
+
+
+def _inside(file: str) -> bool:
+    """Whether this is a path within a repository: code scanning takes no other."""
+    return not file.startswith("/") and ".." not in file.split("/")
 
 
 def _tell(declared: Action, outcome: Outcome, settings: Settings, world: World) -> int:
@@ -162,10 +170,14 @@ def _tell(declared: Action, outcome: Outcome, settings: Settings, world: World) 
         files = _kept(declared, outcome, settings)
     except WorldFailed as failure:  # what the verb did is done, and a failure of its own says more than this one
         outcome = outcome if outcome.exit_code else telling.stopped(declared.name, failure)
+    found = {one.name: {**outcome.outputs, **files}.get(one.name, "") for one in declared.outputs}
+    values, large = outputs.fitting(found)
     for line in outcome.annotations:
         world.print(line)
+    for name in large:
+        text = f"the output `{name}` is larger than GitHub takes, and is left empty; all of it is in `report-path`"
+        world.print(commands.annotation("warning", text, title=f"mlops-gitops {declared.name}"))
     world.out.flush()
-    values = {one.name: {**outcome.outputs, **files}.get(one.name, "") for one in declared.outputs}
     try:
         outputs.write(values, settings.output)
         outputs.summarise(outcome.summary, settings.summary)

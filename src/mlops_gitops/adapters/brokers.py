@@ -1,9 +1,12 @@
-"""A broker for one test: real, alone with the server under test, and gone afterwards.
+"""A broker for one test: real, alone with the server under test, and gone afterwards; or one that runs already.
 
 The broker's container has no network at all, and the server's joins it: what both have is one loopback interface.  So
 the server reaches the broker and nothing else, no network is made that could be left behind, and the address is the
 same everywhere.  We reach the broker through a third container of the image under test, over the engine's own
 connection (``broker_program``).
+
+A broker that runs already is named by its URL.  The containers are then in the engine's own network, or, where the URL
+is one of this machine, in the machine's; the two streams have names of their own and are taken away at the end.
 
 Promises: every wait has an end; every container is labelled with its process and removed when the block ends, and where
 this process was killed, by the next one.
@@ -14,11 +17,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from mlops_gitops.adapters import broker_program, container_owners
 from mlops_gitops.adapters.image_engine import failing
@@ -35,8 +41,7 @@ CAREFUL: dict[str, Any] = {
 """How every container of a test is run: nothing writable but ``/tmp``, no privilege."""
 
 _SERVER = ["-js", "-sd", "/tmp/store", "-a", "127.0.0.1", "-p", "4222"]  # noqa: S108 - the container's
-_NOBODY = "65532:65532"
-_MEMORY = "512m"
+_OURS: dict[str, Any] = {"user": "65532:65532", "mem_limit": "512m"}
 _TOGETHER = 500
 _PROGRAM = Path(broker_program.__file__)
 _SPARE = 30.0
@@ -54,22 +59,29 @@ class Stored:
 
 @dataclass
 class Broker:
-    """A running broker; ``network`` is what a server's container is run with to reach it at ``url``."""
+    """A running broker; ``network`` is what a server's container is run with to reach it at ``url``.
+
+    ``container`` is ``None`` where it is not ours; ``mark`` is how the names of this test's streams begin.
+    """
 
     container: Any
     feed: _Feed
+    mark: str
+    network: str
     url: str = broker_program.URL
     sent: int = 0
     read: list[Stored] = field(default_factory=list)
 
     @property
-    def network(self) -> str:
-        """The engine's network mode."""
-        return f"container:{self.container.id}"
+    def ours(self) -> bool:
+        """Whether it is alone with the server, so that what the server sends elsewhere can be seen."""
+        return self.container is not None
 
     @property
     def process(self) -> tuple[int, str]:
         """Its process on this machine (0 where that is unknown), and the container's id."""
+        if self.container is None:
+            return 0, ""
         with failing("look after the broker"):
             self.container.reload()
         return int(self.container.attrs.get("State", {}).get("Pid") or 0), str(self.container.id)
@@ -79,9 +91,9 @@ class Broker:
         """The settings of a server that reads from it."""
         return {
             "MG_NATS_URL": self.url,
-            "MG_STREAM_INPUT": broker_program.READ,
-            "MG_STREAM_OUTPUT": broker_program.ANSWERS,
-            "MG_STREAM_REJECTED": broker_program.REJECTED,
+            "MG_STREAM_INPUT": f"{self.mark}.in",
+            "MG_STREAM_OUTPUT": f"{self.mark}.out",
+            "MG_STREAM_REJECTED": f"{self.mark}.out.rejected",
         }
 
     def put(self, records: Sequence[bytes]) -> None:
@@ -103,30 +115,53 @@ class Broker:
         return self.read
 
 
+def is_url(broker: str) -> bool:
+    """Whether a broker is named by where it runs, and not by an image."""
+    return broker.startswith(("nats://", "tls://"))
+
+
 @contextlib.contextmanager
 def running(client: Any, broker: str, image: str, *, python: str, window: float = 120.0) -> Iterator[Broker]:
-    """The broker of the image ``broker`` until the block ends, fed by ``python`` of ``image``, which has ``nats``.
+    """The broker until the block ends: of an image, or at a URL; fed by ``python`` of ``image``, which has ``nats``.
 
-    Both images are in the engine.  ``window`` is how many seconds the broker remembers an id.  Raises ``WorldFailed``
-    where the engine or the broker fails, ``Refused`` where the image under test cannot be spoken through.
+    Images are in the engine.  ``window`` is how many seconds the broker remembers an id.  Raises ``WorldFailed`` where
+    the engine or the broker fails, ``Refused`` where the image under test cannot be spoken through.
     """
-    labels = container_owners.labels()
+    mark = f"mlops-gitops-{os.getpid()}-{time.time_ns():x}"
+    url = broker if is_url(broker) else broker_program.URL
     with contextlib.ExitStack() as stack:
-        # created and started one after the other: one that does not start is there, too
-        settings: dict[str, Any] = {"network_mode": "none", "user": _NOBODY, "mem_limit": _MEMORY, "labels": labels}
-        with failing("start the broker"), undisturbed():
-            server = client.containers.create(broker, _SERVER, **settings, **CAREFUL)
-            stack.callback(removed, server, force=True, v=True)
-            server.start()
-        settings |= {"network_mode": f"container:{server.id}", "entrypoint": [python], "stdin_open": True}
+        server = None if is_url(broker) else stack.enter_context(_started(client, broker))
+        network = _network(url) if server is None else f"container:{server.id}"
+        settings = {"network_mode": network, "entrypoint": [python], "stdin_open": True, **_OURS}
+        settings["environment"] = {"MG_NATS_URL": url, "MG_MARK": mark}
         with failing("start what feeds the broker"), undisturbed():
             words = ["-c", _PROGRAM.read_text(encoding="utf-8")]
-            program = client.containers.create(image, words, **settings, **CAREFUL)
+            program = client.containers.create(image, words, labels=container_owners.labels(), **settings, **CAREFUL)
             stack.callback(removed, program, force=True, v=True)
         feed = stack.enter_context(_attached(program))
         feed.said(_SPARE * 2)
         feed.ask({"do": "open", "window": window})
-        yield Broker(server, feed)
+        yield Broker(server, feed, mark, network, url)
+
+
+@contextlib.contextmanager
+def _started(client: Any, broker: str) -> Iterator[Any]:
+    """A container of the image ``broker``, without any network."""
+    with contextlib.ExitStack() as stack:
+        # created and started one after the other: one that does not start is there, too
+        with failing("start the broker"), undisturbed():
+            server = client.containers.create(
+                broker, _SERVER, network_mode="none", labels=container_owners.labels(), **_OURS, **CAREFUL
+            )
+            stack.callback(removed, server, force=True, v=True)
+            server.start()
+        yield server
+
+
+def _network(url: str) -> str:
+    """The engine's network mode in which a broker that runs already is reached."""
+    host = urlsplit(url).hostname or ""
+    return "host" if host == "localhost" or host.startswith("127.") or host == "::1" else "bridge"
 
 
 class _Feed:
@@ -188,24 +223,39 @@ class _Feed:
         return found
 
     def _ended(self) -> Refused:
-        words = printable(self.errors.decode("utf-8", "replace")[-300:]) or "it said nothing"
-        return Refused(
-            f"the image under test cannot be spoken through: {words}",
-            hint="the image of a stream holds Python and nats-py; look whether its lock names both",
-            code="broker-feed",
-        )
+        return _unspoken(printable(self.errors.decode("utf-8", "replace")[-300:]) or "it said nothing")
+
+
+def _unspoken(words: str) -> Refused:
+    return Refused(
+        f"the image under test cannot be spoken through: {words}",
+        hint="the image of a stream holds Python and nats-py; look whether its lock names both",
+        code="broker-feed",
+    )
 
 
 @contextlib.contextmanager
 def _attached(container: Any) -> Iterator[_Feed]:
     """Start the program and hold its standard streams."""
+    from docker.errors import APIError
+
     with failing("speak to the broker"):
         words = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         held = container.attach_socket(params=words)
         wire = getattr(held, "_sock", held)  # the client wraps a socket in something that can only be read
-        container.start()
+        try:
+            container.start()
+        except APIError as error:
+            said = printable(str(error.explanation or error), most=300)
+            if "exec" not in said:
+                raise
+            raise _unspoken(said) from error
     try:
         yield _Feed(container, wire)
     finally:
+        with contextlib.suppress(OSError):  # the end of its input, at which it takes its streams away
+            wire.shutdown(socket.SHUT_WR)
+        with failing("end what feeds the broker"):
+            container.wait(timeout=_SPARE)
         with contextlib.suppress(OSError):
             held.close()

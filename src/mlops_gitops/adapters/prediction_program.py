@@ -75,7 +75,8 @@ def _predict(job: dict[str, Any], models: dict[str, Any], frames: dict[str, Any]
     if frame_key not in frames:
         frames[frame_key] = _frame(job["data"], job["dataFormat"], job["columns"])
     model, frame = models[job["artifact"]], _shuffled(frames[frame_key], job)
-    values, kind, classes = _ask(model, frame, job)
+    frame, changed = _edited(frame, job)
+    values, kind, classes = _in_batches(model, frame, job)
     if len(values) != len(frame):
         raise Unusable(f"the model gave {len(values)} predictions for {len(frame)} rows")
     head = frame.head(REPEATED)
@@ -83,7 +84,41 @@ def _predict(job: dict[str, Any], models: dict[str, Any], frames: dict[str, Any]
     same = (first == second) | (np.isnan(first) & np.isnan(second))
     unstable = int((~same.reshape(len(head), -1).all(axis=1)).sum()) if len(head) else 0
     np.save(job["output"], np.ascontiguousarray(values), allow_pickle=False)
-    return {"kind": kind, "classes": classes, "unstable": unstable, "repeated": len(head)}
+    return {"kind": kind, "classes": classes, "unstable": unstable, "repeated": len(head), "changed": changed}
+
+
+def _in_batches(model: Any, frame: Any, job: dict[str, Any]) -> tuple[Any, str, list[str]]:
+    """All rows at once, or so many at a time as the job says."""
+    size = job.get("batch") or len(frame)
+    if size >= len(frame):
+        return _ask(model, frame, job)
+    import numpy as np
+
+    parts = [_ask(model, frame.iloc[start : start + size], job) for start in range(0, len(frame), size)]
+    _, kind, classes = parts[0]
+    return np.concatenate([values for values, _, _ in parts]), kind, classes
+
+
+def _edited(frame: Any, job: dict[str, Any]) -> tuple[Any, int]:
+    """The table as the job wants it changed, and how many rows that changed."""
+    if not job.get("edits"):
+        return frame, 0
+    edits = _neighbour("prediction_edits")
+    before = frame.head(job["edits"][0].get("rows", len(frame))) if job["edits"][0]["op"] == "head" else frame
+    after = edits.edited(frame, job["edits"])
+    return after, edits.changed(before, after)
+
+
+def _neighbour(name: str) -> Any:
+    """A module that lies beside this file, which may be run alone by an interpreter that knows nothing of it."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    if spec is None or spec.loader is None:
+        raise Unusable(f"{name}.py is not beside the program")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _frame(path: str, format_: str, columns: list[str]) -> Any:
@@ -117,6 +152,7 @@ def _load(path: Path, format_: str) -> Any:
         "xgboost-json": _load_xgboost,
         "lightgbm-text": _load_lightgbm,
         "onnx": _load_onnx,
+        "torch-export": _load_torch,
     }
     if format_ not in loaders:
         raise Unusable(f"models of the format {format_} cannot be run here: they hold numbers and no program")
@@ -218,6 +254,26 @@ def _load_onnx(path: Path) -> _Booster:
     return _Classifier(predict) if chances else _Booster(predict)
 
 
+def _load_torch(path: Path) -> _Booster:
+    """A program of ``torch.export`` with one input of shape (rows, columns), any number of rows, and one output.
+
+    What it answers is taken as it comes: chances, if the program ends with a sigmoid or a softmax.
+    """
+    import numpy as np
+    import torch
+
+    program = torch.export.load(str(path))
+    kinds = {one.dtype for one in program.parameters()}
+    kind = np.float64 if torch.float64 in kinds else np.float32
+    module = program.module()
+
+    def predict(frame: Any) -> Any:
+        with torch.inference_mode():
+            return module(torch.from_numpy(frame.to_numpy(dtype=kind, copy=True))).numpy().astype(np.float64)
+
+    return _Booster(predict)
+
+
 def _load_pickle(path: Path) -> Any:
     import joblib
 
@@ -258,7 +314,13 @@ def _ask(model: Any, frame: Any, job: dict[str, Any]) -> tuple[Any, str, list[st
         return (*_ask_binary(model, frame, str(job["positive"])), [])
     if job["task"] == "multiclass":
         return _ask_classes(model, frame)
-    return _numbers(model.predict(frame), dimensions=1), "value", []
+    several = job.get("outputs", 1)
+    if several == 1:
+        return _numbers(model.predict(frame), dimensions=1), "value", []
+    values = _numbers(model.predict(frame), dimensions=2)
+    if values.shape[1] != several:
+        raise Unusable(f"the model gave {values.shape[1]} numbers for each row, and {several} outputs are declared")
+    return values, "value", []
 
 
 def _ask_binary(model: Any, frame: Any, positive: str) -> tuple[Any, str]:

@@ -31,7 +31,7 @@ from mlops_gitops.testing.models.predictions import Failed, Job, Predict, Predic
 if TYPE_CHECKING:
     from mlops_gitops.testing.models.metrics import Kind
 
-SCHEME = 1
+SCHEME = 2
 """Part of every cache key; raised when the meaning of a stored answer changes."""
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """The environment variables a model may see, beside the fixed ones."""
@@ -106,17 +106,10 @@ def parts(job: Job, *, environ: Mapping[str, str], seconds: float = 120.0, memor
 
 
 def _key(job: Job, python: Path | None) -> str:
-    shuffled: dict[str, canonical.JSON] = {"shuffled": [*job.shuffled], "seed": job.seed} if job.shuffled else {}
     return canonical.digest(
         {
-            **shuffled,
+            **job.document(),
             "scheme": SCHEME,
-            "artifact": job.artifact.digest,
-            "format": job.artifact.format,
-            "data": job.data_digest,
-            "columns": [*job.columns],
-            "task": job.task,
-            "positive": job.positive,
             "python": sys.version if python is None else _identity(python),
             "libraries": {name: version for name in LIBRARIES if (version := _version(name, python))},
         }
@@ -197,6 +190,9 @@ def _order(job: Job, output: Path) -> dict[str, object]:
         "positive": job.positive,
         "shuffled": [*job.shuffled],
         "seed": job.seed,
+        "edits": [dict(one) for one in job.edits],
+        "batch": job.batch,
+        "outputs": job.outputs,
         "output": str(output),
     }
 
@@ -274,6 +270,7 @@ def _predictions(answer: Mapping[str, Any], data: bytes) -> Predictions:
         classes=tuple(str(name) for name in answer["classes"]),
         unstable=int(answer["unstable"]),
         repeated=int(answer["repeated"]),
+        changed=int(answer.get("changed", 0)),
     )
 
 
@@ -301,6 +298,7 @@ def _keep(cache: Path, key: str, answer: Predictions | Failed) -> None:
         "classes": [*answer.classes],
         "unstable": answer.unstable,
         "repeated": answer.repeated,
+        "changed": answer.changed,
         "digest": answer.digest,
     }
     _write(cache / f"{key}.npy", buffer.getvalue())

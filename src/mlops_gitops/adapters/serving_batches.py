@@ -66,8 +66,9 @@ class BatchImage:
         full = [word if word.startswith("-") or word.isdecimal() else f"{_PLACE}/{_WORK}/{word}" for word in words]
         with self._container(full) as made:
             container = Container(self.engine.client, made, "", self.facts)
-            with failing(f"run {self.facts.name}"):
-                made.start()
+            ended = container.launched()
+            if ended is not None:
+                return Ran(ended, 0.0)
             stopped = self._hit(container, hit, within) if hit is not None else None
             begun = time.monotonic()
             while container.running() and time.monotonic() - begun < within:

@@ -64,18 +64,11 @@ class Container:
 
     def start(self, *, within: float) -> Ready:
         """Start it, and ask until it says that it is ready."""
-        from docker.errors import APIError
-
         begun = time.monotonic()
         answer, looked = Answer(0, problem="no answer"), begun
-        with failing(f"start {self.facts.name}"):
-            try:
-                self.made.start()
-            except APIError as error:
-                said = printable(str(error.explanation or error))
-                if "exec" not in said:
-                    raise
-                return Ready(None, State(running=False, exit_code=127, said=said), answer)
+        ended = self.launched()
+        if ended is not None:
+            return Ready(None, ended, answer)
         state = self.state()
         while state.running and (left := within - (time.monotonic() - begun)) > 0:
             answer = self._ready(min(_FIRST, left))
@@ -85,6 +78,20 @@ class Container:
             if time.monotonic() - looked > _LOOK:
                 state, looked = self.state(), time.monotonic()
         return Ready(None, self.state(), answer)
+
+    def launched(self) -> State | None:
+        """Start it, and no more; how it ended where it could not even begin."""
+        from docker.errors import APIError
+
+        with failing(f"start {self.facts.name}"):
+            try:
+                self.made.start()
+            except APIError as error:
+                said = printable(str(error.explanation or error))
+                if "exec" not in said:
+                    raise
+                return State(running=False, exit_code=127, said=said)
+        return None
 
     def _ready(self, most: float) -> Answer:
         """What the first of the paths says that the server knows."""

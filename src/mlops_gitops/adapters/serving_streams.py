@@ -39,9 +39,7 @@ class StreamContainer:
     def start(self) -> State:
         """Start the container."""
         self.before = kernel.attempts(*self.broker.process) if self.before is None else self.before
-        with failing(f"start {self.container.facts.name}"):
-            self.container.made.start()
-        return self.container.state()
+        return self.container.launched() or self.container.state()
 
     def wait(self, answers: int, *, seconds: float, settled: bool = False) -> int:
         """As the broker counts them."""
@@ -70,6 +68,11 @@ class StreamContainer:
         """The most that it used since it was started."""
         return self.container.memory()
 
+    @property
+    def alone(self) -> bool:
+        """Whether there is nobody but the broker in its network."""
+        return self.broker.ours
+
     def attempts(self) -> Attempts | None:
         """What was tried in the shared network since the server's first start."""
         now = self.container.attempts()
@@ -89,13 +92,13 @@ class StreamContainer:
 
 @contextlib.contextmanager
 def served(engine: Engine, image: str, broker: str) -> Iterator[StreamContainer]:
-    """A container of ``image`` that is not started yet, beside a broker of the image ``broker``, both by digest.
+    """A container of ``image`` that is not started yet, beside a broker: that of an image by digest, or at a URL.
 
     Nothing of either is left when the block ends.  Raises ``Refused`` where one is gone or cannot be spoken through.
     """
     facts, identity = engine.facts(image), str(engine.image(image).id)
     with contextlib.ExitStack() as stack:
-        beside = str(engine.image(broker).id)
+        beside = broker if brokers.is_url(broker) else str(engine.image(broker).id)
         python = _python(engine.image(image).attrs.get("Config") or {})
         running = stack.enter_context(brokers.running(engine.client, beside, identity, python=python))
         settings: dict[str, Any] = serving_containers.settings(engine.limits)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ from mlops_gitops.errors import Misused
 if TYPE_CHECKING:
     from mlops_gitops.manifests.documents import Document
     from mlops_gitops.manifests.model import Model
+    from mlops_gitops.testing.data.scans import Source
     from mlops_gitops.testing.engines.shards import Schedule
     from mlops_gitops.testing.sharding import Counting
 
@@ -73,6 +76,24 @@ def share(arguments: argparse.Namespace) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
+def reached(world: World) -> Iterator[None]:
+    """Data sets of ``s3://`` are fetched inside, into a folder that goes away."""
+    from mlops_gitops.testing.data.remote import fetched_by
+
+    with tempfile.TemporaryDirectory(prefix="mlops-gitops-") as name:
+
+        @functools.cache
+        def fetch(uri: str, *, media_type: str | None) -> Source:
+            from mlops_gitops.adapters.s3 import Store
+
+            world.progress(f"fetching {uri}")
+            return Store.of_environment(world.environ, Path(name))(uri, media_type=media_type)
+
+        with fetched_by(fetch):
+            yield
+
+
+@contextlib.contextmanager
 def limited(arguments: argparse.Namespace) -> Iterator[None]:
     """Counting inside keeps to ``--memory``.  Raises ``Misused``."""
     if arguments.memory is None:
@@ -81,8 +102,11 @@ def limited(arguments: argparse.Namespace) -> Iterator[None]:
     from mlops_gitops.manifests.quantities import quantity_bytes
     from mlops_gitops.testing.engines.connections import Limits, within
 
-    memory = quantity_bytes(arguments.memory)
-    if memory is None or memory < 64 * 2**20:
+    try:
+        memory = int(quantity_bytes(arguments.memory))
+    except (ValueError, KeyError, TypeError):
+        memory = 0
+    if memory < 64 * 2**20:
         raise _misused(f"--memory takes at least 64Mi, such as 4Gi, and not {arguments.memory!r}")
     with within(Limits(memory=memory)):
         yield

@@ -7,9 +7,8 @@ import json
 
 from mlops_gitops.cli import session
 from mlops_gitops.cli.world import World
-from mlops_gitops.promotion import ledger, status
+from mlops_gitops.promotion import status
 from mlops_gitops.promotion.snapshot import Snapshot
-from mlops_gitops.reporting import looks as looks_report
 from mlops_gitops.reporting import promotion as report
 
 EXAMPLE = """
@@ -54,6 +53,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 
 def _looks(snapshot: Snapshot, arguments: argparse.Namespace) -> str:
     """The ledger of the data that the model's comparisons were made on."""
+    from mlops_gitops.promotion import ledger
+    from mlops_gitops.reporting import looks as looks_report
+
     found = ledger.entries(snapshot, arguments.model)
     if arguments.format == "json":
         looks = looks_report.document(found)

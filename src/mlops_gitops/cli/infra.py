@@ -46,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--broker",
         metavar="IMAGE",
-        help="infra, streams: the image of a NATS server by digest (default: MG_TEST_BROKER)",
+        help="infra, streams: a NATS server, its image by digest or its nats:// URL (default: MG_TEST_BROKER)",
     )
     session.add_repository_options(parser)
 
@@ -67,7 +67,7 @@ def report(name: str, arguments: argparse.Namespace, world: World, *, asked: boo
     broker = arguments.broker or world.environ.get("MG_TEST_BROKER")
     if asked or broker:
         _refuse_without_broker(candidate.model.serving.pattern, broker)
-    snapshot = _snapshot(arguments, world)
+    snapshot = open_snapshot(arguments, world)
     image, local = _image(candidate, arguments.image, snapshot, world)
     if image is None:
         if not asked:
@@ -171,7 +171,7 @@ def _records(pattern: str, host: Engine, scratch: Path, broker: str | None) -> R
 
     def stream(subject: Subject, facts: Facts, _: Source, offline: Offline) -> Iterator[Check]:
         if broker is None:
-            yield checks.no_broker(facts, subject.locate, hint=_BROKER)
+            yield checks.no_broker(facts, subject.locate)
             return
         with serving_streams.served(host, subject.image, broker) as served:
             yield from streams.run(subject, served, facts, subject.infra, offline=offline, now=time.monotonic)
@@ -197,14 +197,13 @@ def _back(host: Engine, infra: InfraTests, scratch: Path, broker: str | None) ->
     return {"batch": batch} if broker is None else {"batch": batch, "stream": stream}
 
 
-_BROKER = "name the image of a NATS server: --broker docker.io/library/nats@sha256:…, or MG_TEST_BROKER"
-
-
 def _refuse_without_broker(pattern: str, broker: str | None) -> None:
-    if pattern == "stream" and "@sha256:" not in (broker or ""):
+    named = (broker or "").startswith(("nats://", "tls://")) or "@sha256:" in (broker or "")
+    if pattern == "stream" and not named:
         raise Misused(
-            "the image of a stream is tested beside a real broker, and none is named by its digest",
-            hint=_BROKER,
+            "the image of a stream is tested beside a real broker, and none is named by its digest or URL",
+            hint="name the image of a NATS server, or one that runs: --broker docker.io/library/nats@sha256:…, "
+            "--broker nats://HOST:4222, or MG_TEST_BROKER",
             code="infra-broker",
         )
 
@@ -246,7 +245,7 @@ def _interrupted(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _snapshot(arguments: argparse.Namespace, world: World) -> Snapshot | None:
+def open_snapshot(arguments: argparse.Namespace, world: World) -> Snapshot | None:
     """The environment repository, where one is named."""
     here = session.project(world)
     named = arguments.environments or world.environ.get("MG_ENVIRONMENTS") or (here and here.environments)

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.cli import counting, infra, results, session
-from mlops_gitops.cli.candidate import MANIFEST, artifact_path, exit_code, model_names
+from mlops_gitops.cli import counting, infra, model_tests, results, session
+from mlops_gitops.cli.candidate import MANIFEST, exit_code, model_names
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, WorldFailed
-from mlops_gitops.evidence.verdicts import Report, Verdict, combined
+from mlops_gitops.evidence.verdicts import Report, combined
+from mlops_gitops.reporting.reports import check_text
 
 if TYPE_CHECKING:
     from mlops_gitops.manifests.documents import Document
@@ -25,6 +26,9 @@ FEATURES = "features"
 EXAMPLE = """
 mlops-gitops test
 mlops-gitops test data flight-delays
+mlops-gitops test model flight-delays --explain-row 17
+mlops-gitops test model flight-delays --keep-predictions predictions
+mlops-gitops test model flight-delays --predictions predictions
 mlops-gitops test infra flight-delays --image registry.example.com/models/flight-delays@sha256:…
 mlops-gitops test features flight-delays --server http://127.0.0.1:8080
 mlops-gitops test features flight-delays --against origin/main
@@ -45,6 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what to test, then which models below models/ (default: data, model and infra of all of them)",
     )
     parser.add_argument("--report", metavar="DIR", help="leave a page with plots there, and every other form, by model")
+    model_tests.add_options(parser)
     infra.add_options(parser)
     counting.add_options(parser)
     costs = parser.add_argument_group(
@@ -83,14 +88,15 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     if arguments.infer or arguments.write:
         return _infer(kinds, names, arguments, world)
     if arguments.write_reference:
-        return _write_references(kinds, names, arguments.format, world)
+        with counting.reached(world):
+            return _write_references(kinds, names, arguments.format, world)
     counting.check(arguments, kinds)
     if arguments.shard or arguments.profile:
         models = [(folder, *_opened(folder)) for folder in _folders(names, world)]
-        with session.needing("data"), counting.limited(arguments):
+        with session.needing("data"), counting.limited(arguments), counting.reached(world):
             write = counting.write_partials if arguments.shard else counting.print_profiles
             return write(models, arguments, world)
-    with counting.limited(arguments):
+    with counting.limited(arguments), counting.reached(world):
         reports = [
             (folder.name, report)
             for folder in _folders(names, world)
@@ -98,6 +104,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         ]
     pages = results.leave(reports, world.cwd / arguments.report, world) if arguments.report else []
     world.print(results.rendered(reports, arguments.format))
+    explained = [check for _, one in reports for check in one.checks if check.id == model_tests.EXPLANATION]
+    if arguments.format == "text" and explained:
+        world.print("\n".join(map(check_text, explained)))
     if arguments.format == "text" and pages:
         world.print("\n".join(f"report: {one}" for one in pages))
     return exit_code(combined(one.verdict for _, one in reports))
@@ -233,35 +242,12 @@ def _reports(folder: Path, kinds: Sequence[str], arguments: argparse.Namespace, 
             counting=counting.counting(arguments, world),
         )
     if "model" in kinds:
-        yield from _model_reports(folder, model, document, world)
+        yield from model_tests.reports(folder, model, document, arguments, world)
     asked = kinds == ["infra"]
     if "infra" in kinds and (asked or model.tests.infra is not None):
         found = infra.report(folder.name, arguments, world, asked=asked)
         if found is not None:
             yield found
-
-
-def _model_reports(folder: Path, model: Model, document: Document, world: World) -> Iterator[Report]:
-    """The scan, when it finds something, and otherwise the tests: what did not pass the scan is never loaded."""
-    from mlops_gitops.adapters import predictions
-    from mlops_gitops.packaging import digests
-    from mlops_gitops.packaging.scan import scan
-    from mlops_gitops.testing import suite
-    from mlops_gitops.testing.models.predictions import Artifact
-
-    path = artifact_path(model, folder)
-    world.progress(f"{model.name}: scanning the artifact")
-    measured = digests.of_artifact(path)
-    scanned = scan(path, format=model.artifact.format, artifact=measured)
-    if scanned.verdict is not Verdict.PASS:
-        yield scanned
-        return
-    world.progress(f"{model.name}: testing the model")
-    artifact = Artifact(path, model.artifact.format, measured.digest)
-    predict = predictions.predictor(environ=world.environ, cache=session.cache(world) / "predictions")
-    yield suite.run_model_tests(
-        model, folder=folder, locate=document.location, artifact=artifact, predict=predict, root=_root(folder)
-    )
 
 
 def _root(folder: Path) -> Path:

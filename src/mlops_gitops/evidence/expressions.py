@@ -11,8 +11,9 @@ from collections.abc import Mapping
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence import policy_input
-from mlops_gitops.evidence.gates import Answer, Case, Judgement, approved, valid_evidence
+from mlops_gitops.evidence.gates import Answer, Case, Judgement, approved
 from mlops_gitops.evidence.policy_input import TooLarge
+from mlops_gitops.evidence.relevance import valid_evidence
 from mlops_gitops.expressions import parsing
 from mlops_gitops.expressions.evaluation import evaluate
 from mlops_gitops.expressions.faults import Faulty, place

@@ -19,10 +19,10 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from mlops_gitops import times
-from mlops_gitops.evidence import approvals, holdouts, persons, quorum, relevance
+from mlops_gitops.evidence import approvals, persons, quorum, relevance
 from mlops_gitops.evidence.admission import Evidence, may_sign
 from mlops_gitops.evidence.approvals import Voices
-from mlops_gitops.evidence.statements import LEVELS, TEST_KINDS, agreed, measured
+from mlops_gitops.evidence.statements import LEVELS, agreed, measured
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.environment import SIGNATURES, ApprovalsGate, EvidenceGate, ExpressionGate, Gate, Holdout
 from mlops_gitops.manifests.metrics import Threshold
@@ -113,17 +113,6 @@ def judge(gate: Gate, case: Case) -> Judgement:
     return _waived(gate.name, _evidence(gate, case), case)
 
 
-def valid_evidence(case: Case) -> tuple[Evidence, ...]:
-    """What machines have found and counts here and now, by kind and then in the order of time."""
-    valid = [
-        one
-        for kind in ("provenance", *TEST_KINDS)
-        for one in relevance.standing(case, kind, max_age=None)
-        if relevance.flaw(one, case, max_age=None) is None
-    ]
-    return tuple(sorted(valid, key=lambda one: (one.claim.kind, one.claim.issued_at, one.digest)))
-
-
 def _waived(name: str, plain: Judgement, case: Case) -> Judgement:
     """What a gate answers, unless a person whom trust lets do so has set it aside."""
     if plain.answer is Answer.PASS:
@@ -208,6 +197,8 @@ def _spent(holdout: Holdout | None, name: str, valid: Sequence[Evidence]) -> Jud
     """Whether passing comparisons are within their share of the data, where data are spent by looks."""
     if holdout is None:
         return None
+    from mlops_gitops.evidence import holdouts  # late: a policy that counts no looks pays nothing for them
+
     digests = tuple(one.digest for one in valid)
     for one in valid:
         lacking = holdouts.short_of(holdout, one.claim)
@@ -247,11 +238,6 @@ def _may_approve(signer: Signer, case: Case, *, kind: str) -> bool:
         return False
     barred = quorum.of_release(case.author, case.trainers)
     return quorum.why_barred(persons.who(signer, case.trust), barred) is None
-
-
-def wrote(signer: Signer, author: str) -> bool:
-    """Whether the signer is the author.  Letters' case does not tell two people apart, in e-mail or on GitHub."""
-    return author.strip().casefold() in {one.casefold() for one in signer.identities}
 
 
 def voices(gate: ApprovalsGate, case: Case) -> Voices:

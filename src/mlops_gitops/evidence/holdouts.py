@@ -65,12 +65,6 @@ def _look(said: JSON) -> Look | None:
     return Look(holdout, float(chance), number if type(number) is int else None)
 
 
-def anchored(claim: Claim) -> str | None:
-    """The release of long ago that a comparison was made with besides the champion."""
-    anchor = claim.details.get("anchor") if isinstance(claim.details, Mapping) else None
-    return anchor if isinstance(anchor, str) else None
-
-
 def short_of(holdout: Holdout, claim: Claim) -> str | None:
     """Why a comparison that passed is not enough where data are spent by looks, or ``None``."""
     found = looks(claim)

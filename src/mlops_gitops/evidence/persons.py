@@ -111,3 +111,8 @@ def listed(names: Iterable[str], trust: Trust) -> tuple[Person, ...]:
 def find(identities: frozenset[str], people: Sequence[Person]) -> Person | None:
     """Who of ``people`` is known by one of the identities."""
     return next((one for one in people if one.identities & identities), None)
+
+
+def wrote(signer: Signer, author: str) -> bool:
+    """Whether the signer is the author.  Letters' case does not tell two people apart, in e-mail or on GitHub."""
+    return author.strip().casefold() in {one.casefold() for one in signer.identities}

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from mlops_gitops import times
 from mlops_gitops.canonical import JSON
-from mlops_gitops.evidence import gates
+from mlops_gitops.evidence import gates, relevance
 from mlops_gitops.evidence.admission import Evidence
 from mlops_gitops.evidence.gates import Case
 from mlops_gitops.manifests.expressions import root
@@ -42,7 +42,7 @@ def document(case: Case) -> dict[str, JSON]:
             "after": list(case.after),
             "since": None if case.since is None else times.format_instant(case.since),
         },
-        "evidence": [_piece(one) for one in gates.valid_evidence(case)],
+        "evidence": [_piece(one) for one in relevance.valid_evidence(case)],
         "approvals": [
             {
                 "name": one.name,

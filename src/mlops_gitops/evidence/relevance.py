@@ -9,14 +9,25 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mlops_gitops import times
-from mlops_gitops.evidence import holdouts
 from mlops_gitops.evidence.admission import Evidence, may_sign
+from mlops_gitops.evidence.statements import TEST_KINDS, anchored
 
 if TYPE_CHECKING:  # gates.py asks this module
     from mlops_gitops.evidence.gates import Case
 
 SKEW = timedelta(minutes=5)
 """How far a signer's clock may run ahead of ours before its evidence is taken to be dated in the future."""
+
+
+def valid_evidence(case: Case) -> tuple[Evidence, ...]:
+    """What machines have found and counts here and now, by kind and then in the order of time."""
+    valid = [
+        one
+        for kind in ("provenance", *TEST_KINDS)
+        for one in standing(case, kind, max_age=None)
+        if flaw(one, case, max_age=None) is None
+    ]
+    return tuple(sorted(valid, key=lambda one: (one.claim.kind, one.claim.issued_at, one.digest)))
 
 
 def standing(case: Case, kind: str, *, max_age: timedelta | None) -> tuple[Evidence, ...]:
@@ -62,8 +73,8 @@ def flaw(one: Evidence, case: Case, *, max_age: timedelta | None) -> str | None:
         return f"{short} was made under another policy of {case.environment}"
     if claim.kind == "comparison" and claim.champion != case.champion:
         return f"{short} compares with {_short(claim.champion)}, and {_short(case.champion)} runs here"
-    if claim.kind == "comparison" and holdouts.anchored(claim) != case.anchor:
-        return f"{short} has {_short(holdouts.anchored(claim))} as its anchor, and here it is {_short(case.anchor)}"
+    if claim.kind == "comparison" and anchored(claim) != case.anchor:
+        return f"{short} has {_short(anchored(claim))} as its anchor, and here it is {_short(case.anchor)}"
     if claim.issued_at > case.now + SKEW:
         return f"{short} is dated in the future, {times.format_instant(claim.issued_at)}"
     ends = [

@@ -56,7 +56,8 @@ class Claim:
 
     ``environment``, ``policy`` (digest), ``champion`` (release id) and ``head`` (commit) narrow where the claim counts;
     ``None`` does not narrow.  ``supersedes`` names evidence files, by digest, that this one replaces.  ``details``
-    holds what people want to read (checks, materials) and decides nothing.  ``review`` is there in evidence of kind
+    holds what people want to read (checks, materials); gates read the numbers of some checks in it, and the looks of a
+    comparison.  ``review`` is there in evidence of kind
     ``review``, and only there.
     """
 
@@ -164,9 +165,9 @@ def claim_of(document: Any) -> Claim:
         raise ValueError(f"it lacks or misuses the field {error}") from error
 
 
-def measured(claim: Claim, metric: str) -> tuple[float, ...]:
+def measured(claim: Claim, metric: str, *, check: str = METRIC_CHECK) -> tuple[float, ...]:
     """The values of a metric in the checks of a claim; one that is no number counts as not a number."""
-    seen = [check.get("observed") for check in _checks(claim, METRIC_CHECK) if check.get("subject") == metric]
+    seen = [one.get("observed") for one in _checks(claim, check) if one.get("subject") == metric]
     return tuple(float(value) if isinstance(value, int | float) else math.nan for value in seen)
 
 
@@ -179,6 +180,12 @@ def answers(claim: Claim, name: str) -> tuple[Verdict, ...]:
     """The verdicts of the checks of one id in a claim; what is no verdict counts as inconclusive."""
     known = {one.value: one for one in Verdict}
     return tuple(known.get(str(check.get("verdict")), Verdict.INCONCLUSIVE) for check in _checks(claim, name))
+
+
+def anchored(claim: Claim) -> str | None:
+    """The release of long ago that a comparison was made with besides the champion."""
+    anchor = claim.details.get("anchor") if isinstance(claim.details, Mapping) else None
+    return anchor if isinstance(anchor, str) else None
 
 
 def _checks(claim: Claim, name: str) -> list[Mapping[str, JSON]]:

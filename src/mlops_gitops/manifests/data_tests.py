@@ -86,6 +86,15 @@ class DriftTests:
 
 
 @record
+class Imported:
+    """A file of another tool: its ``format``, its path beside the manifest, and the data set that it is about."""
+
+    format: str
+    file: str
+    dataset: str
+
+
+@record
 class DataTests:
     """What is demanded of the data."""
 
@@ -95,6 +104,7 @@ class DataTests:
     max_duplicate_rate: float | None = None
     overlap: Overlap | None = None
     drift: DriftTests | None = None
+    imported: tuple[Imported, ...] = ()
     skew: DriftTests | None = None
     rules: tuple[RowRule, ...] = ()
     references: tuple[ForeignKey, ...] = ()
@@ -108,7 +118,7 @@ class DataTests:
         """The data sets that some test names, whatever their role."""
         found = {name for one in (self.drift, self.skew) if one is not None for name in one.datasets}
         found |= {name for rule in self.rules for name in rule.datasets}
-        found |= {key.dataset for key in self.references}
+        found |= {key.dataset for key in self.references} | {one.dataset for one in self.imported}
         return found | set(self.freshness.datasets if self.freshness else ())
 
     @classmethod
@@ -122,6 +132,7 @@ class DataTests:
             value.get("maxDuplicateRate"),
             None if overlap is None else Overlap(tuple(overlap["key"]), overlap["max"]),
             DriftTests.from_value(value.get("drift")),
+            tuple(Imported(one["format"], one["file"], one["dataset"]) for one in value.get("imported", ())),
             DriftTests.from_value(value.get("skew")),
             tuple(map(RowRule.from_value, value.get("rules", ()))),
             tuple(map(ForeignKey.from_value, value.get("references", ()))),

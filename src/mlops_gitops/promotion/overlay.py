@@ -105,5 +105,6 @@ _KSERVE_FORMATS = {
     "xgboost-json": "xgboost",
     "lightgbm-text": "lightgbm",
     "torch-state-dict": "pytorch",
+    "torch-export": "pytorch",
 }
 """KServe's names of model formats, where they are not ours."""

@@ -12,15 +12,15 @@ from datetime import datetime
 
 from mlops_gitops.canonical import JSON, sha256
 from mlops_gitops.errors import Misused, Refused
-from mlops_gitops.evidence import envelope, holdouts, statements
+from mlops_gitops.evidence import envelope, statements
 from mlops_gitops.evidence.admission import Evidence, file_name
-from mlops_gitops.evidence.gates import wrote
 from mlops_gitops.evidence.personal import word
+from mlops_gitops.evidence.persons import wrote
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.manifests.environment import Environment, EvidenceGate, ExpressionGate
 from mlops_gitops.manifests.release import Release
-from mlops_gitops.promotion import controls, layout, ledger
+from mlops_gitops.promotion import controls, layout
 from mlops_gitops.promotion.apply import refuse_unless_trusted
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Store, Tree
@@ -196,7 +196,7 @@ def claims(
     found = []
     for report in reports:
         same = (report.kind, report.champion, report.details.get("anchor"))
-        before = [one for one in said if (one.claim.kind, one.claim.champion, holdouts.anchored(one.claim)) == same]
+        before = [one for one in said if (one.claim.kind, one.claim.champion, statements.anchored(one.claim)) == same]
         if before and not renew:
             continue
         claim = statements.of_report(report, release=about.id, issued_at=issued_at)
@@ -219,6 +219,7 @@ def release(
     ``build`` makes the release that supersedes a given one.  A release whose content is in the repository already is
     that one; then only what was not said yet is added.  Without a ``signer`` nothing is written.
     """
+    from mlops_gitops.promotion import ledger  # late: who promotes or approves counts no looks
 
     def propose(tree: Tree) -> Proposal[Release]:
         snapshot = Snapshot(tree)

@@ -14,7 +14,8 @@ from datetime import datetime
 
 from mlops_gitops import times
 from mlops_gitops.evidence.admission import may_sign
-from mlops_gitops.evidence.gates import Answer, Judgement, wrote
+from mlops_gitops.evidence.gates import Answer, Judgement
+from mlops_gitops.evidence.persons import wrote
 from mlops_gitops.manifests.control import Control
 from mlops_gitops.manifests.environment import ExpressionGate, Gate
 from mlops_gitops.promotion import calendar, restrictions

@@ -75,4 +75,4 @@ def place(where: Location) -> dict[str, Any]:
     region = {"startLine": where.line, "startColumn": where.column}
     if where.end_line and where.end_column:
         region |= {"endLine": where.end_line, "endColumn": where.end_column}
-    return {"physicalLocation": {"artifactLocation": {"uri": quote(where.file)}, "region": region}}
+    return {"physicalLocation": {"artifactLocation": {"uri": quote(where.file, errors="replace")}, "region": region}}

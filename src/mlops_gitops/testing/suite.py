@@ -24,14 +24,14 @@ from mlops_gitops.testing import intervals, wording
 from mlops_gitops.testing.champions import blocks, comparison
 from mlops_gitops.testing.data import examination
 from mlops_gitops.testing.data.columns import Locate
-from mlops_gitops.testing.data.files import DataFile, data_files, identity, unreadable
-from mlops_gitops.testing.data.scans import watched_text
-from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.models import health, reliability
+from mlops_gitops.testing.data.files import DataFile, data_files, identity, in_one, unreadable
+from mlops_gitops.testing.data.imported import checks as imports
+from mlops_gitops.testing.models import behaviour, reliability, simpler
 from mlops_gitops.testing.models import promises as model_tests
+from mlops_gitops.testing.models.evaluations import evaluate, history, inputs, job, judged
 from mlops_gitops.testing.models.metrics import METRICS, Sample
 from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
-from mlops_gitops.testing.models.samples import Evaluation, Truth
+from mlops_gitops.testing.models.samples import Evaluation
 from mlops_gitops.testing.sharding import HERE, Counting
 from mlops_gitops.testing.statistics import Unmeasurable
 
@@ -57,26 +57,33 @@ def run_data_tests(
     """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
     files = counting.files(model, folder=folder, root=root or folder)
     found = list(examination.checks(model, files, locate, counting, now=now, folder=folder, root=root or folder))
-    return report("data-tests", model, found, _materials(files))
+    taken = tuple(imports.materials(model, folder=folder, root=root or folder))
+    return report("data-tests", model, found, (*_materials(files), *taken))
 
 
 def run_model_tests(
     model: Model, *, folder: Path, locate: Locate, artifact: Artifact, predict: Predict, root: Path | None = None
 ) -> Report:
     """Test what ``artifact`` predicts on the data that the manifest's metrics, baseline and overfit gap name."""
-    files = [
-        file for file in data_files(model, folder=folder, root=root or folder) if file.dataset.name in _judged(model)
-    ]
+    every = data_files(model, folder=folder, root=root or folder)
+    files = [file for file in every if file.dataset.name in judged(model)]
     found: list[Check] = [check for file in files for check in identity(file, locate)]
-    usable = [file for file in files if file.source is not None]
-    answers = predict([_job(model, file, artifact, _inputs(model)) for file in usable])
+    usable, several = in_one(files, locate)
+    found.extend(several)
+    plan = behaviour.plan(model, {file.dataset.name: job(model, file, artifact, inputs(model)) for file in usable})
+    jobs = [job(model, file, artifact, inputs(model)) for file in usable]
+    answers = predict([*jobs, *plan.jobs])
+    answers, asked_beside = answers[: len(jobs)], answers[len(jobs) :]
+    training = history(model, folder=folder, root=root or folder)
     evaluations: dict[str, Evaluation] = {}
     for file, answer in zip(usable, answers, strict=True):
-        checks, evaluation = _evaluate(model, file, answer, locate)
+        checks, evaluation = evaluate(model, file, answer, locate, training=training)
         found.extend(checks)
         if evaluation is not None:
             evaluations[file.dataset.name] = evaluation
     found.extend(model_tests.checks(model, evaluations, locate=locate))
+    found.extend(behaviour.checks(model, evaluations, plan.answered(asked_beside), locate=locate))
+    found.extend(simpler.checks(model, evaluations, every, locate=locate))
     drawn = [figure for one in evaluations.values() if (figure := reliability.figure(one)) is not None]
     found_in = _materials(files, artifact=artifact, answers=(usable, answers))
     return report("model-tests", model, found, found_in, figures=drawn)
@@ -87,7 +94,7 @@ def job_on(model: Model, dataset: str, artifact: Artifact, *, folder: Path, root
     file = _named(model, dataset, folder=folder, root=root)
     if file is None or file.source is None:
         return f"{dataset} cannot be read: {file.problem if file else 'its role is not one that is tested'}"
-    return _job(model, file, artifact, _inputs(model))
+    return job(model, file, artifact, inputs(model))
 
 
 def measured(
@@ -97,7 +104,8 @@ def measured(
     file = _named(model, dataset, folder=folder, root=root)
     if file is None or file.source is None:
         return {}
-    _, evaluation = _evaluate(model, file, answer, lambda _: Location(""))
+    training = history(model, folder=folder, root=root)
+    _, evaluation = evaluate(model, file, answer, lambda _: Location(""), training=training)
     found: dict[str, float] = {}
     if evaluation is None:
         return found
@@ -117,7 +125,8 @@ def samples(
     file = _named(model, dataset, folder=folder, root=root)
     if file is None or file.source is None:
         return [None] * len(answers)
-    found = [_evaluate(model, file, answer, lambda _: Location(""))[1] for answer in answers]
+    training = history(model, folder=folder, root=root)
+    found = [evaluate(model, file, answer, lambda _: Location(""), training=training)[1] for answer in answers]
     return [None if one is None else one.sample for one in found]
 
 
@@ -140,19 +149,22 @@ def compare(
     against = [one for one in (champion, anchor) if one is not None]
     names = {one.dataset for one in (*model.metrics, *champion.metrics) if one.compared}
     files = [file for file in data_files(model, folder=folder, root=root or folder) if file.dataset.name in names]
-    usable = [file for file in files if file.source is not None]
-    mine = [_job(model, file, artifact, _inputs(model)) for file in usable]
-    theirs = [_job(model, file, one.artifact, one.inputs) for one in against for file in usable]
+    usable, several = in_one(files, locate)
+    mine = [job(model, file, artifact, inputs(model)) for file in usable]
+    theirs = [job(model, file, one.artifact, one.inputs) for one in against for file in usable]
     answers = predict([*mine, *theirs])
-    found: list[Check] = [check for file in files for check in identity(file, locate)]
-    evaluated = [_evaluate(model, file, answer, locate) for file, answer in zip(usable, answers, strict=False)]
+    found: list[Check] = [*several, *(check for file in files for check in identity(file, locate))]
+    training = history(model, folder=folder, root=root or folder)
+    asked_mine = zip(usable, answers, strict=False)
+    evaluated = [evaluate(model, file, answer, locate, training=training) for file, answer in asked_mine]
     found.extend(check for checks, _ in evaluated for check in checks if check.verdict is not Verdict.PASS)
     results: list[comparison.Compared] = []
+    guarded: list[Check] = []
     for place, one in enumerate(against, start=1):
         pairs: dict[str, comparison.Pair] = {}
         old = answers[place * len(usable) : (place + 1) * len(usable)]
         for file, answer, (_, after) in zip(usable, old, evaluated, strict=True):
-            checks, before = _evaluate(model, file, answer, locate)
+            checks, before = evaluate(model, file, answer, locate, training=training)
             found.extend(_of_champion(check) for check in checks if check.verdict is not Verdict.PASS)
             if before is not None and after is not None:
                 paired = _paired(file, before, after, locate)
@@ -161,8 +173,9 @@ def compare(
         held = comparison.Against(pairs, one.metrics, one.version if one is anchor else None)
         results += comparison.compared(model, held, locate=locate)
         if one is champion:
-            found.extend(comparison.slices(model, held, locate=locate))
+            guarded = list(comparison.slices(model, held, locate=locate))
     found.extend(one.check for one in results)
+    found.extend(guarded)
     if not names:
         message = "no metric declares `maxRegression`, so nothing says what may replace the champion"
         fix = "add `maxRegression` to the primary metric: the largest loss that still passes"
@@ -188,55 +201,6 @@ def _paired(file: DataFile, before: Evaluation, after: Evaluation, locate: Locat
         return Check("comparison.blocks", file.dataset.name, Verdict.FAIL, str(reason), location=place, fix=fix)
     days = "" if file.dataset.entity_column else "day of "
     return comparison.Pair(before, after, codes, f"{days}{blocks.column(file.dataset)}")
-
-
-def _judged(model: Model) -> set[str]:
-    """The data sets that a model has to answer on."""
-    names = {one.dataset for one in model.metrics}
-    if model.tests.model.max_overfit_gap is not None or model.tests.model.baseline is not None:
-        names |= {one.name for one in model.of_role("training")[:1]}
-    return names
-
-
-def _inputs(model: Model) -> tuple[str, ...]:
-    return tuple(one.name for one in model.interface.inputs)
-
-
-def _job(model: Model, file: DataFile, artifact: Artifact, inputs: tuple[str, ...]) -> Job:
-    target, found = model.interface.target, file.opened
-    positive = "true" if target is None or target.positive is None else watched_text(target.positive)
-    return Job(artifact, found.path, found.format, file.digest, inputs, model.task, positive)
-
-
-def _evaluate(
-    model: Model, file: DataFile, answer: Predictions | Failed, locate: Locate
-) -> tuple[list[Check], Evaluation | None]:
-    """The health of the answer, and what the tests judge if it is healthy enough."""
-    name, target, place = file.dataset.name, model.interface.target, locate(("spec", "artifact"))
-    if target is None:
-        message, fix = "the manifest names no target, so nothing can be judged", "add `interface.target`"
-        place = locate(("spec", "interface"))
-        return [Check("model.target", name, Verdict.FAIL, message, location=place, fix=fix)], None
-    try:
-        present = engine.columns(file.opened)
-        slices = {one.column for metric in model.metrics for one in metric.slices if metric.dataset == name}
-        columns = [column for column in slices if column in present]
-        if target.column not in present:
-            raise Unmeasurable(f"{name} has no column {target.column}")  # noqa: TRY301 - one place says it
-        wanted = {column: engine.quoted(column) for column in dict.fromkeys([target.column, *columns])}
-        raw = engine.arrays(file.opened, wanted)
-        truth = Truth.of_column(raw[target.column], target, model.task)
-        checks = list(health.checks(answer, rows=len(truth.present), dataset=name, location=place))
-        if isinstance(answer, Failed) or not health.usable(answer, rows=len(truth.present)):
-            return checks, None
-        sliced = {column: raw[column][truth.present] for column in columns}
-        return checks, Evaluation(name, answer, truth, truth.sample(answer), sliced)
-    except Refused as refusal:
-        return [unreadable(file, refusal, locate)], None
-    except Unmeasurable as reason:
-        message, fix = f"{name} cannot be judged: {reason}", "correct `interface.target`, or the data"
-        place = locate(("spec", "interface", "target"))
-        return [Check("model.labels", name, Verdict.FAIL, message, location=place, fix=fix)], None
 
 
 def _of_champion(check: Check) -> Check:

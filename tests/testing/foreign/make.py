@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HERE = Path(__file__).parent
 ROWS = 120
 
 
-def frame(shift: float = 0.0):
+def frame(shift: float = 0.0) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 

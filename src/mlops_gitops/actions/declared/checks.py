@@ -16,13 +16,25 @@ WORDS = {"pass": "passed", "fail": "failed"}
 _SEVERITIES = {"fail": Severity.ERROR, "inconclusive": Severity.WARNING}
 
 
+_DOCS = DOCUMENTATION.rpartition("/reference/")[0]
+
+
 class Checked(Finding):
     """A check that did not pass, where a finding can be shown.  Checks have no pages of their own: the verb has one."""
 
     @property
     def documentation(self) -> str:
-        """The page of the tests."""
-        return f"{DOCUMENTATION.rpartition('/')[0]}/cli/test.md"
+        """The page of the verb."""
+        return f"{_DOCS}/reference/cli/{'reproduce' if self.rule.startswith('reproduction.') else 'test'}.md"
+
+
+class Broken(Finding):
+    """What does not hold in an environment repository."""
+
+    @property
+    def documentation(self) -> str:
+        """The guide to it."""
+        return f"{_DOCS}/how-to/when-verify-finds-something.md"
 
 
 def each(document: Document) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:

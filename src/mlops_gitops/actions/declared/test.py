@@ -1,9 +1,10 @@
-"""The Action ``test``: the tests that manifests declare, of data and of models, each on the line that demands it."""
+"""The Action ``test``: the tests that manifests declare, of data, models, features and images, each on its line."""
 
 from __future__ import annotations
 
 import json
 
+from mlops_gitops.actions import keeping, telling
 from mlops_gitops.actions.declaration import (
     ALLOW_PENDING,
     MLFLOW,
@@ -13,26 +14,48 @@ from mlops_gitops.actions.declaration import (
     SARIF,
     WORKING_DIRECTORY,
     Action,
+    Answer,
     Call,
     Document,
     Output,
     Take,
 )
 from mlops_gitops.actions.declared import checks, moves
-from mlops_gitops.actions.inputs import Input
+from mlops_gitops.actions.inputs import Input, contradiction
 
-KINDS = ("all", "data", "model")
+KINDS = ("all", "data", "model", "infra", "features")
+_REPORT = "--report"
+_PLACED = {"image": {"all", "infra"}, "to": {"all", "infra"}, "against": {"features"}, "server": {"features"}}
+"""The kinds that an input is for."""
 
 
 def _prepare(call: Call) -> list[str]:
     """What to test comes before the models, and all of it is said by naming none."""
     kind = call.inputs.texts["kind"]
-    return [*([] if kind == "all" else [kind]), *call.inputs.lines["models"]]
+    for name, kinds in _PLACED.items():
+        if call.inputs.texts[name] and kind not in kinds:
+            raise contradiction(
+                f"the input `{name}` is given with `kind: {kind}`",
+                f"leave it out, or give `kind` one of {', '.join(sorted(kinds))}",
+            )
+    report = [] if kind == "features" else [_REPORT, keeping.folder("test-pages", call.settings)]
+    return [*([] if kind == "all" else [kind]), *call.inputs.lines["models"], *report]
+
+
+def _judge(answer: Answer, call: Call) -> tuple[str, int]:
+    """What features cost is measured, and judged only where a manifest demands something."""
+    word = str(answer.document.get("verdict") or "measured")
+    return checks.WORDS.get(word, word), telling.tolerant(answer.exit_code, call)
 
 
 def _values(document: Document, call: Call) -> dict[str, str]:
     names = [str(one.get("model")) for one in moves.entries(document.get("reports"))]
-    return {**checks.counts(document, call), "models": json.dumps(list(dict.fromkeys(names)))}
+    measured = [str(one.get("model")) for one in moves.entries(document.get("features"))]
+    return {
+        **checks.counts(document, call),
+        "models": json.dumps(list(dict.fromkeys([*names, *measured]))),
+        "pages-path": call.words[call.words.index(_REPORT) + 1] if _REPORT in call.words else "",
+    }
 
 
 ACTION = Action(
@@ -40,6 +63,10 @@ ACTION = Action(
     inputs=(
         MODELS._replace(argument=None),
         Input("kind", choices=KINDS),
+        Input("image", "--image"),
+        Input("to", "--to"),
+        Input("against", "--against"),
+        Input("server", "--server"),
         ALLOW_PENDING,
         MLFLOW,
         WORKING_DIRECTORY,
@@ -50,11 +77,13 @@ ACTION = Action(
         Output("checks"),
         Output("failed"),
         Output("inconclusive"),
+        Output("pages-path"),
         SARIF,
         REPORT,
     ),
     answers="verdict",
     results=checks.WORDS,
+    judge=_judge,
     prepare=_prepare,
     values=_values,
     reasons=checks.reasons,

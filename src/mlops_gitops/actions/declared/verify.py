@@ -14,7 +14,7 @@ from mlops_gitops.actions.declaration import (
     Take,
 )
 from mlops_gitops.actions.declared import moves
-from mlops_gitops.actions.declared.checks import Checked
+from mlops_gitops.actions.declared.checks import Broken
 from mlops_gitops.actions.inputs import Input
 from mlops_gitops.findings import Finding, Location, Severity
 
@@ -27,9 +27,9 @@ def _reasons(document: Document) -> list[str]:
 def _marks(document: Document) -> tuple[Finding, ...]:
     """Each problem on the file of the environment repository that it is about."""
     found = [one for one in moves.entries(document.get("problems")) if one.get("path")]
-    fix = "docs/how-to/when-verify-finds-something.md says what to do"
+    fix = "the guide to what `verify` finds says what to do"
     return tuple(
-        Checked(str(one.get("id")), Severity.ERROR, Location(str(one["path"])), str(one.get("message")), fix)
+        Broken(str(one.get("id")), Severity.ERROR, Location(str(one["path"])), str(one.get("message")), fix)
         for one in found
     )
 

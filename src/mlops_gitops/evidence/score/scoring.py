@@ -15,7 +15,7 @@ from enum import Enum
 from mlops_gitops import times
 from mlops_gitops.evidence import statements
 from mlops_gitops.evidence.admission import Evidence
-from mlops_gitops.evidence.gates import wrote
+from mlops_gitops.evidence.persons import wrote
 from mlops_gitops.evidence.score.rubric import BY_HAND, CANARY, REVIEWED, SECTIONS, TESTS, Criterion, Shown
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.release import Release

@@ -53,7 +53,7 @@ NO_SERVER = Rule(
     "server-not-locked",
     ERROR,
     "The lock of an image lacks a package that serves the model.",
-    "add it to what is locked, and lock again",
+    "add it to serving.in, and `uv pip compile --generate-hashes --python-version 3.11 serving.in -o serving.lock`",
     "Nothing is installed in an image but what its lock names.",
     _image(f"{{base: '{_BASE}', lock: small.lock}}"),
     _image(f"{{base: '{_BASE}', lock: serving.lock}}"),

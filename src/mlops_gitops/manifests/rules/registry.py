@@ -29,6 +29,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "lifecycle",
         "images",
         "infra",
+        "brought",
     ),
     "Environment": ("policy", "holdouts", "rollouts", "periods", "approvals", "expressions", "addresses"),
     "Trust": ("trust",),

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from mlops_gitops.manifests import schema
+from mlops_gitops.manifests.rules import grants
 from mlops_gitops.manifests.rules.rule import ERROR, Problem, Rule
 from mlops_gitops.manifests.rules.subject import entries, mapping, number, text, texts
 from mlops_gitops.manifests.rules.trust import KEY_ONE, KEY_TWO, example, example_signer
@@ -263,20 +264,24 @@ def _gates(one: Fact, signers: Sequence[dict[str, Any]]) -> Iterator[Placed]:
         at = ("spec", "gates", index)
         yield from _recorders(one, mapping(gate, "approvals"), signers, (*at, "approvals", "sources"))
         kind = text(gate, "evidence")
-        if kind is not None and kind in kinds and not any(_may_sign(signer, kind, one.name) for signer in signers):
+        if (
+            kind is not None
+            and kind in kinds
+            and not any(grants.may_sign(signer, kind, one.name) for signer in signers)
+        ):
             yield one.path, NOBODY_SIGNS.on((*at, "evidence"), f"no signer may sign {kind} for {one.name}")
         approvals = mapping(gate, "approvals")
-        people = _approvers(signers, one.name, texts(approvals, "sources") or _SOURCES)
+        people = grants.approvers(signers, one.name, texts(approvals, "sources") or _SOURCES)
         quorum = number(approvals, "quorum")
         if quorum is not None and quorum > len(people):
-            message = f"{quorum:g} approvals are demanded, and {_count(people)} may approve for {one.name}"
+            message = f"{quorum:g} approvals are demanded, and {grants.count(people)} may approve for {one.name}"
             yield one.path, QUORUM.on((*at, "approvals", "quorum"), message)
         for place, group in entries(approvals, "groups"):
             members = [signer for signer in people if group.get("name") in texts(signer, "groups")]
             least = number(group, "min")
             elsewhere = "team" in group or "codeowners" in group  # only the forge knows who that is
             if least is not None and least > len(members) and not elsewhere:
-                message = f"{least:g} of group {group.get('name')} must approve, and {_count(members)} of it may"
+                message = f"{least:g} of group {group.get('name')} must approve, and {grants.count(members)} of it may"
                 yield one.path, GROUP.on((*at, "approvals", "groups", place, "min"), message)
 
 
@@ -285,35 +290,9 @@ def _recorders(
 ) -> Iterator[Placed]:
     """Reviews that are asked for by name need a machine that records them."""
     asked = sorted({"reviews", "model-reviews"} & set(texts(approvals, "sources")))
-    able = any(signer.get("type") == "machine" and _may_sign(signer, "review", one.name) for signer in signers)
+    able = any(signer.get("type") == "machine" and grants.may_sign(signer, "review", one.name) for signer in signers)
     if asked and not able:
         yield one.path, NOBODY_RECORDS.on(at, f"{' and '.join(asked)} count, and no machine may sign review")
-
-
-def _approvers(signers: Sequence[dict[str, Any]], environment: str | None, sources: Sequence[str]) -> list[object]:
-    """The people who may approve for an environment in one of these ways: with a key, or under a login."""
-    ways = {"keys" if source == "signatures" else "login" for source in sources}
-    return [
-        signer
-        for signer in signers
-        if signer.get("type") == "person" and _may_sign(signer, "approval", environment) and ways & _ways(signer)
-    ]
-
-
-def _ways(signer: dict[str, Any]) -> set[str]:
-    logins = any(one.startswith("github:") for one in texts(signer, "identities"))
-    return ({"keys"} if signer.get("keys") else set()) | ({"login"} if logins else set())
-
-
-def _count(people: Sequence[object]) -> str:
-    return {0: "nobody", 1: "one person"}.get(len(people), f"{len(people)} people")
-
-
-def _may_sign(signer: dict[str, Any], kind: str, environment: str | None) -> bool:
-    return any(
-        kind in texts(grant, "kinds") and bool({"*", environment} & set(texts(grant, "environments")))
-        for _, grant in entries(signer, "signs")
-    )
 
 
 def _deciders(facts: Iterable[Fact], names: set[str | None]) -> Iterator[Placed]:

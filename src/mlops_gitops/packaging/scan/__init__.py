@@ -30,13 +30,14 @@ KINDS: Mapping[str, frozenset[str]] = {
     "xgboost-json": frozenset({"json"}),
     "lightgbm-text": frozenset({"text"}),
     "torch-state-dict": frozenset({"torch"}),
+    "torch-export": frozenset({"export"}),
 }
 """For each ``artifact.format`` of a manifest, the kind of file that holds the model."""
 
 ARTIFACT = "artifact"
 """The subject of checks on the artifact as a whole."""
 
-_CARRIERS = frozenset({"pickle", "skops", "onnx", "safetensors", "torch", "npz", "npy"})
+_CARRIERS = frozenset({"pickle", "skops", "onnx", "safetensors", "torch", "export", "npz", "npy"})
 _FIX = "save the model in a format that holds data only (skops, ONNX, safetensors), and without code of its own"
 
 

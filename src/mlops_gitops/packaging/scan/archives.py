@@ -1,4 +1,4 @@
-"""ZIP archives: skops models, PyTorch state dictionaries, NumPy ``.npz``.  Any other archive is not understood.
+"""ZIP archives: skops models, PyTorch state dictionaries and programs, NumPy ``.npz``.  Any other is not understood.
 
 Two readers of one ZIP file can see different members.  So the archive has to start at the first byte and end at the
 last, without a comment, and every name may occur once and may not leave the archive.
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
-from mlops_gitops.packaging.scan import arrays, pickles, skops
+from mlops_gitops.packaging.scan import arrays, exports, pickles, skops
 from mlops_gitops.packaging.scan.problems import Limits, Problem, Subject, shown
 
 MAGIC = b"PK\x03\x04"
@@ -29,9 +29,11 @@ _TORCH_PICKLE = re.compile(r"[^/]+/data\.pkl")
 
 
 def kind(names: list[str]) -> str | None:
-    """What an archive with these members is: ``skops``, ``torch``, ``npz``, or nothing that is known."""
+    """What an archive with these members is: ``skops``, ``torch``, ``export``, ``npz``, or nothing that is known."""
     if "schema.json" in names:
         return "skops"
+    if any(exports.MODEL.fullmatch(name) for name in names):
+        return "export"
     if any(_TORCH_PICKLE.fullmatch(name) for name in names):
         return "torch"
     return "npz" if names and all(name.endswith(".npy") for name in names) else None
@@ -87,7 +89,9 @@ def _members(archive: zipfile.ZipFile, found: str | None, subject: Subject, *, l
 
 def _member(member: Subject, name: str, found: str | None, *, limits: Limits) -> Iterator[Problem]:
     head = member.head()
-    if head.startswith(arrays.MAGIC):
+    if found == "export":
+        yield from _exported(member, name, limits=limits)
+    elif head.startswith(arrays.MAGIC):
         yield from arrays.scan_npy(member)
     elif head.startswith(MAGIC):
         if found == "skops" and name.endswith(".npz"):
@@ -108,6 +112,21 @@ def _member(member: Subject, name: str, found: str | None, *, limits: Limits) ->
             for problem in pickles.scan_pickle(member, limits=limits)
             if problem.id not in ("scan.pickle-unreadable", "scan.pickle-trailing")
         )
+
+
+def _exported(member: Subject, name: str, *, limits: Limits) -> Iterator[Problem]:
+    """One member of a program that ``torch.export`` wrote."""
+    if exports.MODEL.fullmatch(name):
+        yield from exports.scan_graph(member)
+    elif exports.CONFIG.fullmatch(name):
+        yield from exports.scan_config(member)
+    elif exports.SAMPLE.fullmatch(name):
+        inner, problems = scan_archive(member, limits=limits)
+        yield from problems
+        if inner != "torch":
+            yield Problem("scan.container", member.where, "is no file of tensors")
+    elif not exports.PLAIN.fullmatch(name):
+        yield Problem("scan.container", member.where, "is a member that an exported program does not have")
 
 
 @contextmanager

@@ -187,7 +187,7 @@ def _words(metric: Metric, found: Pairing, name: str, pair: Pair) -> str:
     lower, upper = _interval(metric, found.gain)
     interval = f"95 % interval {wording.signed(lower)} to {wording.signed(upper)}"
     if pair.blocks is not None:
-        interval += f", rows of one {pair.by} together"
+        interval += f" by {pair.by}"
     p = ""
     if isinstance(found.gain, Proportions):
         p = f", exact McNemar p = {found.gain.mcnemar:.2g}"
@@ -244,7 +244,7 @@ def slices(model: Model, against: Against, *, locate: Locate) -> Iterator[Check]
             margin = 0.0
         if margin is None:
             continue
-        place = locate(("spec", "metrics", index, "slices"))
+        place = locate(("spec", "metrics", index, "maxRegression"))
         metric, pair = METRICS.get(demand.name), against.pairs.get(demand.dataset)
         if metric is not None and model.task in metric.tasks and pair is not None:
             found += _slices(_Guard(demand, metric, pair, _Floor(-margin, "maxRegression"), place), parted)

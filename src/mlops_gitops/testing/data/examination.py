@@ -16,6 +16,7 @@ from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.data import columns, keys, labels, personal, references, row_rules, times
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import TESTED, DataFile, identity, unreadable
+from mlops_gitops.testing.data.imported import checks as imports
 from mlops_gitops.testing.data.rows import leaks, overlaps
 from mlops_gitops.testing.data.scans import Scan, Wanted
 from mlops_gitops.testing.sharding import Counting, asked
@@ -53,6 +54,8 @@ def checks(
     if counting.merged is not None:
         yield from _unseen(model, locate)
     else:
+        counted = {name: scan.profile.rows for name, scan in scans.items()}
+        yield from imports.checks(model, files, counted, folder=folder, root=root, locate=locate)
         yield from _across(model, files, scans, locate)
 
 
@@ -137,6 +140,7 @@ def _unseen(model: Model, locate: Locate) -> Iterator[Check]:
         "data.split": (tests.split is not None, "whether training and test data are apart cannot be told from"),
         "data.pii": (tests.pii is not None, "personal data cannot be looked for in"),
         "data.labels": (tests.labels is not None, "labels cannot be looked at in"),
+        "data.imported": (bool(tests.imported), "tests of other tools cannot be held to the data themselves on"),
         "leakage.power": (
             model.tests.leakage.max_single_feature_power is not None or bool(model.tests.leakage.known_at),
             "leakage cannot be measured on",

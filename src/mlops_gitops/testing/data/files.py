@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.model import Dataset, Model
 from mlops_gitops.testing.data import shards
 from mlops_gitops.testing.data.columns import Locate
+from mlops_gitops.testing.data.remote import REMOTE
 from mlops_gitops.testing.data.scans import Source
 
 TESTED = frozenset({"training", "validation", "test"})
@@ -51,11 +52,15 @@ def data_files(
 
 
 def _file(dataset: Dataset, index: int, *, folder: Path, root: Path, hashed: bool) -> DataFile:
-    if "://" in dataset.uri:
+    remote = REMOTE.get() if dataset.uri.startswith("s3://") else None
+    if "://" in dataset.uri and remote is None:
         hint = "fetch it beside the manifest before the test"
         return DataFile(dataset, index, None, "", f"{dataset.uri} is not a file here", hint)
     try:
-        found = shards.located(dataset.uri, folder=folder, root=root, media_type=dataset.media_type)
+        if remote is not None:
+            found = remote(dataset.uri, media_type=dataset.media_type)
+        else:
+            found = shards.located(dataset.uri, folder=folder, root=root, media_type=dataset.media_type)
         return DataFile(dataset, index, found, shards.digest_of(found) if hashed else "")
     except (ValueError, OSError) as error:
         return DataFile(
@@ -91,6 +96,19 @@ def identity(file: DataFile, locate: Locate) -> Iterator[Check]:
             location=location,
             fix=fix,
         )
+
+
+def in_one(files: Iterable[DataFile], locate: Locate) -> tuple[list[DataFile], list[Check]]:
+    """The data sets that a model can be asked on, and a check for each that it cannot because it has several files."""
+    usable, found = [], []
+    for file in files:
+        if file.source is not None and file.source.shards:
+            message = f"{file.dataset.name} lies in several files, and a model is asked on one"
+            place, fix = locate(("spec", "data", file.index, "uri")), "write the rows that judge the model to one file"
+            found.append(Check("data.readable", file.dataset.name, Verdict.FAIL, message, location=place, fix=fix))
+        elif file.source is not None:
+            usable.append(file)
+    return usable, found
 
 
 def unreadable(file: DataFile, refusal: Refused, locate: Locate) -> Check:

@@ -21,7 +21,7 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.manifests import schema
 from mlops_gitops.testing.data.digests import Digests, Run
 from mlops_gitops.testing.data.moments import Dyadic, Moments
-from mlops_gitops.testing.data.profile import Category, Column, Histogram, Profile, document_of, merge
+from mlops_gitops.testing.data.profile import Category, Column, Histogram, Profile, document_of, extreme, merge
 from mlops_gitops.testing.data.scans import Format, Scan, Wanted
 from mlops_gitops.testing.data.sketch import Sketch
 
@@ -192,8 +192,8 @@ def _column(value: Mapping[str, Any]) -> Column:
         value["nulls"],
         value.get("nans", 0),
         value.get("infinities", 0),
-        _extreme(value.get("minimum")),
-        _extreme(value.get("maximum")),
+        extreme(value, "minimum"),
+        extreme(value, "maximum"),
         Histogram(tuple(map(float, histogram["edges"])), tuple(histogram["counts"])) if histogram else None,
         tuple((name, count) for name, count in value.get("watched", ())),
         tuple(Category(int(hash_), text, count) for hash_, text, count in value.get("categories") or ()),
@@ -201,8 +201,3 @@ def _column(value: Mapping[str, Any]) -> Column:
         moments,
         None if sketch is None else Sketch.read(base64.b64decode(sketch, validate=True)),
     )
-
-
-def _extreme(value: float | str | None) -> float | None:
-    """An integer that a double cannot hold stands there as text."""
-    return int(value) if isinstance(value, str) else value

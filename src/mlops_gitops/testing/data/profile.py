@@ -12,10 +12,11 @@ This module reads nothing and imports nothing heavy; an engine (``testing/engine
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from mlops_gitops import canonical
 from mlops_gitops.canonical import JSON
@@ -251,3 +252,11 @@ def document_of_digests(digests: Digests) -> dict[str, JSON]:
 def _exact(value: Number) -> JSON:
     """An integer that a double cannot hold is written as text, so that no digit is lost."""
     return str(value) if isinstance(value, int) and abs(value) > 2**53 - 1 else value
+
+
+def extreme(column: Mapping[str, Any], name: str) -> Number | None:
+    """``minimum`` or ``maximum`` as ``document_of`` wrote it: a real number may stand there as a whole one."""
+    value = column.get(name)
+    if value is None:
+        return None
+    return float(value) if column["type"] in {"float", "double"} else int(value)

@@ -14,7 +14,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlops_gitops import canonical
@@ -32,6 +32,7 @@ from mlops_gitops.testing.data.profile import (
     document_of,
     document_of_digests,
     document_of_moments,
+    extreme,
 )
 from mlops_gitops.testing.data.scans import Wanted
 from mlops_gitops.testing.data.shifts import Sample
@@ -102,7 +103,7 @@ def read(data: bytes) -> Reference:
     if not schema.check("profile")(value):
         raise ValueError("it does not fit the schema of a profile (`mlops-gitops schema profile`)")
     rows = value["rows"]
-    columns = tuple(_column(one, rows) for one in value["columns"])
+    columns = tuple(replace(_column(one, rows), moments=_moments(one, rows)) for one in value["columns"])
     if len({one.name for one in columns}) != len(columns):
         raise ValueError("it has two columns of one name")
     designs = {one["name"]: float(one["design"]) for one in value["columns"] if "design" in one}
@@ -127,13 +128,12 @@ def _column(value: Mapping[str, Any], rows: int) -> Column:
         value["nulls"],
         value.get("nans", 0),
         value.get("infinities", 0),
-        _extreme(value.get("minimum")),
-        _extreme(value.get("maximum")),
+        extreme(value, "minimum"),
+        extreme(value, "maximum"),
         histogram=Histogram(tuple(map(float, histogram["edges"])), tuple(histogram["counts"])) if histogram else None,
         watched=tuple(sorted(value.get("watched", {}).items())),
         categories=tuple(sorted(Category(hash_of(text), text, count) for text, count in categories.items())),
         others=value.get("others", 0),
-        moments=_moments(value, rows),
     )
     if column.histogram is not None:
         edges = column.histogram.edges
@@ -164,11 +164,6 @@ def _moments(value: Mapping[str, Any], rows: int) -> Moments | None:
     if document_of_moments(found) != told:
         raise ValueError(f"the mean or variance of column {value['name']!r} is not that of its sums")
     return found
-
-
-def _extreme(value: float | str | None) -> float | None:
-    """An integer that a double cannot hold stands there as text."""
-    return int(value) if isinstance(value, str) else value
 
 
 def hash_of(text: str) -> int:

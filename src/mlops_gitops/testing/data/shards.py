@@ -41,10 +41,13 @@ def located(uri: str, *, folder: Path, root: Path, media_type: str | None) -> So
     if not resolved.is_dir():
         raise ValueError(f"{uri} does not exist: there is no folder {place}")
     found = [path for path in _below(resolved) if pattern is None or _fits(path, resolved, pattern)]
-    return _of_files(resolved, sorted(found, key=lambda path: path.relative_to(resolved).parts), uri, media_type)
+    return of_files(resolved, sorted(found, key=lambda path: path.relative_to(resolved).parts), uri, media_type)
 
 
-def _of_files(folder: Path, files: list[Path], uri: str, media_type: str | None) -> Source:
+def of_files(folder: Path, files: list[Path], uri: str, media_type: str | None) -> Source:
+    """The files below ``folder``, in order, as one data set.  Raises ``ValueError`` where they are none."""
+    if len(files) == 1 and not files[0].name.startswith(_ASIDE):
+        return source(files[0], media_type=media_type)
     shards = [source(path, media_type=media_type) for path in files if not path.name.startswith(_ASIDE)]
     formats = sorted({one.format for one in shards})
     if len(formats) != 1:

@@ -223,10 +223,11 @@ def skipped(id_: str, subject: str, why: str, place: Location) -> Check:
     return _check(id_, subject, f"skipped: {why}", observed=SKIPPED, place=place)
 
 
-def no_broker(facts: Facts, locate: Locate, *, hint: str) -> Check:
+def no_broker(facts: Facts, locate: Locate) -> Check:
     """A stream that nobody could feed."""
-    message = "the image of a stream is tested beside a real broker, and none is named by its digest"
-    check = _check("infra.broker", facts.name, message, bad=True, place=locate(("spec", "serving")), fix=hint)
+    message = "the image of a stream is tested beside a real broker, and none is named"
+    fix = "give --broker IMAGE@sha256:… with the image of a NATS server, or nats://HOST:4222, or set MG_TEST_BROKER"
+    check = _check("infra.broker", facts.name, message, bad=True, place=locate(("spec", "serving")), fix=fix)
     return replace(check, verdict=Verdict.INCONCLUSIVE)
 
 

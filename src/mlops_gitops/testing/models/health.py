@@ -44,7 +44,7 @@ def checks(answer: Predictions | Failed, *, rows: int, dataset: str, location: L
     )
     if answer.kind == "probability":
         yield _probabilities(answer, dataset, location)
-    finite = values[np.isfinite(values).reshape(len(values), -1).all(axis=1)]
+    finite = values[np.isfinite(values).reshape(len(values), -1).all(axis=1)] if len(values) else values
     constant = len(finite) > 1 and bool((finite == finite[0]).all())
     yield _check(
         "model.constant",
@@ -67,8 +67,23 @@ def checks(answer: Predictions | Failed, *, rows: int, dataset: str, location: L
 
 
 def usable(answer: Predictions | Failed, *, rows: int) -> bool:
-    """Whether metrics can be computed: one finite prediction for each row."""
-    return isinstance(answer, Predictions) and len(answer.values) == rows and bool(np.isfinite(answer.values).all())
+    """Whether metrics can be computed: one finite prediction for each row, and probabilities that could be some."""
+    if isinstance(answer, Failed) or len(answer.values) != rows or not np.isfinite(answer.values).all():
+        return False
+    possible = (answer.values >= -_SUM_TOLERANCE) & (answer.values <= 1 + _SUM_TOLERANCE)
+    return answer.kind != "probability" or bool(possible.all())
+
+
+def shape(answer: Predictions, *, task: str, outputs: int) -> str:
+    """Why an answer does not have the shape that the task wants; empty where it has."""
+    wide = 1 if answer.values.ndim == 1 else answer.values.shape[1]
+    if task == "multiclass":
+        named = len(answer.classes)
+        return "" if answer.values.ndim > 1 and wide == named else f"{wide} columns of predictions for {named} classes"
+    wanted = outputs if task in {"regression", "forecasting"} else 1
+    return (
+        "" if wide == wanted and (wide > 1) == (answer.values.ndim > 1) else f"{wide} columns where {wanted} is wanted"
+    )
 
 
 def _probabilities(answer: Predictions, dataset: str, location: Location) -> Check:

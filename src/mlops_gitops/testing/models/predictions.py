@@ -6,11 +6,12 @@ and gives back, for each, either numbers or the reason why there are none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from mlops_gitops.canonical import JSON
 from mlops_gitops.testing.models.metrics import Kind
 from mlops_gitops.testing.statistics import Floats
 
@@ -32,7 +33,10 @@ class Job:
     """One artifact, one data file, and which of its columns the model takes, in order.
 
     ``positive`` is the positive class of a binary task as text (``true``, ``1``, ``malignant``).  The columns
-    ``shuffled`` are put into another order of rows, all of them into the same, which ``seed`` decides.
+    ``shuffled`` are put into another order of rows, all of them into the same, which ``seed`` decides.  ``edits`` are
+    changes of the table (``adapters/prediction_edits`` knows them), made in order; the answer has the rows that they
+    leave.  ``batch`` is how many rows the model gets at a time (all), ``outputs`` how many numbers it gives for each
+    where the target is a number.
     """
 
     artifact: Artifact
@@ -44,6 +48,25 @@ class Job:
     positive: str | None = None
     shuffled: tuple[str, ...] = ()
     seed: int = 0
+    edits: tuple[Mapping[str, JSON], ...] = ()
+    batch: int | None = None
+    outputs: int = 1
+
+    def document(self) -> dict[str, JSON]:
+        """What is asked, of which artifact and about which data: all that an answer depends on but the machine."""
+        return {
+            "artifact": self.artifact.digest,
+            "format": self.artifact.format,
+            "data": self.data_digest,
+            "columns": [*self.columns],
+            "task": self.task,
+            "positive": self.positive,
+            "shuffled": [*self.shuffled],
+            "seed": self.seed,
+            "edits": [dict(one) for one in self.edits],
+            "batch": self.batch,
+            "outputs": self.outputs,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +74,8 @@ class Predictions:
     """Numbers for each row, in the order of the file: shape ``(rows,)``, or ``(rows, classes)`` for several classes.
 
     ``classes`` names the columns of the second form.  ``unstable`` is how many of ``repeated`` rows came out otherwise
-    when the same process was asked again.  ``digest`` is the SHA-256 of the stored array.
+    when the same process was asked again.  ``digest`` is the SHA-256 of the stored array.  ``changed`` is how many rows
+    the edits of the job changed.
     """
 
     values: Floats
@@ -60,6 +84,7 @@ class Predictions:
     classes: tuple[str, ...] = ()
     unstable: int = 0
     repeated: int = 0
+    changed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

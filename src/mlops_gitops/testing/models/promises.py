@@ -16,16 +16,15 @@ import numpy as np
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric as Demand
-from mlops_gitops.manifests.metrics import Slice, Threshold
+from mlops_gitops.manifests.metrics import Slice
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import statistics, wording
 from mlops_gitops.testing.data.columns import Locate, Place
+from mlops_gitops.testing.models.limits import CONFIDENCE, mirrored, more, threshold, unmeasured
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
 from mlops_gitops.testing.models.samples import Evaluation, chosen, parts
 from mlops_gitops.testing.statistics import Estimate, Unmeasurable
 
-CONFIDENCE = 0.90
-"""Two-sided, so that each of its bounds is a one-sided bound at 95 %."""
 MOST_UNLABELLED = 0.05
 """When a larger share of the rows has no label, the rest may not stand for them."""
 
@@ -84,63 +83,13 @@ def _metric(demand: Demand, metric: Metric, evaluation: Evaluation, place: Place
     try:
         found = metric.measure(evaluation.sample, confidence=CONFIDENCE)
     except Unmeasurable as reason:
-        yield _unmeasured("model.metric", demand.name, f"{on} cannot be measured: {reason}", place("threshold"))
+        yield unmeasured("model.metric", demand.name, f"{on} cannot be measured: {reason}", place("threshold"))
         return
     yield threshold("model.metric", demand.name, on, found, demand.threshold, place=place)
     if demand.claimed is not None:
         yield _claim(demand, metric, found, on, place("claimed"))
     for index, wanted in enumerate(demand.slices):
         yield from _slices(demand, metric, evaluation, wanted, lambda *rest, i=index: place("slices", i, *rest))
-
-
-def threshold(id_: str, subject: str, on: str, found: Estimate, limits: Threshold, *, place: Place) -> Check:
-    """The rule of this module for one estimate (made with ``CONFIDENCE``) and its limits."""
-    sides = [
-        _side(id_, subject, on, found, limit, least=least, location=place("threshold", "min" if least else "max"))
-        for limit, least in ((limits.min, True), (limits.max, False))
-        if limit is not None
-    ]
-    if not sides:
-        message = f"{on} is {wording.score(found.value)}, and no limit says what is enough"
-        return _unmeasured(id_, subject, message, place("threshold"))
-    order = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 2}
-    return min(sides, key=lambda check: order[check.verdict])
-
-
-def _side(id_: str, subject: str, on: str, found: Estimate, limit: float, *, least: bool, location: Location) -> Check:
-    bound, slack = (found.lower, found.value - limit) if least else (found.upper, limit - found.value)
-    which, words = ("lower", "at least") if least else ("upper", "at most")
-    demand = f"{words} {wording.score(limit)} is demanded"
-    value, edge = wording.score(found.value), wording.score(bound)
-    clear = bound >= limit if least else bound <= limit
-    base = Check(
-        id_,
-        subject,
-        Verdict.PASS,
-        f"{on} is {value} ({which} 95 % bound {edge}); {demand}",
-        observed=found.value,
-        limit=limit,
-        interval=found.interval,
-        rows=found.rows,
-        location=location,
-    )
-    if slack < 0:
-        interval = f"{wording.score(found.lower)} to {wording.score(found.upper)}"
-        message = f"{on} is {value} (90 % interval {interval}); {demand}"
-        return replace(base, verdict=Verdict.FAIL, message=message, fix="improve the model; the limit is a promise")
-    if clear:
-        return base
-    message = f"{on} is {value}, but its {which} 95 % bound {edge} does not clear {wording.score(limit)}; " + _more(
-        found, slack
-    )
-    return replace(base, verdict=Verdict.INCONCLUSIVE, message=message, fix="test on more rows")
-
-
-def _more(found: Estimate, slack: float, *, confidence: float = CONFIDENCE) -> str:
-    needed = statistics.rows_needed(found.error, found.rows, distance=slack, confidence=confidence)
-    if needed is None or needed <= found.rows:
-        return f"{wording.rows(found.rows)} cannot tell"
-    return f"about {wording.rows(needed)} would tell, there are {found.rows:,}"
 
 
 def _claim(demand: Demand, metric: Metric, found: Estimate, on: str, location: Location) -> Check:
@@ -173,12 +122,12 @@ def _slices(demand: Demand, metric: Metric, evaluation: Evaluation, wanted: Slic
         subject, on = f"{demand.name}[{part.name}]", f"{demand.name} on {demand.dataset} where {part.name}"
         if len(part.rows) < wanted.min_rows:
             reason = f"{wording.rows(len(part.rows))} are fewer than the {wanted.min_rows:,} that `minRows` wants"
-            yield _unmeasured("model.slice", subject, f"{on} was not judged: {reason}", place("minRows"))
+            yield unmeasured("model.slice", subject, f"{on} was not judged: {reason}", place("minRows"))
             continue
         try:
             found = metric.measure(chosen(evaluation.sample, part.rows), confidence=CONFIDENCE)
         except Unmeasurable as reason:
-            yield _unmeasured("model.slice", subject, f"{on} cannot be measured: {reason}", place("column"))
+            yield unmeasured("model.slice", subject, f"{on} cannot be measured: {reason}", place("column"))
             continue
         yield threshold("model.slice", subject, on, found, wanted.threshold, place=place)
 
@@ -199,9 +148,9 @@ def _baseline(model: Model, evaluations: Mapping[str, Evaluation], locate: Locat
         constant = _constant(evaluation.sample, training.sample)
         found = metric.difference(constant, evaluation.sample, confidence=CONFIDENCE)
     except Unmeasurable as reason:
-        yield _unmeasured("model.baseline", name, f"{on} cannot be held against a constant: {reason}", location)
+        yield unmeasured("model.baseline", name, f"{on} cannot be held against a constant: {reason}", location)
         return
-    gain = found if metric.higher_is_better else _mirror(found)
+    gain = found if metric.higher_is_better else mirrored(found)
     much = (
         f"{wording.score(gain.value)} better than the constant predictor (lower 95 % bound {wording.score(gain.lower)})"
     )
@@ -220,7 +169,7 @@ def _baseline(model: Model, evaluations: Mapping[str, Evaluation], locate: Locat
         message = f"{on} is no better than the constant predictor ({wording.signed(gain.value)})"
         yield replace(base, verdict=Verdict.FAIL, message=message, fix="the model learned nothing that helps here")
     elif gain.lower <= 0:
-        message = f"{on} is {much}; " + _more(gain, gain.value)
+        message = f"{on} is {much}; " + more(gain, gain.value)
         yield replace(base, verdict=Verdict.INCONCLUSIVE, message=message, fix="test on more rows")
     else:
         yield base
@@ -246,13 +195,13 @@ def _overfit(model: Model, evaluations: Mapping[str, Evaluation], locate: Locate
     test = evaluations.get(primary.dataset)
     if training is None or test is None:
         message = f"the overfit gap of {primary.name} needs predictions on the training data and on {primary.dataset}"
-        yield _unmeasured("model.overfit", primary.name, message, location)
+        yield unmeasured("model.overfit", primary.name, message, location)
         return
     try:
         shown, unseen = (metric.measure(one.sample, confidence=CONFIDENCE) for one in (training, test))
     except Unmeasurable as reason:
         message = f"the overfit gap of {primary.name} cannot be measured: {reason}"
-        yield _unmeasured("model.overfit", primary.name, message, location)
+        yield unmeasured("model.overfit", primary.name, message, location)
         return
     yield _gap(primary.name, shown, unseen, limit, location, higher=metric.higher_is_better)
 
@@ -285,12 +234,3 @@ def _gap(name: str, shown: Estimate, unseen: Estimate, limit: float, location: L
         location=location,
         fix=fixes[verdict],
     )
-
-
-def _mirror(found: Estimate) -> Estimate:
-    return Estimate(-found.value, -found.upper, -found.lower, found.error, found.rows)
-
-
-def _unmeasured(id_: str, subject: str, message: str, location: Location) -> Check:
-    fix = "provide rows that can answer; nothing was judged"
-    return Check(id_, subject, Verdict.INCONCLUSIVE, message, location=location, fix=fix)

@@ -16,9 +16,11 @@ GROUPS = 10
 
 
 def figure(evaluation: Evaluation) -> Calibration | None:
-    """The diagram of probabilities or values; ``None`` for what is neither, or has too few rows."""
+    """The diagram of probabilities or values; ``None`` for what is neither, several a row, or few rows."""
     sample = evaluation.sample
-    binary = sample.kind == "probability" and sample.predictions.ndim == 1
+    if sample.predictions.ndim != 1:
+        return None
+    binary = sample.kind == "probability"
     if not (binary or sample.kind == "value") or len(sample.labels) < statistics.FEWEST_ROWS:
         return None
     values, codes = np.unique(sample.predictions, return_inverse=True)

@@ -55,6 +55,10 @@ class Metric:
     def measure(self, sample: Sample, *, confidence: float = 0.95) -> Estimate:
         """The value with its interval.  Raises ``Unmeasurable`` where the sample cannot answer."""
         self._check(sample)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._finite(self._measured(sample, confidence))
+
+    def _measured(self, sample: Sample, confidence: float) -> Estimate:
         if self.own is not None:
             return self.own(sample, confidence)
         through = self._through(sample)
@@ -72,6 +76,10 @@ class Metric:
         """The value of ``after`` less that of ``before`` on the same rows, with a paired interval."""
         self._check(before)
         self._check(after)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._finite(self._differing(before, after, confidence))
+
+    def _differing(self, before: Sample, after: Sample, confidence: float) -> Estimate:
         if self.own_difference is not None:
             return self.own_difference(before, after, confidence)
         old, old_influence = self.influences(before)
@@ -90,6 +98,12 @@ class Metric:
 
     def _through(self, sample: Sample) -> Influence | None:
         return self.several if self.several is not None and sample.predictions.ndim > 1 else self.influence
+
+    def _finite(self, found: Estimate) -> Estimate:
+        """Numbers near the largest of 64 bits leave no finite square."""
+        if not all(map(math.isfinite, (found.value, found.lower, found.upper, found.error))):
+            raise Unmeasurable(f"the numbers are so large that {self.name} is not finite")
+        return found
 
     def _check(self, sample: Sample) -> None:
         if sample.kind not in self.kinds:
