@@ -259,6 +259,34 @@ def test_intervals_cover_as_often_as_they_say(name: str) -> None:
     assert 0.905 <= paired / 200 <= 0.99
 
 
+@pytest.mark.parametrize("name", [name for name in SIMULATED if name not in {"roc_auc", "roc_auc*", "median_ae"}])
+def test_an_influence_is_what_a_row_counted_once_more_does(name: str) -> None:
+    """Up to the curvature, which falls with the number of rows."""
+    metric = METRICS[name.rstrip("*")]
+    sample, _ = drawn(name, np.random.default_rng(SEED), 4000)
+    value, influence = metric.influences(sample)
+    assert abs(influence.mean()) < 1e-9 * max(1, np.abs(influence).max())
+    units = np.arange(4000) if sample.groups is None else np.unique(sample.groups)
+    for unit in units[:: len(units) // 25]:
+        mine = [unit] if sample.groups is None else np.flatnonzero(sample.groups == unit)
+        once_more = sample.at(np.concatenate([np.arange(len(sample.labels)), mine]))
+        if sample.groups is not None:
+            once_more.groups[len(sample.labels) :] = -1  # type: ignore[index]
+        moved = (metric.measure(once_more).value - value) * (len(units) + 1)
+        assert moved == pytest.approx(influence[unit], rel=0.02, abs=0.01 * np.abs(influence).max())
+
+
+def test_equal_scores_are_ranked_as_scikit_learn_does_or_against_the_model() -> None:
+    sample, _ = queries(np.random.default_rng(SEED), 60)
+    tied = sample._replace(predictions=np.round(sample.predictions))
+    for name, first_ in (("ndcg", None), ("ndcg@3", 3)):
+        wanted = by_query(lambda y, s, k=first_: peer.ndcg_score([y], [s], k=k))(tied)
+        assert METRICS[name].measure(tied).value == pytest.approx(wanted, rel=1e-12)
+    same = sample._replace(predictions=np.zeros(len(sample.labels)))
+    worst = by_query(lambda y, _: 1 / (1 + (y == 0).sum()))(same)
+    assert METRICS["mrr"].measure(same).value == pytest.approx(worst, rel=1e-12)
+
+
 @pytest.mark.parametrize("link", ["identity", "root", "complement", "dice"])
 @pytest.mark.parametrize("ratio", [0.05, 0.3, 0.9])
 def test_each_link_has_its_own_slope(link: Link, ratio: float) -> None:
