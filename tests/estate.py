@@ -39,7 +39,7 @@ def key(name: str) -> CryptoSigner:  # noqa: ARG001 - the cache uses it
 
 def signer(name: str) -> OpenSigner:
     """The signer with the key of ``name``."""
-    return OpenSigner(key(name).public_key.keyid, key(name))
+    return OpenSigner(key(name).public_key.keyid, lambda data: bytes.fromhex(key(name).sign(data).signature))
 
 
 def pem(name: str) -> str:

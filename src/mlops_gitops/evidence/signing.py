@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from mlops_gitops.errors import Failure, Misused, WorldFailed
+from mlops_gitops.manifests.trust import key_id
 from mlops_gitops.records import record
 
 OWN_SCHEMES = ("file2", "env")
@@ -74,15 +75,15 @@ def _ed25519(public: str) -> Any:
 
 @record
 class OpenSigner:
-    """A securesystemslib signer that is ready to sign; fits ``envelope.Signer``."""
+    """A key that is ready to sign; fits ``envelope.Signer``."""
 
     keyid: str
-    _signer: Any
+    _signed: Callable[[bytes], bytes]
 
     def sign(self, data: bytes) -> bytes:
         """The signature of ``data``.  Raises ``WorldFailed`` where a key service does not answer."""
         try:
-            return bytes.fromhex(self._signer.sign(data).signature)
+            return self._signed(data)
         except Exception as error:  # each key service has exceptions of its own
             raise WorldFailed(
                 f"the key could not sign: {type(error).__name__}: {error}",
@@ -117,15 +118,30 @@ def _private_pem(scheme: str, name: str, environ: Mapping[str, str]) -> bytes:
 
 
 def _own(pem: bytes, uri: str) -> OpenSigner:
+    """A key that is here.  Ed25519 needs no securesystemslib, whose signers load the SDK of every cloud they find."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
-    from securesystemslib.signer import CryptoSigner, SSlibKey
 
     try:
         private: Any = load_pem_private_key(pem, None)
-        public = SSlibKey.from_crypto(private.public_key())
-        return OpenSigner(public.keyid, CryptoSigner(private, public))
+        if isinstance(private, Ed25519PrivateKey):
+            public = private.public_key().public_bytes_raw().hex()
+            return OpenSigner(key_id("ed25519", "ed25519", public), private.sign)
+        return _own_of_another_kind(private)
     except Exception as error:  # noqa: BLE001 - cryptography raises many kinds; none may carry the key on
         raise _no_key(f"{uri} does not hold an unencrypted PEM private key ({type(error).__name__})") from None
+
+
+def _own_of_another_kind(private: Any) -> OpenSigner:
+    from securesystemslib.signer import CryptoSigner, SSlibKey
+
+    public = SSlibKey.from_crypto(private.public_key())
+    return OpenSigner(public.keyid, _signing(CryptoSigner(private, public)))
+
+
+def _signing(signer: Any) -> Callable[[bytes], bytes]:
+    """How a signer of securesystemslib signs."""
+    return lambda data: bytes.fromhex(signer.sign(data).signature)
 
 
 def _service(uri: str, known: Iterable[PublicKey]) -> OpenSigner:
@@ -139,7 +155,7 @@ def _service(uri: str, known: Iterable[PublicKey]) -> OpenSigner:
     for key in known:
         if key.keyid == keyid:
             try:
-                return OpenSigner(keyid, Signer.from_priv_key_uri(address, key._sslib()))  # noqa: SLF001 - same room
+                return OpenSigner(keyid, _signing(Signer.from_priv_key_uri(address, key._sslib())))  # noqa: SLF001 - same room
             except Exception as error:
                 raise WorldFailed(
                     f"the key {address} cannot be used: {type(error).__name__}: {error}",

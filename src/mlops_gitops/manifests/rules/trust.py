@@ -8,6 +8,7 @@ from typing import Any
 from mlops_gitops.manifests.rules.rule import ERROR, WARNING, Pointer, Problem, Rule
 from mlops_gitops.manifests.rules.subject import Subject, entries, mapping, texts
 from mlops_gitops.manifests.rules.subject import text as text_of
+from mlops_gitops.manifests.trust import key_id
 
 _ONE = "4fd3c81f4e04289b6b5bb17bd92968b9cf2f8194353e0bc11efd6b0ee646208f"
 _ONE_PUBLIC = "a48f634ce1122d68fc792b371bd0028b71929b85b8ab9f64c82de05b38293f6e"
@@ -220,15 +221,6 @@ def _key_problems(key: dict[str, Any], name: str, seen: dict[tuple[str, str], st
         )
     elif keyid != (expected := key_id(kind, scheme, public)):
         yield KEY_ID.on((*at, "keyid"), f"the id of this key is {expected}")
-
-
-def key_id(keytype: str, scheme: str, public: str) -> str:
-    """The id of a key: SHA-256 of its canonical JSON (the OLPC form that securesystemslib and TUF use)."""
-    import hashlib
-
-    quoted = [one.replace("\\", "\\\\").replace('"', '\\"') for one in (keytype, public, scheme)]
-    form = f'{{"keytype":"{quoted[0]}","keyval":{{"public":"{quoted[1]}"}},"scheme":"{quoted[2]}"}}'
-    return hashlib.sha256(form.encode()).hexdigest()
 
 
 def _is_hex(public: str) -> bool:
