@@ -25,7 +25,7 @@ _READERS: Mapping[Format, str] = {
     "csv": "read_csv(?, header=true, sample_size=-1, hive_partitioning=false)",
     "json": "read_json(?, format='newline_delimited', sample_size=-1, hive_partitioning=false)",
 }
-SECONDS = 7200.0
+SECONDS = 1200.0
 """How long a connection may be at work before it is interrupted."""
 _SCRATCH = ("temp_directory", "max_temp", "No space left", "temporary file", "offload data")
 """Words of the engine when the folder that it spills to is full."""
