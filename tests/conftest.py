@@ -13,6 +13,31 @@ from servers.docker_engine import Engine
 from servers.git_http import GitServer, serve
 
 
+LONGEST = (
+    "cli/test_infra_records.py",
+    "cli/test_release.py",
+    "cli/test_build_servers.py",
+    "demo/test_demo.py",
+    "cli/test_unregistered.py",
+    "adapters/test_serving_containers.py",
+    "cli/test_reproduce.py",
+    "actions/test_reusable_workflows.py",
+    "adapters/test_training_containers.py",
+    "cli/test_build_failures.py",
+    "actions/test_model_actions.py",
+    "cli/test_infra.py",
+    "adapters/test_spark.py",
+)
+"""Files of few tests that take a minute or more, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first, so that no worker is left alone with one of them at the end."""
+    root = Path(__file__).parent
+    places = {root / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
 @pytest.fixture
 def git_server(tmp_path: Path) -> Iterator[GitServer]:
     """A real git server on this machine to which everybody may push."""
