@@ -12,7 +12,6 @@ from servers import base_images, docker_engine
 from servers.docker_engine import Engine
 from servers.git_http import GitServer, serve
 
-
 LONGEST = (
     "cli/test_infra_records.py",
     "cli/test_release.py",
