@@ -57,7 +57,7 @@ def check(
     whole = {
         "id": id_, "subject": subject, "verdict": verdict, "message": message or f"{subject} is as it should be",
         "observed": None, "limit": None, "interval": None, "rows": None,
-        "location": f"{MANIFEST}:{line}:11" if line else None, "fix": None,
+        "location": f"{MANIFEST}:{line}:11" if line else None, "fix": None, "figures": [],
     }  # fmt: skip
     return whole | given
 
@@ -72,7 +72,7 @@ def report(
     told = summary or (f"{bad} of {len(checks)} checks did not pass" if bad else f"{len(checks)} checks passed")
     return {
         "model": model, "kind": kind, "verdict": verdict, "summary": told, "champion": champion,
-        "materials": [{"name": "data/test", "digest": {"sha256": "5e77" * 16}}], "checks": list(checks),
+        "materials": [{"name": "data/test", "digest": {"sha256": "5e77" * 16}}], "checks": list(checks), "figures": [],
     }  # fmt: skip
 
 
