@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 import github  # noqa: F401 - so that no process has to import it
 import requests  # noqa: F401
 
-from mlops_gitops.adapters import git, git_process, mlflow, predictions  # noqa: F401
+from mlops_gitops.adapters import git, git_past, git_process, mlflow, predictions  # noqa: F401
+from mlops_gitops.adapters.git_errand import Errand
 from mlops_gitops.adapters.github_client import Client
 from mlops_gitops.cli import preflight
 from mlops_gitops.cli.main import VERBS, main
@@ -98,7 +99,8 @@ class _Counted:
 
 
 def _watch(counted: _Counted) -> None:
-    git.run_git = counted.around(lambda words: f"git {words[0]}", git_process.run_git)  # type: ignore[assignment]
+    git_past.run_git = counted.around(lambda words: f"git {words[0]}", git_process.run_git)  # type: ignore[assignment]
+    Errand.push = counted.around(lambda *_: "git push", Errand.push)  # type: ignore[method-assign]
     Client._rest = counted.around(lambda _, method, path: f"api {method} {path}", Client._rest)  # type: ignore[method-assign]
     Client.__init__.__kwdefaults__["sleep"] = lambda _: None  # pauses are tested elsewhere
     Client._graph = counted.around(lambda _, text, __: f"api {_operation(text)}", Client._graph)  # type: ignore[method-assign]
