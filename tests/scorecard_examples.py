@@ -96,7 +96,7 @@ def metric(
 def tests(*reports: dict[str, Any]) -> dict[str, Any]:
     said = {one["verdict"] for one in reports}
     verdict = "fail" if "fail" in said else "inconclusive" if "inconclusive" in said else "pass"
-    return {"verdict": verdict, "reports": list(reports), "written": [], "features": []}
+    return {"verdict": verdict, "reports": list(reports), "written": [], "features": [], "profiles": [], "inferred": {}}
 
 
 def released(*reports: dict[str, Any], model: str = "flight-delays", version: str = "1.2.0") -> dict[str, Any]:

@@ -67,6 +67,7 @@ STEPS = [
     (f"rollback {MODEL} --in dev --to 1.0.0 --reason late", 0),
     (f"rollback {MODEL} --in staging --reason late", 1),
     ("doctor", 0),
+    (f"score {MODEL}", 0),
     ("report broken", 4),
     ("gate --pull-request 7", 2),
     (f"build {MODEL}", 2),

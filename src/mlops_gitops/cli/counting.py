@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops_gitops.cli import results
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused
 
@@ -153,7 +154,7 @@ def write_partials(models: Sequence[tuple[Path, Model, Document]], arguments: ar
         )
         written += [os.path.relpath(path, world.cwd) for path in found]
     if arguments.format == "json":
-        _print({"written": written}, world)
+        world.print(results.answer(written=written))
     else:
         world.print("\n".join(f"wrote {one}" for one in written) or "there is no file for this job")
     return 0
@@ -169,11 +170,7 @@ def print_profiles(models: Sequence[tuple[Path, Model, Document]], arguments: ar
         for one in references.profiled(model, folder=folder, root=folder.parent.parent)
     ]
     if arguments.format == "json":
-        _print({"profiles": [json.loads(one.text()) for one in found]}, world)
+        world.print(results.answer(profiles=[json.loads(one.text()) for one in found]))
     else:
         world.print("".join(one.text() for one in found).rstrip())
     return 0
-
-
-def _print(found: dict[str, object], world: World) -> None:
-    world.print(json.dumps({"verdict": None, "reports": [], "written": [], "features": [], **found}, indent=2))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from mlops_gitops.cli import session
+from mlops_gitops.cli import results, session
 from mlops_gitops.cli.candidate import artifact_path, exit_code, read_manifest
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, Refused
@@ -75,8 +75,7 @@ def run(folders: Sequence[Path], arguments: argparse.Namespace, world: World) ->
     if arguments.format == "json":
         told = [feature_costs.document(one) for one in found]
         judged = [report_document(one, model=name) for name, one in reports]
-        shown = {"verdict": verdict.value if verdict else None, "reports": judged, "written": [], "features": told}
-        world.print(json.dumps(shown, indent=2))
+        world.print(results.answer(verdict=verdict.value if verdict else None, reports=judged, features=told))
     else:
         from mlops_gitops.reporting.feature_costs import table
 

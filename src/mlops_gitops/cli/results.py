@@ -45,8 +45,20 @@ def rendered(reports: Sequence[tuple[str, Report]], style: str) -> str:
 def document(results: Results) -> str:
     """The whole answer for programs."""
     documents = [report_document(one, model=model) for model, one in results.reports]
-    found = {"verdict": results.verdict.value, "reports": documents, "written": [], "features": []}
-    return json.dumps(found, indent=2)
+    return answer(verdict=results.verdict.value, reports=documents)
+
+
+def answer(**found: object) -> str:
+    """What ``test`` prints for programs: every field of its schema, whichever of them it has found."""
+    nothing: dict[str, object] = {
+        "verdict": None,
+        "reports": [],
+        "written": [],
+        "features": [],
+        "profiles": [],
+        "inferred": {},
+    }
+    return json.dumps({**nothing, **found}, indent=2)
 
 
 def leave(reports: Sequence[tuple[str, Report]], folder: Path, world: World) -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -138,8 +137,7 @@ def _infer(kinds: Sequence[str], names: Sequence[str], arguments: argparse.Names
         elif arguments.format != "json":
             world.print(f"# {path}: spec.tests.data\n{dumped({'data': section})}".rstrip())
     if arguments.format == "json":
-        found = {"verdict": None, "reports": [], "written": written, "features": [], "inferred": sections}
-        world.print(json.dumps(found, indent=2))
+        world.print(results.answer(written=written, inferred=sections))
     elif written:
         world.print("\n".join(f"wrote {one}" for one in written))
     return 0
@@ -177,8 +175,7 @@ def _written(files: Sequence[tuple[Path, bytes]], style: str, world: World) -> i
         _replace(path, data)
         written.append(f"models/{path.parent.name}/{path.name}")
     if style == "json":
-        found = {"verdict": None, "reports": [], "written": written, "features": []}
-        world.print(json.dumps(found, indent=2))
+        world.print(results.answer(written=written))
     else:
         world.print("\n".join(f"wrote {one}" for one in written) or "no manifest asks for a reference")
     return 0
