@@ -43,9 +43,11 @@ class Place:
             "GITHUB_RUN_ID": "100",
             "GITHUB_RUN_ATTEMPT": "1",
             "GITHUB_WORKFLOW": "checks",
-            "GITHUB_TOKEN": hub.token("actions", repositories=(NAME,)),
+            "GITHUB_TOKEN": hub.token("actions", repositories=(NAME,), workflows="read"),
             "MG_GITHUB_TOKEN": "of-the-environments",
         }
+        for run in (99, 100, 101):
+            hub.repository(NAME).runs[run] = {"workflow_id": 1, "head_sha": self.head, "run_attempt": 1}
         self.shell = Shell(here, Path(), environ, time=datetime.now(UTC))
 
     def report(self, *words: str) -> tuple[int, Any]:
