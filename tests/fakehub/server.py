@@ -122,6 +122,7 @@ def serve(folder: Path, *, prefix: str = "/api/v3", now: Callable[[], datetime] 
     hub = Hub(root=folder, prefix=prefix, now=now or (lambda: datetime.now(UTC)))
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("BoundHandler", (Handler,), {"shop": hub}))
     server.daemon_threads = True
+    server.socket.settimeout(1.0)  # a client that went away in the queue must not hold the server
     hub.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

@@ -193,8 +193,8 @@ def _handler(registry: ImageRegistry, inner: str) -> type[BaseHTTPRequestHandler
 
         def _drain(self) -> None:
             left = int(self.headers.get("Content-Length", 0))
-            while left:
-                left -= len(self.rfile.read(min(left, _CHUNK)))
+            while left and (chunk := self.rfile.read(min(left, _CHUNK))):
+                left -= len(chunk)
 
         def _forward(self, *, cut: bool) -> None:
             upstream = http.client.HTTPConnection(inner, timeout=60)
@@ -207,6 +207,9 @@ def _handler(registry: ImageRegistry, inner: str) -> type[BaseHTTPRequestHandler
             manifest = bytearray()
             while left and not (cut and left <= length // 2):
                 chunk = self.rfile.read(min(left, _CHUNK))
+                if not chunk:  # whoever sent it is gone
+                    upstream.close()
+                    raise ConnectionResetError
                 registry.received += len(chunk)
                 left -= len(chunk)
                 manifest += chunk if noted else b""
