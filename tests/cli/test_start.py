@@ -97,7 +97,7 @@ ELSEWHERE = (
     "zipfile",
 )
 """What a promotion that needs no pull request never asks."""
-MOST_MODULES = 93
+MOST_MODULES = 94
 """Of ours, for one promotion: what it costs to start is mostly what it imports."""
 
 

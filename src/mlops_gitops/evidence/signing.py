@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from mlops_gitops.errors import Failure, Misused, WorldFailed
-from mlops_gitops.manifests.trust import key_id
+from mlops_gitops.manifests.keys import key_id
 from mlops_gitops.records import record
 
 OWN_SCHEMES = ("file2", "env")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,13 +21,6 @@ class Key:
 
     def __hash__(self) -> int:
         return hash(self.keyid)
-
-
-def key_id(keytype: str, scheme: str, public: str) -> str:
-    """The id of a key: SHA-256 of its canonical JSON (the OLPC form that securesystemslib and TUF use)."""
-    quoted = [one.replace("\\", "\\\\").replace('"', '\\"') for one in (keytype, public, scheme)]
-    form = f'{{"keytype":"{quoted[0]}","keyval":{{"public":"{quoted[1]}"}},"scheme":"{quoted[2]}"}}'
-    return hashlib.sha256(form.encode()).hexdigest()
 
 
 @record

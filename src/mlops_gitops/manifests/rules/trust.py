@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from mlops_gitops.manifests.keys import key_id
 from mlops_gitops.manifests.rules.rule import ERROR, WARNING, Pointer, Problem, Rule
 from mlops_gitops.manifests.rules.subject import Subject, entries, mapping, texts
 from mlops_gitops.manifests.rules.subject import text as text_of
-from mlops_gitops.manifests.trust import key_id
 
 _ONE = "4fd3c81f4e04289b6b5bb17bd92968b9cf2f8194353e0bc11efd6b0ee646208f"
 _ONE_PUBLIC = "a48f634ce1122d68fc792b371bd0028b71929b85b8ab9f64c82de05b38293f6e"

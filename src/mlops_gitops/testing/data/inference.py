@@ -79,7 +79,7 @@ def section(model: Model, *, folder: Path, root: Path) -> dict[str, Any]:
         raise Refused(f"nothing can be inferred: {problem}", hint="provide the training data", code="no-data")
     readable = [one.source for one in files if one.source is not None]
     fresh = min((rows for one in readable if (rows := joins.rows(one))), default=0)
-    if not fresh:
+    if not fresh or not joins.rows(training.source):
         raise Refused("nothing can be inferred: there are no rows", hint="provide the training data", code="no-data")
     found = of_data(training, fresh=fresh)
     everywhere = set.intersection(*(set(engine.columns(one)) for one in readable))
