@@ -200,7 +200,7 @@ def test_a_change_is_held_against_the_base_branch(run: Run, tmp_path: Path) -> N
     assert failed == {("feature.removed", "weak"), ("feature.change", "good, noise")}
 
     demanding(folder, removed=[{"name": "weak", "reason": "it was"}])
-    code, out, err = run("cancer", "--against", "main")
+    code, out, err = run("cancer", "--against", "main", "--format", "json")
     assert code == 0, out + err
-    assert "weak is gone: it was" in out
+    assert "weak is gone: it was" in {one["message"] for one in json.loads(out)["reports"][0]["checks"]}
     assert run("cancer", "--against", "nowhere")[0] == 2
