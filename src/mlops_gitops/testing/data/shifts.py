@@ -118,7 +118,7 @@ def shares(
     total = sum(weights.get(name, 1.0) for name in listed)
     return {
         name: Errors(
-            of_fail=error * weights.get(name, 1.0) / total if total else 0.0,
+            of_fail=error * (weights.get(name, 1.0) / total) if total else 0.0,
             of_pass=error if of_pass is None else of_pass,
         )
         for name in listed
