@@ -118,7 +118,9 @@ class Tally:
         self.relative = max(self.relative, relative)
         near = largest <= self.tolerance.absolute or (certain and relative <= self.tolerance.relative)
         if not near and not self.beyond:
-            limit = np.abs(right)
+            limit = np.abs(right).astype(
+                np.longdouble
+            )  # the half of the smallest number there is has no place in its own
             limit *= self.tolerance.relative
             limit += self.tolerance.absolute
             self.beyond = bool((np.abs(left - right) > limit).any())
