@@ -6,12 +6,15 @@ from scipy.stats import t
 
 from mlops_gitops.testing import clusters, statistics
 from mlops_gitops.testing.statistics import Unmeasurable
+from mlops_gitops.testing.student import student_quantile
 
 
 @pytest.mark.parametrize("freedom", [9, 12, 30, 200])
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
 def test_the_quantile_is_that_of_student(freedom: int, confidence: float) -> None:
-    assert clusters.student(confidence, freedom) == pytest.approx(t.ppf(0.5 + confidence / 2, freedom), rel=2e-3)
+    assert student_quantile(0.5 + confidence / 2, freedom) == pytest.approx(
+        t.ppf(0.5 + confidence / 2, freedom), rel=2e-3
+    )
 
 
 def test_rows_that_err_together_have_the_interval_of_their_blocks() -> None:

@@ -10,7 +10,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from mlops_gitops.testing.statistics import Estimate, Floats, Unmeasurable, quantile
+from mlops_gitops.testing.statistics import Estimate, Floats, Unmeasurable
+from mlops_gitops.testing.student import student_quantile
 
 FEWEST_BLOCKS = 10
 """With fewer blocks, the spread between them is itself hardly known."""
@@ -26,25 +27,15 @@ def mean(values: Floats, blocks: npt.NDArray[np.int64], *, confidence: float = 0
     if count < FEWEST_BLOCKS:
         raise Unmeasurable(f"{count} blocks of rows are too few for an interval; {FEWEST_BLOCKS} are the least")
     rows, value = len(values), float(values.mean())
-    sums = np.bincount(codes, weights=values - value, minlength=count)
-    error = math.sqrt(count / (count - 1) * float((sums * sums).sum())) / rows
-    half = student(confidence, count - 1) * error
-    return Estimate(value, value - half, value + half, error, rows)
+    found = error(values - value, codes, count)
+    half = student_quantile(0.5 + confidence / 2, count - 1) * found
+    return Estimate(value, value - half, value + half, found, rows)
 
 
-def student(confidence: float, freedom: int) -> float:
-    """Half the width of a two-sided interval in standard errors, from Student's t.
-
-    The expansion of Abramowitz and Stegun (1964), 26.7.5, which is right to three digits from nine degrees of freedom.
-    """
-    z, v = quantile(confidence), float(freedom)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + math.fsum(term / v ** (power + 1) for power, term in enumerate(terms))
+def error(influence: Floats, codes: npt.NDArray[np.int64], count: int) -> float:
+    """The standard error of the mean influence of rows in ``count`` whole blocks; ``codes`` are those of the rows."""
+    sums = np.bincount(codes, weights=influence, minlength=count)
+    return math.sqrt(count / (count - 1) * float((sums**2).sum())) / len(influence)
 
 
 def in_time(times: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -70,9 +70,9 @@ def run_model_tests(
     found: list[Check] = [check for file in files for check in identity(file, locate)]
     usable, several = in_one(files, locate)
     found.extend(several)
-    plan = behaviour.plan(model, {file.dataset.name: job(model, file, artifact, inputs(model)) for file in usable})
-    jobs = [job(model, file, artifact, inputs(model)) for file in usable]
-    answers = predict([*jobs, *plan.jobs])
+    jobs = {file.dataset.name: job(model, file, artifact, inputs(model)) for file in usable}
+    plan = behaviour.plan(model, jobs)
+    answers = predict([*jobs.values(), *plan.jobs])
     answers, asked_beside = answers[: len(jobs)], answers[len(jobs) :]
     training = history(model, folder=folder, root=root or folder)
     evaluations: dict[str, Evaluation] = {}

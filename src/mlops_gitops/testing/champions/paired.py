@@ -25,7 +25,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mlops_gitops.testing import statistics
+from mlops_gitops.testing import clusters, statistics
 from mlops_gitops.testing.models.metrics import Metric, Sample
 from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
 from mlops_gitops.testing.student import student_cdf, student_quantile
@@ -36,8 +36,6 @@ Parted: TypeAlias = tuple[Codes, int]
 """The block of each row, from nought, and how many blocks there are."""
 
 MOST_BLOCKS = 512
-FEWEST_BLOCKS = 10
-"""Below this many blocks nobody can say how much they differ."""
 DRAWS = 9_999
 _LEAST_CHANCE = 1e-9
 _NORMAL = NormalDist()
@@ -286,8 +284,9 @@ def proportions(before: Bools, after: Bools) -> Proportions:
 def _few(blocks: Codes) -> Parted:
     """At most ``MOST_BLOCKS`` whole blocks: neighbours in order share one.  Raises ``Unmeasurable`` for too few."""
     names, codes = np.unique(blocks, return_inverse=True)
-    if len(names) < FEWEST_BLOCKS:
-        raise Unmeasurable(f"the rows come in {len(names)} blocks, and {FEWEST_BLOCKS} are the least that can tell")
+    if len(names) < clusters.FEWEST_BLOCKS:
+        least = clusters.FEWEST_BLOCKS
+        raise Unmeasurable(f"the rows come in {len(names)} blocks, and {least} are the least that can tell")
     count = min(len(names), MOST_BLOCKS)
     return codes.astype(np.int64) * count // len(names), count
 
@@ -301,13 +300,11 @@ def _dealt(rows: int) -> Parted:
 
 
 def _error(influence: Floats, parted: Parted | None) -> tuple[float, int]:
-    """The standard error of the mean influence, of rows or of whole blocks (Cochran 1977, 9A), and its freedom."""
+    """The standard error of the mean influence, of rows or of whole blocks, and its freedom."""
     rows = len(influence)
     if parted is None:
         return float(influence.std(ddof=1)) / math.sqrt(rows), rows - 1
-    blocks, count = parted
-    sums = np.bincount(blocks, weights=influence, minlength=count)
-    return math.sqrt(count / (count - 1) * float((sums**2).sum())) / rows, count - 1
+    return clusters.error(influence, *parted), parted[1] - 1
 
 
 def _shifted(value: float, influence: Floats, parted: Parted) -> Floats:

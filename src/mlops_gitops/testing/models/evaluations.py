@@ -59,7 +59,7 @@ def history(model: Model, *, folder: Path, root: Path) -> DataFile | None:
     if not _lags(model):
         return None
     names = {one.name for one in model.of_role("training")[:1]}
-    files = data_files(model, folder=folder, root=root)
+    files = data_files(model, folder=folder, root=root, hashed=False)
     return next((one for one in files if one.dataset.name in names and one.source is not None), None)
 
 
