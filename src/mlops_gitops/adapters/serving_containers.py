@@ -71,9 +71,11 @@ class Container:
             return Ready(None, ended, answer)
         state = self.state()
         while state.running and (left := within - (time.monotonic() - begun)) > 0:
-            answer = self._ready(min(_FIRST, left))
-            if answer.good:
-                return Ready(time.monotonic() - begun, state, answer)
+            found = self._ready(min(_FIRST, left))
+            if found.good:
+                return Ready(time.monotonic() - begun, state, found)
+            if found.status or left >= _FIRST:  # what our own end cuts off tells less than what was said before
+                answer = found
             time.sleep(min(_POLL, max(0.0, left)))
             if time.monotonic() - looked > _LOOK:
                 state, looked = self.state(), time.monotonic()
