@@ -55,6 +55,16 @@ class Ran:
         found: dict[str, str] = self.steps[step]["outputs"]
         return found
 
+    def failures(self) -> dict[str, Any]:
+        """What the steps that failed say of it: the failure in the report, or the whole of a report without one."""
+        failed = [name for name, one in self.steps.items() if one["outcome"] == "failure"]
+        return {name: self._told(self.outputs(name)) for name in failed}
+
+    def _told(self, left: dict[str, str]) -> Any:
+        path = self.collected / Path(left.get("report-path", "")).name
+        report = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else left
+        return report.get("error", report)
+
     def document(self, step: str, output: str) -> Any:
         """The JSON file that an output names, as the last step kept it."""
         name = Path(self.outputs(step)[output]).name
@@ -138,12 +148,15 @@ def run(
         raise AssertionError(
             f"act did not reach the last step:\n{done.stdout.decode()[-4000:]}{done.stderr.decode()[-2000:]}"
         )
-    return Ran(
+    ran = Ran(
         succeeded=done.returncode == 0,
         steps=json.loads((collected / "steps.json").read_text()),
         collected=collected,
         pwned=tuple((collected / "pwned.txt").read_text().split()),
     )
+    for name, told in ran.failures().items():
+        print(f"{name} failed: {json.dumps(told, indent=1)[:4000]}")  # pytest shows it of a test that fails
+    return ran
 
 
 def pull_request(*, title: str = "A change", branch: str = "change", fork: bool = False) -> dict[str, Any]:
