@@ -70,7 +70,7 @@ def merged(
         step("test", ident="test_features", kind="features"),
         example_step("reproduce", models="cancer", python_environment=str(ENVIRONMENT)),
         step("release", ident="release_dry", model="cancer", dry_run="true", **access),
-        example_step("release", model="cancer", environments=access["environments"]),
+        example_step("release", model="cancer"),
         step("release", ident="release_again", model="cancer", **access),
         step("promote", model="cancer", to="dev", release="${{ steps.release.outputs.release }}", **access),
         BETTER,
@@ -88,6 +88,7 @@ def merged(
         payload={"inputs": {}},
         clone=models,
         environ=trained(models),
+        variables={"ENVIRONMENTS_URL": access["environments"]},
         secrets={
             **dict.fromkeys(("TOKEN", "ENVIRONMENTS_TOKEN"), TOKEN),
             **dict.fromkeys(("KEY", "TESTS_KEY"), estate.pem("ci")),
