@@ -118,8 +118,9 @@ def test_tests_are_counted(merged: tuple[Ran, list[str]]) -> None:
     assert int(said["checks"]) == sum(len(one["checks"]) for one in reports) > 0
     assert [one["kind"] for one in ran.document("test_data", "report-path")["reports"]] == ["data-tests"]
     assert ran.document("test", "sarif-path")["runs"][0]["results"] == []
-    pages = ran.collected / Path(said["pages-path"]).name / "cancer"
-    assert int(ET.parse(pages / "junit.xml").getroot().attrib["tests"]) == int(said["checks"])  # noqa: S314 - our own
+    assert said["junit-path"].startswith(f"{said['pages-path']}/")
+    (kept,) = ran.collected.glob("/".join(Path(said["junit-path"]).parts[-3:]))
+    assert int(ET.parse(kept).getroot().attrib["tests"]) == int(said["checks"])  # noqa: S314 - our own
     costs = ran.outputs("test_features")
     assert (costs["result"], json.loads(costs["models"]), costs["pages-path"]) == ("measured", ["cancer"], "")
 
