@@ -27,6 +27,8 @@ WORSE = {
     **{"pass": "fail", "holds": "broken", "12 checks passed": "1 of 12 checks failed"},
     **dict.fromkeys(("promoted", "rolled-back", "changed", "move"), "refused"),
 }
+SAID = frozenset({"result", "verdict", "answer", "outcome", "summary"})
+"""The fields that say how it went."""
 DONE = frozenset({"promotion", "commit", "pullRequest"})
 """The fields of a move that exist only once it has happened."""
 
@@ -51,14 +53,17 @@ def failure(code: str, message: str, hint: str, exit_code: int) -> dict[str, Any
 
 
 def _turned(value: Any, words: Mapping[str, str], emptied: frozenset[str]) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: ([] if isinstance(one, list) else None) if name in emptied else _turned(one, words, emptied)
-            for name, one in value.items()
-        }
     if isinstance(value, list):
         return [_turned(one, words, emptied) for one in value]
-    return words.get(value, value) if isinstance(value, str) else value
+    if not isinstance(value, dict):
+        return value
+
+    def turned(name: str, one: Any) -> Any:
+        if name in emptied:
+            return [] if isinstance(one, list) else None
+        return words.get(one, one) if name in SAID and isinstance(one, str) else _turned(one, words, emptied)
+
+    return {name: turned(name, one) for name, one in value.items()}
 
 
 def hostile(verb: str, text: str) -> dict[str, Any]:

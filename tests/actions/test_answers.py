@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -99,6 +100,7 @@ def told(name: str, folder: Path, answer: Any, code: int, monkeypatch: pytest.Mo
     return Told(ended, log.getvalue(), read_outputs(folder / "output"), found, words)
 
 
+@functools.cache
 def ends(name: str) -> dict[str, tuple[Any, int, dict[str, str]]]:
     """How a run of an Action can end, by the ending of its golden file: the verb's answer, its exit code, what is given.
 
