@@ -42,4 +42,5 @@ def test_an_image_is_tested_by_its_digest(engine: Engine, serving_base: str, pro
         model.commit()
         bad = ran(model, product, tmp_path / "bad", engine.registry)
         assert (bad.outputs("test")["result"], bad.outputs("test")["failed"]) == ("failed", "1")
-        assert "served predictions differ" in (bad.collected / "summary.md").read_text(encoding="utf-8")
+        (parity,) = [one for one in bad.document("test", "report-path")["reports"][0]["checks"] if one["verdict"] == "fail"]
+        assert (parity["id"], bad.steps["test"]["outcome"]) == ("infra.parity", "failure")

@@ -77,7 +77,9 @@ def test_the_example_of_its_page_and_then_candidates_compared_by_evidence(site: 
     )
     assert ran.failures() == {}
     said, again, board = (ran.outputs(one) for one in ("report", "report_again", "report_board"))
-    assert (said["result"], said["comment"], said["left-out"]) == ("failed", "created", "0")
+    assert (said["result"], said["comment"], said["left-out"]) == ("failed", "created", "1")
+    (other,) = ran.document("report", "report-path")["leftOut"]
+    assert other["file"].endswith("/gate.json"), "its reviews are those of pull request 7"
     assert again["comment"] == "unchanged"
     assert board["comment"] == "updated"
     (comment,) = site.pull.comments
@@ -97,5 +99,6 @@ def test_a_fork_and_a_token_for_nobody(site: Site) -> None:
     )
     assert (ran.outputs("report")["comment"], site.pull.comments) == ("denied", [])
     assert ran.steps["report"]["outcome"] == "success"
-    assert "metrics" in (ran.collected / "summary.md").read_text(encoding="utf-8")
+    folder = ran.collected / Path(ran.outputs("report")["folder"]).name
+    assert "Candidate against champion" in (folder / "summary.md").read_text(encoding="utf-8")
     assert ran.failures()["report_nowhere"]["code"] == "input"
