@@ -158,7 +158,7 @@ def quiet(report: Report) -> Report:
             message=f"{one.subject}: {_QUIET[one.verdict]}",
             observed=None,
             interval=None,
-            verdict=one.verdict,
+            figures=(),
         )
         if one.id in _NUMBERS
         else one
@@ -166,7 +166,7 @@ def quiet(report: Report) -> Report:
     )
     details = {name: value for name, value in report.details.items() if name != "looks"}
     told: list[JSON] = [replace(one, chance=1.0).document() for one in _looks(report.details)]
-    return replace(report, checks=checks, details={**details, "looks": told})
+    return replace(report, checks=checks, details={**details, "looks": told}, figures=())
 
 
 def hushed(reports: Sequence[Report]) -> tuple[Report, ...]:

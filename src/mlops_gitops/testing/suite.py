@@ -28,7 +28,7 @@ from mlops_gitops.testing.data import examination
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files, identity, in_one, unreadable
 from mlops_gitops.testing.data.imported import checks as imports
-from mlops_gitops.testing.models import behaviour, reliability, simpler
+from mlops_gitops.testing.models import behaviour, explanations, reliability, simpler
 from mlops_gitops.testing.models import promises as model_tests
 from mlops_gitops.testing.models.evaluations import evaluate, history, inputs, job, judged
 from mlops_gitops.testing.models.metrics import METRICS, Sample
@@ -86,6 +86,11 @@ def run_model_tests(
     found.extend(model_tests.checks(model, evaluations, locate=locate))
     found.extend(behaviour.checks(model, evaluations, plan.answered(asked_beside), locate=locate))
     found.extend(simpler.checks(model, evaluations, every, locate=locate))
+    row = model.tests.model.explain_row
+    if row is not None:
+        place = locate(("spec", "tests", "model", "explainRow"))
+        plain = dict(zip(jobs, zip(jobs.values(), answers, strict=True), strict=True))
+        found.extend(explanations.declared(row, plain.get(model.primary.dataset), predict, place))
     drawn = [figure for one in evaluations.values() if (figure := reliability.figure(one)) is not None]
     found_in = _materials(files, artifact=artifact, answers=(usable, answers))
     return report("model-tests", model, found, found_in, figures=drawn)
