@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from mlops_gitops.evidence.figures import Calibration, Curve, Line, Point
-from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, around, beside, fitted, line, picture, short, text, under
+from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, around, beside, fitted, line, mark, picture, short, text, under
 from mlops_gitops.reporting.page.distributions import KINDS
 from mlops_gitops.testing import wording
 
@@ -105,9 +105,7 @@ def _upright_interval(x: float, one: Point, across: Axis, up: Axis) -> str:
 
 
 def _dot(one: Point, x: float, y: float, *, size: float = 4.5) -> str:
-    label = f"<title>{fitted(one.label, 600)}</title>" if one.label else ""
-    kind = KINDS[one.verdict]
-    return f'<circle class="mean-{kind}" cx="{x:g}" cy="{y:g}" r="{size:.1f}">{label}</circle>'
+    return mark(KINDS[one.verdict], x, y, size=round(size, 1), label=fitted(one.label, 600) if one.label else "")
 
 
 def _level(one: Line, up: Axis, number: int) -> str:

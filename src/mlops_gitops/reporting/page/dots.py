@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mlops_gitops.evidence.figures import Intervals, Line, Point
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, around, fitted, line, picture, short, text, under
+from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, around, fitted, line, mark, picture, short, text, under
 from mlops_gitops.reporting.page.distributions import KINDS
 from mlops_gitops.testing import wording
 
@@ -75,6 +75,6 @@ def _row(one: Point, axis: Axis, y: float) -> str:
         parts.append(line(f"reach-{kind}", axis.at(one.lower), y, axis.at(one.upper), y))
     if one.limit is not None and math.isfinite(one.limit):
         parts.append(line("tick", axis.at(one.limit), y - 9, axis.at(one.limit), y + 9))
-    parts.append(f'<circle class="mean-{kind}" cx="{axis.at(value):g}" cy="{y:g}" r="4.5"/>')
+    parts.append(mark(kind, axis.at(value), y))
     parts.append(text(WIDE - 4, y + 4, wording.score(value), anchor="end", kind="ink"))
     return "".join(parts)
