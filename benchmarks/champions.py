@@ -334,7 +334,14 @@ def _manifest(names: tuple[str, ...], *, blocks: bool) -> dict[str, object]:
         for at, name in enumerate(names)
     ]
     return {
-        "metadata": {"name": "delays", "version": "1.0.0", "owners": [], "license": "Apache-2.0", "riskTier": "low"},
+        "metadata": {
+            "name": "delays",
+            "version": "1.0.0",
+            "description": "Two scores.",
+            "owners": [],
+            "license": "Apache-2.0",
+            "riskTier": "low",
+        },
         "spec": {
             "training": {"entrypoint": ["train"]},
             "dependencies": {"lock": "uv.lock"},
@@ -347,6 +354,7 @@ def _manifest(names: tuple[str, ...], *, blocks: bool) -> dict[str, object]:
             },
             "task": "binary-classification",
             "metrics": metrics,
+            "serving": {"pattern": "rest"},
         },
     }
 

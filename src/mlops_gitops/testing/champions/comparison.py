@@ -31,6 +31,8 @@ from mlops_gitops.testing.statistics import Unmeasurable
 CONFIDENCE = 0.95
 TAIL = (1 - CONFIDENCE) / 2
 FALSE_ALARM = 0.05
+ENOUGH = 0.8
+"""A slice that shows harm with this chance says no more of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,10 +327,10 @@ def _slices(guard: _Guard, parted: dict[tuple[str, Slice], list[Part]]) -> Itera
         if key not in parted:
             parted[key] = parts(raw, wanted)
         for part in parted[key]:
-            yield _slice(guard, part, wanted.min_rows)
+            yield _slice(guard, part, wanted.min_rows, among=len(parted[key]))
 
 
-def _slice(guard: _Guard, part: Part, least: int) -> tuple[Check, float]:
+def _slice(guard: _Guard, part: Part, least: int, *, among: int) -> tuple[Check, float]:
     pair, metric = guard.pair, guard.metric
     subject, name = f"{guard.demand.name}[{part.name}]", f"{guard.demand.name} where {part.name}"
     blocks = None if pair.blocks is None else pair.blocks[part.rows]
@@ -342,8 +344,20 @@ def _slice(guard: _Guard, part: Part, least: int) -> tuple[Check, float]:
     except Unmeasurable as reason:
         return replace(told, message=f"{name} cannot be compared: {reason}", fix="provide rows that can answer"), 1.0
     words = f"{_words(metric, found, name, pair)}; {guard.floor.words(metric)}"
+    words += _harm_would_show(found.gain, -guard.floor.gain, among=among)
     check = _check(metric, found.gain, guard.floor, replace(told, verdict=Verdict.PASS, message=words))
     return check, found.gain.harm(guard.floor.gain)
+
+
+def _harm_would_show(gain: Gain, margin: float, *, among: int) -> str:
+    """What a slice is worth: with which chance its rows show twice the allowed loss, where that is not likely."""
+    tail = FALSE_ALARM / among
+    chance = paired.power(gain, 0.0, margin, tail=tail) if margin > 0 else 1.0
+    needed = paired.rows_needed(gain, 0.0, margin, tail=tail)
+    if chance >= ENOUGH or needed is None:
+        return ""
+    percent = wording.percent(round(chance, 2))
+    return f" (twice as large a loss would show here with {percent}, on about {wording.rows(needed)} with 80 %)"
 
 
 def _likely(p: float) -> str:
