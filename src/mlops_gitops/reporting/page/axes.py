@@ -74,6 +74,11 @@ def short(value: float) -> str:
     return f"{value:.4g}".replace("-", MINUS)
 
 
+def width_of(words: str) -> float:
+    """How wide words are, on the safe side."""
+    return _LETTER * len(words)
+
+
 def fitted(text: str, width: float) -> str:
     """Somebody else's words, cut to a width and escaped."""
     most = max(1, int(width / _LETTER))

@@ -72,6 +72,5 @@ def _square(value: float | None, x: float, y: float, size: float, *, written: bo
     )
     if not written or found is None:
         return square + (_stroke(x, y, size) if found is not None and found <= -_TOLD else "")
-    return square + text(
-        round(x + size / 2, 1), round(y + size / 2 + 4, 1), f"{found:.2f}", anchor="middle", kind="ink"
-    )
+    words = f"{found:.2f}".replace("-0.00", "0.00").replace("-", wording.MINUS)
+    return square + text(round(x + size / 2, 1), round(y + size / 2 + 4, 1), words, anchor="middle", kind="ink")

@@ -141,6 +141,7 @@ FIGURES = """
 .mean-open{fill:var(--card);stroke:var(--open);stroke-width:2}
 .mean-plain{fill:var(--blue)}
 svg text.ink{fill:var(--ink)}
+svg text.halo{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}
 .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:.9rem;align-items:start}
 .gallery figure.card,.cards .card{margin:0}
 .gallery details{margin:.4rem 0 0}
