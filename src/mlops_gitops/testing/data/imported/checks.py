@@ -23,7 +23,7 @@ from mlops_gitops.testing.data import columns
 from mlops_gitops.testing.data.columns import DATA, Locate
 from mlops_gitops.testing.data.files import DataFile
 from mlops_gitops.testing.data.imported import deepchecks, evidently, great_expectations, pandera, pointblank
-from mlops_gitops.testing.data.imported.outcomes import LARGEST, Results, Unknown, parsed
+from mlops_gitops.testing.data.imported.outcomes import LARGEST, MOST, Results, Unknown, parsed
 from mlops_gitops.testing.engines import duckdb as engine
 
 PANDERA = "pandera"
@@ -80,6 +80,8 @@ def _read(one: Imported, *, folder: Path, root: Path) -> bytes:
 
 def _results(file: DataFile, rows: int, one: Imported, data: bytes, location: Location) -> Iterator[Check]:
     found, name = TOOLS[one.format](parsed(data)), file.dataset.name
+    if len(found.outcomes) > MOST:
+        raise Unknown(f"it holds {len(found.outcomes):,} tests, and {MOST:,} are the most that are taken")
     origin = _origin(file, rows, found, one, location)
     yield origin
     if not found.outcomes:
