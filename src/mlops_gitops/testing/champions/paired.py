@@ -264,7 +264,7 @@ def _gain(value: float, influence: Floats, blocks: Codes | None, draw: Callable[
     if rows < statistics.FEWEST_ROWS:
         least = statistics.FEWEST_ROWS
         raise Unmeasurable(f"{rows} rows are too few for an interval; {least} are the least")
-    parted = _few(blocks) if blocks is not None and len(blocks) == rows else None
+    parted = clusters.parted(blocks, most=MOST_BLOCKS) if blocks is not None and len(blocks) == rows else None
     error, degrees = _error(influence, parted)
     delta = Approximate(value, error, rows, "delta method", degrees)
     if draw is None or error == 0:
@@ -279,16 +279,6 @@ def proportions(before: Bools, after: Bools) -> Proportions:
         raise Unmeasurable(f"{len(before)} rows are too few for an interval; {least} are the least")
     both, old, new = int((before & after).sum()), int(before.sum()), int(after.sum())
     return Proportions(both, new - both, old - both, len(before) - old - new + both)
-
-
-def _few(blocks: Codes) -> Parted:
-    """At most ``MOST_BLOCKS`` whole blocks: neighbours in order share one.  Raises ``Unmeasurable`` for too few."""
-    names, codes = np.unique(blocks, return_inverse=True)
-    if len(names) < clusters.FEWEST_BLOCKS:
-        least = clusters.FEWEST_BLOCKS
-        raise Unmeasurable(f"the rows come in {len(names)} blocks, and {least} are the least that can tell")
-    count = min(len(names), MOST_BLOCKS)
-    return codes.astype(np.int64) * count // len(names), count
 
 
 @functools.lru_cache(maxsize=4)
