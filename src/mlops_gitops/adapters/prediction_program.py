@@ -10,6 +10,7 @@ Nothing of this module is imported by the rest of the program but its name.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -88,11 +89,8 @@ _CHANGES = {
 
 
 def _limit_memory(limit: int) -> None:
-    try:
-        # where memory is short the system is to end the model, and nothing else
+    with contextlib.suppress(OSError):  # where memory is short the system is to end the model, and nothing else
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    except OSError:
-        pass
     try:
         import resource
 

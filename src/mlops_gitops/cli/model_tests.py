@@ -76,9 +76,7 @@ def reports(
     yield found
     if past_releases.declared(model):
         snapshot = infra.open_snapshot(arguments, world)
-        yield past_releases.report(
-            model, artifact, predict, snapshot, world, folder=folder, locate=document.location
-        )
+        yield past_releases.report(model, artifact, predict, snapshot, world, folder=folder, locate=document.location)
 
 
 def _there(name: str, world: World) -> Path:

@@ -82,9 +82,7 @@ def report(
     if tests.business is not None:
         known = [] if snapshot is None else list(pairs(snapshot, model))
         found += business.checks(model, known, locate=locate, problem=problem)
-        details["pairs"] = [
-            {"version": one.version, "offline": one.offline, "business": one.business} for one in known
-        ]
+        details["pairs"] = [{"version": one.version, "offline": one.offline, "business": one.business} for one in known]
     made = suite.report("history-tests", model, found, tuple(materials))
     return replace(made, details=details)
 

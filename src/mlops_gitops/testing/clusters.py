@@ -68,7 +68,8 @@ def share(hits: Floats, counted: Floats, blocks: Codes, *, confidence: float = 0
     Raises ``Unmeasurable`` where no row counts, or those that do come in few blocks.
     """
     codes = np.unique(blocks, return_inverse=True)[1]
-    found, of = np.bincount(codes, weights=hits), np.bincount(codes, weights=counted)
+    sums = [np.bincount(codes, weights=one) for one in (hits, counted)]
+    found, of = (np.asarray(one, dtype=np.float64) for one in sums)
     return of_worth(float(found.sum()), float(of.sum()), worth(found, of, confidence=confidence), confidence=confidence)
 
 
@@ -82,9 +83,9 @@ def of_worth(hits: float, counted: float, rows: float, *, confidence: float) -> 
 def worth(hits: Floats, counted: Floats, *, confidence: float = 0.95) -> float:
     """How many independent rows say as much about a share as those of the blocks, whose counts these are.
 
-    The effective sample size of Korn and Graubard (1998, Survey Methodology 24:193): Kish's, less what Student's t takes
-    where blocks are few, and never more than there are rows.  An outcome that is seen in fewer than ``FEWEST_SEEN``
-    blocks leaves a block worth no more than a row.
+    The effective sample size of Korn and Graubard (1998, Survey Methodology 24:193): Kish's, less what Student's t
+    takes where blocks are few, and never more than there are rows.  An outcome that is seen in fewer than
+    ``FEWEST_SEEN`` blocks leaves a block worth no more than a row.
     """
     some = counted > 0
     count, rows = int(some.sum()), float(counted.sum())

@@ -38,8 +38,8 @@ def fit(
 ) -> Fit:
     """The most likely weights (McCullagh and Nelder 1989, 4.4), with half steps where a whole one makes it worse.
 
-    ``matrix``: shape (rows, columns); ``ridge`` is the penalty on squared weights, none on the first column.  Where rows
-    come in ``blocks`` the covariance allows them to err together (Liang and Zeger 1986, Biometrika 73:13).
+    ``matrix``: shape (rows, columns); ``ridge`` is the penalty on squared weights, none on the first column.  Where
+    rows come in ``blocks`` the covariance allows them to err together (Liang and Zeger 1986, Biometrika 73:13).
     Raises ``Unmeasurable`` where there are none: outcomes that are separated perfectly, or columns that say the same.
     """
     columns = matrix.shape[1]

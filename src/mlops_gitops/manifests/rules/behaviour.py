@@ -235,7 +235,9 @@ def _of_task(tests: dict[str, Any], task: str | None) -> Iterator[Problem]:
         yield NOT_FOR_TASK.on((*_AT, "fairness"), f"{task} has no decisions")
     for index, one in entries(tests, "fairness") if task == "binary-classification" else ():
         if "classes" in one:
-            yield CLASSES_OF_TWO.on((*_AT, "fairness", index, "classes"), "a task of two classes has one that is positive")
+            yield CLASSES_OF_TWO.on(
+                (*_AT, "fairness", index, "classes"), "a task of two classes has one that is positive"
+            )
     for index, name in enumerate(items(mapping(tests, "simpler"), "models")):
         if task == "ranking":
             yield NOT_FOR_TASK.on((*_AT, "simpler", "models", index), f"there is no {name} model for ranking")

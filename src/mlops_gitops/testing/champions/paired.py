@@ -216,7 +216,7 @@ def compared(
     blocks = before.blocks if blocks is None else blocks
     if metric.name == "roc_auc" and before.predictions.ndim == 1 and {before.kind, after.kind} <= metric.kinds:
         return _of_areas(before.labels == 1.0, before.predictions, after.predictions, blocks, resample=resample)
-    old, new = metric.measure(before).value, metric.measure(after).value
+    old, new = metric.value(before), metric.value(after)
     if blocks is None and metric.name == "accuracy" and metric.top is not None:
         return Pairing(old, new, proportions(metric.top(before) == 1.0, metric.top(after) == 1.0))
     sign = 1.0 if metric.higher_is_better else -1.0

@@ -163,9 +163,7 @@ def design_effects(file: DataFile, profile: Profile) -> tuple[Mapping[str, float
         for one in profile.columns
         if one.categories or one.type == "boolean"
     }
-    counted = engine.blocks(
-        file.source, by=by.column, days=by.kind == "day", edges=edges, categories=categories
-    )
+    counted = engine.blocks(file.source, by=by.column, days=by.kind == "day", edges=edges, categories=categories)
     effects: dict[str, float] = {}
     for name, found_in in counted.items():
         try:

@@ -95,12 +95,10 @@ def evaluate(
         sample = _together(model, file, truth, truth.sample(answer), training=training)
         sliced = {column: raw[column][truth.present] for column in columns}
         evaluation = Evaluation(name, answer, truth, sample, sliced)
-        if by is None:
-            return checks, evaluation
-        found = _blocks(by, raw.get(block), file, locate)
-        return (
-            ([*checks, found], evaluation) if isinstance(found, Check) else (checks, evaluation.in_blocks(found, by.words))
-        )
+        found = None if by is None else _blocks(by, raw.get(block), file, locate)
+        if isinstance(found, Check):
+            return [*checks, found], evaluation
+        return checks, evaluation if by is None or found is None else evaluation.in_blocks(found, by.words)
     except Refused as refusal:
         return [unreadable(file, refusal, locate)], None
     except Unmeasurable as reason:

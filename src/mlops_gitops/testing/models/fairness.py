@@ -1,9 +1,10 @@
 """Whether groups are treated alike: rates of decisions in each group, their largest difference and smallest ratio.
 
-The definitions are those of Hardt et al. (2016) and of fairlearn, against which they are tested.  Of several classes each
-is taken against the rest (the class-wise definitions of Putzel and Lee 2022), and the worst of them counts.  The largest of many
-differences is larger by chance than any of them: the bound on the bad side holds for all pairs at once (Bonferroni),
-the one on the good side is that of the pair that truly differs most, and needs no more than its own.
+The definitions are those of Hardt et al. (2016) and of fairlearn, against which they are tested.  Of several
+classes each is taken against the rest (the class-wise definitions of Putzel and Lee 2022); the worst of them counts.
+
+The largest of many differences is larger by chance than any of them: the bound on the bad side holds for all pairs at
+once (Bonferroni), the one on the good side is that of the pair that truly differs most, and needs no more than its own.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def checks(evaluation: Evaluation, demanded: Fairness, place: Place) -> Iterator
         yield unmeasured("model.fairness", subject, message, place("columns"))
         return
     for field, measure in (("maxDifference", difference), ("minRatio", ratio), ("minRate", smallest)):
-        yield from _judged(demanded, large, field, measure, place, evaluation.sample.assumed)
+        yield from _judged(demanded, large, field, measure, place, assumed=evaluation.sample.assumed)
 
 
 def rates(demanded: Definition, found: Sequence[Group]) -> tuple[str, ...]:
@@ -119,7 +120,7 @@ def rates(demanded: Definition, found: Sequence[Group]) -> tuple[str, ...]:
 
 
 def _judged(
-    demanded: Fairness, large: Sequence[Group], field: str, measure: Measure, place: Place, assumed: str
+    demanded: Fairness, large: Sequence[Group], field: str, measure: Measure, place: Place, *, assumed: str
 ) -> Iterator[Check]:
     words, limit, least = {
         "maxDifference": ("largest difference", demanded.max_difference, False),
@@ -187,7 +188,9 @@ def groups(
     made = {rate: (sums(hit), sums(of)) for rate, (hit, of) in counted.items()}
     found = [
         Group(
-            name, int(rows[at]), {rate: Counts(hit[at], of[at], sample.blocks is None) for rate, (hit, of) in made.items()}
+            name,
+            int(rows[at]),
+            {rate: Counts(hit[at], of[at], sample.blocks is None) for rate, (hit, of) in made.items()},
         )
         for at, name in enumerate(names)
         if rows[at]
@@ -231,9 +234,7 @@ def difference(found: Sequence[Group], rates: Sequence[str]) -> Extreme:
     each = [
         (statistics.apart(alone[rate, high.name], alone[rate, low.name]), rate, high, low) for rate, high, low in pairs
     ]
-    shown = max(
-        statistics.apart(strict[rate, high.name], strict[rate, low.name]).lower for rate, high, low in pairs
-    )
+    shown = max(statistics.apart(strict[rate, high.name], strict[rate, low.name]).lower for rate, high, low in pairs)
     top, rate, high, low = max(each, key=lambda one: one[0].value)
     upper = max(one.upper for one, *_ in each)
     rows = sum(one.rows for one in found)
@@ -272,7 +273,7 @@ _Rates: TypeAlias = "dict[tuple[str, str], Estimate]"
 
 
 def _of_groups(found: Sequence[Group], rates: Sequence[str], *, pairs: bool) -> tuple[_Rates, _Rates]:
-    """Every rate of every group: at the usual confidence, and at one that holds for all of them or all pairs at once."""
+    """Every rate of every group: at the usual confidence, and at one that holds for all of them, or all pairs."""
     count = len(found) * len(rates) * (len(found) - 1 if pairs else 1)
     return (
         {(rate, one.name): one.rate(rate) for rate in rates for one in found},

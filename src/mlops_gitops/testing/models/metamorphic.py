@@ -20,7 +20,7 @@ from mlops_gitops.testing.data.columns import Place
 from mlops_gitops.testing.models.limits import CONFIDENCE, threshold, unmeasured
 from mlops_gitops.testing.models.metrics import DECISION
 from mlops_gitops.testing.models.metrics.sample import Codes
-from mlops_gitops.testing.models.predictions import Failed, Predictions
+from mlops_gitops.testing.models.predictions import Failed, Predictions, aligned
 from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurable
 
 ROWS = 20_000
@@ -66,6 +66,11 @@ def checks(
         message, fix = f"{what}, the model gives no answer: {after.reason}", "make the model answer for such rows"
         yield Check(_ID, test.name, Verdict.FAIL, message, location=place("kind"), fix=fix)
         return
+    old, new = aligned(before, after)
+    if new.shape[1:] != old.shape[1:]:
+        message, fix = f"{what}, the model gives answers of another shape", "make the model answer alike for such rows"
+        yield Check(_ID, test.name, Verdict.FAIL, message, location=place("kind"), fix=fix)
+        return
     broken = _broken(after.values)
     if len(after.values) != rows or broken:
         wrong = f"{len(after.values):,} answers" if len(after.values) != rows else "answers that are NaN or infinite"
@@ -77,7 +82,7 @@ def checks(
         message = f"{what}, no row is another than before, so nothing was tested"
         yield unmeasured(_ID, test.name, message, place("columns"))
         return
-    moved = _Moved(before.values[:rows], after.values, before.kind, None if blocks is None else blocks[:rows])
+    moved = _Moved(old[:rows], new, before.kind, None if blocks is None else blocks[:rows])
     moved = moved.of_changed(after.changed)
     for field, limit, measure, words in (
         ("maxChange", test.max_change, _change, "the mean change of the prediction"),
@@ -110,8 +115,8 @@ class _Moved:
 
     def distances(self) -> Floats:
         """The largest absolute change of each row's numbers."""
-        found: Floats = np.abs(self.new - self.old).reshape(len(self.old), -1).max(axis=1)
-        return found
+        moved = np.abs(self.new - self.old)
+        return moved if moved.ndim == 1 else np.asarray(moved.max(axis=1), dtype=np.float64)
 
     def of_changed(self, count: int) -> _Moved:
         """Only so many rows, those that moved before those that did not: a row that was not changed cannot have moved.

@@ -209,15 +209,15 @@ def _overfit(model: Model, evaluations: Mapping[str, Evaluation], locate: Locate
         return
     gap = statistics.apart(shown, unseen)
     found = replace(gap if metric.higher_is_better else mirrored(gap), rows=unseen.rows)
-    check = _gap(primary.name, shown, unseen, found, limit, location)
+    words = f"{wording.score(shown.value)} on training rows and {wording.score(unseen.value)} on unseen ones"
+    check = _gap(primary.name, f"{primary.name} is {words}", found, limit, location)
     yield replace(check, message=f"{check.message}; {test.sample.assumed}")
 
 
-def _gap(name: str, shown: Estimate, unseen: Estimate, found: Estimate, limit: float, location: Location) -> Check:
+def _gap(name: str, words: str, found: Estimate, limit: float, location: Location) -> Check:
     value = found.value
     message = (
-        f"{name} is {wording.score(shown.value)} on training rows and {wording.score(unseen.value)} on unseen ones; "
-        f"the gap of {wording.score(value)} has the upper 95 % bound {wording.score(found.upper)}, "
+        f"{words}; the gap of {wording.score(value)} has the upper 95 % bound {wording.score(found.upper)}, "
         f"and at most {wording.score(limit)} is allowed"
     )
     verdict = Verdict.FAIL if value > limit else Verdict.PASS if found.upper <= limit else Verdict.INCONCLUSIVE

@@ -61,7 +61,7 @@ def _judged(metric: Metric, pair: tuple[Sample, Sample], kind: str, least: float
     simple, mine = pair
     found = metric.difference(simple, mine, confidence=CONFIDENCE)
     gain = found if metric.higher_is_better else mirrored(found)
-    theirs = metric.measure(simple, confidence=CONFIDENCE).value
+    theirs = metric.value(simple)
     message = (
         f"{metric.name} is {wording.signed(gain.value)} better than that of {_WORDS[kind]}, {wording.score(theirs)} "
         f"(lower 95 % bound {wording.signed(gain.lower)}); more than {wording.score(least)} is demanded; {mine.assumed}"

@@ -139,9 +139,9 @@ def confidences(sample: Sample) -> tuple[Floats, Floats]:
 def binned(
     chances: Floats, came: Floats, *, edges: Floats, parted: tuple[Codes, int] | None = None
 ) -> tuple[Floats, Floats, Floats, Codes]:
-    """Weight, gap (what came less what was said) and standard error of the gap of each bin that has rows; whose is whose.
+    """Weight, gap (what came less what was said) and standard error of the gap of each bin that has rows.
 
-    The last is the bin of each row.  ``parted`` are the blocks of the rows and how many they are.
+    The last that is given back is the bin of each row.  ``parted`` are the blocks of the rows and how many they are.
     """
     found = np.clip(np.searchsorted(edges, chances, side="left") - 1, 0, len(edges) - 2)
     codes = np.unique(found, return_inverse=True)[1].astype(np.int64)

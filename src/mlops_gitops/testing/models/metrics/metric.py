@@ -60,6 +60,15 @@ class Metric:
         with np.errstate(over="ignore", invalid="ignore"):
             return self._finite(self._measured(sample, confidence))
 
+    def value(self, sample: Sample) -> float:
+        """The value alone, which may be there where its interval is not.  Raises ``Unmeasurable``."""
+        if self.own is not None:
+            return self.measure(sample).value
+        self._check(sample)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = self.influences(sample)[0]
+        return self._finite(Estimate(found, found, found, 0.0, len(sample.labels))).value
+
     def _measured(self, sample: Sample, confidence: float) -> Estimate:
         if self.own is not None:
             return self.own(sample, confidence)
