@@ -67,7 +67,7 @@ class _Held:
     before: Sample
     after: Sample
     errors: Errors
-    blocks: str | None
+    assumed: str
     location: Location
 
     @property
@@ -85,13 +85,13 @@ def checks(
     dataset: str,
     profile: Profile,
     designs: Mapping[str, float],
-    blocks: str | None,
+    assumed: str,
     locate: Locate,
 ) -> Iterator[Check]:
     """Every column of the reference in one data set, and its rows.
 
-    ``designs`` are the design effects of the columns of ``profile``, and ``blocks`` names the column that parts its
-    rows into blocks.  Rows of a column without a design effect are taken as independent.
+    ``designs`` are the design effects of the columns of ``profile``, and ``assumed`` says what its rows are taken as.
+    Rows of a column without a design effect are taken as independent.
     """
     location = locate((*kind.at, "max"))
     names = [one.name for one in reference.profile.columns if one.type not in _UNJUDGED]
@@ -105,7 +105,8 @@ def checks(
             yield Check(kind.id, subject, Verdict.FAIL, message, location=location, fix=fix)
             continue
         after = Sample(_as_before(before, column), profile.rows, designs.get(name, 1.0))
-        held = _Held(model, kind, tests, subject, before, after, errors, blocks if name in designs else None, location)
+        words = assumed if name in designs else wording.INDEPENDENT
+        held = _Held(model, kind, tests, subject, before, after, errors, words, location)
         yield _values(held)
         yield from _absence(held)
 
@@ -220,7 +221,7 @@ class _Drawn(Protocol):
 
 def _check(id_: str, what: str, shift: Shift, held: _Held, drawn: _Drawn) -> Check:
     verdict, limit = shift.judged(held.tests.max), held.tests.max
-    assumed = "rows are taken as independent" if held.blocks is None else f"rows of one {held.blocks} are one block"
+    assumed = held.assumed
     message = (
         f"{what} {held.kind.did} by {shift.measure} {wording.score(shift.effect)} ({wording.score(shift.lower)} to "
         f"{wording.score(shift.upper)}) from {held.tests.of}; at most {wording.score(limit)} may be; {assumed}"

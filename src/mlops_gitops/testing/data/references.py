@@ -10,6 +10,7 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.manifests.model import Model
+from mlops_gitops.testing import blocks, wording
 from mlops_gitops.testing.data import drift
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files
@@ -35,13 +36,13 @@ class Comparison:
 
     def checks(self, model: Model, file: DataFile, scan: Scan, *, locate: Locate, here: bool = True) -> Iterator[Check]:
         """The drift checks of one data set; ``here`` says whether its rows are at hand."""
-        by = file.dataset.entity_column or file.dataset.time_column
+        by = blocks.grouping(file.dataset)
         if not here and by is not None:
-            message = f"rows of one {by} resemble one another, and partial profiles do not say how much"
+            message = f"{by.words}, and partial profiles do not say how much such rows resemble one another"
             place, fix = locate((*self.kind.at, "of")), "run `test data` where the data lie, for this test"
             yield Check(self.kind.id, file.dataset.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
             return
-        designs, blocks = design_effects(file, scan.profile) if here else ({}, None)
+        designs, assumed = design_effects(file, scan.profile) if here else ({}, wording.INDEPENDENT)
         yield from drift.checks(
             model,
             self.kind,
@@ -50,7 +51,7 @@ class Comparison:
             dataset=file.dataset.name,
             profile=scan.profile,
             designs=designs,
-            blocks=blocks,
+            assumed=assumed,
             locate=locate,
         )
 
@@ -148,28 +149,25 @@ def _profiled(file: DataFile, *, edges: Mapping[str, tuple[float, ...]]) -> Refe
     return Reference(file.dataset.name, file.digest, plain, designs, about)
 
 
-def design_effects(file: DataFile, profile: Profile) -> tuple[Mapping[str, float], str | None]:
-    """The design effect of each column, and the column that parts the rows into blocks where there is one.
+def design_effects(file: DataFile, profile: Profile) -> tuple[Mapping[str, float], str]:
+    """The design effect of each column, and what its rows are taken as.
 
-    An entity before a time: rows of one customer resemble one another more than rows of one day.  A column with too few
-    blocks gets so large an effect that its rows answer nothing.
+    A column with too few blocks gets so large an effect that its rows answer nothing.
     """
-    by, days = file.dataset.entity_column, False
-    if by is None:
-        by, days = file.dataset.time_column, True
+    by = blocks.grouping(file.dataset)
     if by is None or file.source is None:
-        return {}, None
+        return {}, wording.INDEPENDENT
     edges = {one.name: one.histogram.edges for one in profile.columns if one.histogram is not None}
     categories = {
         one.name: tuple(kept.value for kept in one.categories) or ("false", "true")
         for one in profile.columns
         if one.categories or one.type == "boolean"
     }
-    counted = engine.blocks(file.source, by=by, days=days, edges=edges, categories=categories)
+    counted = engine.blocks(file.source, by=by.column, days=by.kind == "day", edges=edges, categories=categories)
     effects: dict[str, float] = {}
-    for name, blocks in counted.items():
+    for name, found_in in counted.items():
         try:
-            effects[name] = design_effect(blocks) if name in edges else design_effect_of_categories(blocks)
+            effects[name] = design_effect(found_in) if name in edges else design_effect_of_categories(found_in)
         except Incomparable:
             effects[name] = float(max(profile.rows, 1))
-    return effects, by if counted else None
+    return effects, by.words if counted else wording.INDEPENDENT

@@ -3,15 +3,18 @@
 Numbers are cut at their quartiles, text at its most frequent values; a missing value is a part of its own.  A segment
 is compared with all other rows by the rows' own parts of a metric, whose sums are taken for all segments of a pair of
 columns at once.  Of the segments that are blamed at most the demanded share is chance (``multiplicity``).
+
+The chance is Student's, of whole blocks where rows come in blocks.  Of a proportion among few rows, where that is far
+from right, it is exact: the binomial one that a share as good as elsewhere looks so bad.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -21,31 +24,46 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric as Demand
 from mlops_gitops.manifests.model_tests import Search
-from mlops_gitops.testing import multiplicity, wording
+from mlops_gitops.testing import clusters, multiplicity, wording
+from mlops_gitops.testing.models.limits import unmeasured
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
+from mlops_gitops.testing.models.metrics.metric import linked, slope
 from mlops_gitops.testing.models.samples import MISSING, Evaluation
-from mlops_gitops.testing.statistics import Floats
+from mlops_gitops.testing.statistics import Floats, Unmeasurable
+from mlops_gitops.testing.student import student_cdf
 
 BINS = 4
 MOST_VALUES = 20
 """More different texts than this are one part together, the rarest of them."""
 NOISE = 2.0
 """So many standard errors are not noise."""
+MOST_BLOCKS = 512
+"""Of more blocks neighbours share one."""
+MOST_EXACT = 2_000
+"""Of so many rows that count at most, the chance of a share is exact."""
 TOLD = 5
 """So many of the segments that are found are named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One part: its name, its rows, how much worse it is than the rest, and the one-sided p-value of that."""
+    """One part: its name, its rows, how much worse it is than the rest, and the one-sided p-value of that.
 
-    name: str
+    ``parts`` are the names of the parts of single columns that it is made of.
+    """
+
+    parts: tuple[str, ...]
     rows: int
     value: float
     rest: float
     loss: float
     error: float
     p: float
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return " and ".join(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +87,11 @@ def checks(evaluation: Evaluation, primary: Demand, search: Search, location: Lo
         yield Check("model.segments", subject, Verdict.FAIL, message, location=location, fix=fix)
         return
     columns = {name: evaluation.columns[name] for name in wanted}
-    found = segments(metric, evaluation.sample, columns, search)
+    try:
+        found = segments(metric, evaluation.sample, columns, search)
+    except Unmeasurable as reason:
+        yield unmeasured("model.segments", subject, f"{subject} cannot be searched: {reason}", location)
+        return
     blamed = weak(found, search)
     if not found:
         message = (
@@ -85,13 +107,14 @@ def checks(evaluation: Evaluation, primary: Demand, search: Search, location: Lo
         least = min(one.rows for one in found)
         message = (
             f"{scope}, none is shown to be worse than the rest{beyond} by {metric.name}; "
-            f"the smallest has {wording.rows(least)}"
+            f"the smallest has {wording.rows(least)}; {evaluation.sample.assumed}"
         )
         yield Check("model.segments", subject, Verdict.PASS, message, observed=0, limit=0, rows=rows, location=location)
         return
     told = "; ".join(_told(one, metric) for one in blamed[:TOLD])
     more = f"; and {len(blamed) - TOLD} more" if len(blamed) > TOLD else ""
     message = f"{scope}, {len(blamed)} are shown to be worse than the rest{beyond}: {told}{more}"
+    message += f"; {evaluation.sample.assumed}"
     fix = "look at the rows of the first one; train on more of them, or do not serve them"
     yield Check(
         "model.segments",
@@ -127,9 +150,9 @@ def segments(metric: Metric, sample: Sample, columns: Mapping[str, Any], search:
         return []
     parts = _Parts(metric, sample)
     axes = [_axis(name, raw) for name, raw in columns.items()]
-    found = [one for axis in axes for one in parts.segments(axis.codes, axis.names, search)]
+    found = [one for axis in axes for one in parts.segments(axis.codes, [(name,) for name in axis.names], search)]
     for left, right in combinations(axes, 2) if search.pairs else ():
-        names = [f"{one} and {other}" for one in left.names for other in right.names]
+        names = [(one, other) for one in left.names for other in right.names]
         found.extend(parts.segments(left.codes * len(right.names) + right.codes, names, search))
     return found
 
@@ -141,8 +164,8 @@ def weak(found: Sequence[Segment], search: Search) -> list[Segment]:
     """
     values = np.array([one.p for one in found])
     blamed = [found[int(at)] for at in np.flatnonzero(multiplicity.discoveries(values, rate=search.false_discovery))]
-    whole = {one.name: one for one in blamed if " and " not in one.name}
-    kept = [one for one in blamed if all(_worse(one, whole[name]) for name in one.name.split(" and ") if name in whole)]
+    whole = {one.name: one for one in blamed if len(one.parts) == 1}
+    kept = [one for one in blamed if all(_worse(one, whole[name]) for name in one.parts if name in whole)]
     return sorted(kept, key=lambda one: (-one.loss, one.name))
 
 
@@ -151,68 +174,131 @@ def _worse(part: Segment, whole: Segment) -> bool:
 
 
 class _Parts:
-    """Sums of the rows' parts of a metric, for any grouping of the rows."""
+    """Sums of the rows' parts of a metric by block, for any grouping of the rows."""
 
     def __init__(self, metric: Metric, sample: Sample) -> None:
         assert metric.top is not None  # noqa: S101 - for the type checker; the caller has looked
         self.metric = metric
-        top = metric.top(sample)
-        bottom = None if metric.bottom is None else metric.bottom(sample)
-        self.weights = (top, top * top) if bottom is None else (top, top * top, bottom, bottom * bottom, top * bottom)
-        self.totals = [float(one.sum()) for one in self.weights]
-        self.rows = len(top)
+        self.top = metric.top(sample)
+        self.bottom = np.ones_like(self.top) if metric.bottom is None else metric.bottom(sample)
+        self.rows = len(self.top)
         self.sign = -1.0 if metric.higher_is_better else 1.0
+        self.parted = None if sample.blocks is None else clusters.parted(sample.blocks, most=MOST_BLOCKS)
 
-    def segments(self, codes: npt.NDArray[np.int64], names: Sequence[str], search: Search) -> Iterator[Segment]:
+    def segments(
+        self, codes: npt.NDArray[np.int64], names: Sequence[tuple[str, ...]], search: Search
+    ) -> Iterator[Segment]:
         """The segments of one grouping."""
         counts = np.bincount(codes, minlength=len(names))
         kept = np.flatnonzero((counts >= search.min_rows) & (self.rows - counts >= search.min_rows))
-        if len(kept) == 0:
+        for at, found in self._compared(codes, counts, kept.tolist()) if len(kept) else ():
+            loss = self.sign * (found.mine - found.rest)
+            if math.isfinite(loss) and math.isfinite(found.error):
+                p = self._chance(found, loss, search.max_loss)
+                yield Segment(names[at], int(counts[at]), found.mine, found.rest, loss, found.error, p)
+
+    def _compared(
+        self, codes: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], kept: Sequence[int]
+    ) -> Iterator[tuple[int, _Compared]]:
+        """Each part that is large enough, and all other rows."""
+        width = len(counts)
+        if self.parted is None:
+            columns = (self.top, self.top**2, self.bottom, self.bottom**2, self.top * self.bottom)
+            sums = np.array([np.bincount(codes, weights=one, minlength=width) for one in columns])
+            rest = sums.sum(axis=1, keepdims=True) - sums
+            for at in kept:
+                yield at, self._alone(sums[:, at], int(counts[at]), rest[:, at], self.rows - int(counts[at]))
             return
-        rows: Floats = counts[kept].astype(np.float64)
-        sums = [_floats(np.bincount(codes, weights=one, minlength=len(names))[kept]) for one in self.weights]
-        rest = [_floats(total - one) for total, one in zip(self.totals, sums, strict=True)]
-        mine, mine_error = self._value(sums, rows)
-        other, other_error = self._value(rest, self.rows - rows)
-        loss, error = self.sign * (mine - other), np.sqrt(mine_error**2 + other_error**2)
-        for at, index in enumerate(kept):
-            if not math.isfinite(loss[at]) or not math.isfinite(error[at]):
-                continue
-            p = _p(float(loss[at]) - search.max_loss, float(error[at]))
-            numbers = (float(mine[at]), float(other[at]), float(loss[at]), float(error[at]))
-            yield Segment(names[int(index)], int(rows[at]), *numbers, p)
+        blocks, number = self.parted
+        top, bottom = (
+            np.bincount(codes * number + blocks, weights=one, minlength=width * number).reshape(width, number)
+            for one in (self.top, self.bottom)
+        )
+        all_top, all_bottom = top.sum(axis=0), bottom.sum(axis=0)
+        for at in kept:
+            yield at, self._in_blocks((top[at], bottom[at]), (all_top - top[at], all_bottom - bottom[at]))
 
-    def _value(self, sums: Sequence[Floats], rows: Floats) -> tuple[Floats, Floats]:
-        """The metric of each group, and its standard error by the delta method."""
-        top, squares = sums[0] / rows, sums[1] / rows
-        with np.errstate(divide="ignore", invalid="ignore"):
-            if len(sums) == 2:  # noqa: PLR2004 - nothing is divided by
-                ratio, spread = top, squares - top**2
-            else:
-                bottom = sums[2] / rows
-                ratio = top / bottom
-                spread = (squares - 2 * ratio * sums[4] / rows + ratio**2 * sums[3] / rows) / bottom**2
-            error = np.sqrt(np.maximum(spread, 0) / rows)
-            match self.metric.link:
-                case "identity":
-                    return ratio, error
-                case "root":
-                    root = np.sqrt(ratio)
-                    return root, error / (2 * root)
-                case "complement":
-                    return 1 - ratio, error
-                case "dice":
-                    return 2 * ratio / (1 + ratio), error * 2 / (1 + ratio) ** 2
+    def _alone(self, mine: Floats, rows: int, rest: Floats, others: int) -> _Compared:
+        """Of independent rows, by the delta method."""
+        value, wide = self._value(mine / rows, rows)
+        other, other_wide = self._value(rest / others, others)
+        freedom = min(rows, others) - 1
+        return _Compared(value, other, math.hypot(wide, other_wide), freedom, (mine[0], mine[2]), (rest[0], rest[2]))
+
+    def _value(self, means: Floats, rows: int) -> tuple[float, float]:
+        """The metric of some rows, and its standard error."""
+        top, squares, bottom, bottoms, products = means.tolist()
+        if bottom == 0:
+            return math.nan, math.nan
+        ratio = top / bottom
+        spread = (squares - 2 * ratio * products + ratio**2 * bottoms) / bottom**2
+        link = self.metric.link
+        return linked(link, ratio), math.sqrt(max(spread, 0.0) / rows) * abs(slope(link, ratio))
+
+    def _in_blocks(self, mine: tuple[Floats, Floats], rest: tuple[Floats, Floats]) -> _Compared:
+        """Of whole blocks, in which part and rest may err together; a part in few blocks says nothing."""
+        held = min(int((one[1] != 0).sum()) for one in (mine, rest))
+        if held < clusters.FEWEST_BLOCKS:
+            return _Compared(math.nan, math.nan, math.nan, 1, (0, 0), (0, 0))
+        values, moves = [], np.zeros(len(mine[0]))
+        for (top, bottom), sign in ((mine, 1), (rest, -1)):
+            ratio = float(top.sum() / bottom.sum())
+            values.append(linked(self.metric.link, ratio))
+            moves += sign * slope(self.metric.link, ratio) * (top - ratio * bottom) / bottom.sum()
+        error = math.sqrt(held / (held - 1) * float((moves**2).sum()))
+        hits, trials = float(mine[0].sum()), float(mine[1].sum())
+        if self.metric.proportion:
+            worth = clusters.worth(*mine)
+            hits, trials = hits * worth / trials, worth
+        return _Compared(
+            values[0], values[1], error, held - 1, (hits, trials), (float(rest[0].sum()), float(rest[1].sum()))
+        )
+
+    def _chance(self, found: _Compared, loss: float, allowed: float) -> float:
+        """One-sided: how likely so large a loss is where no more is true than is allowed; the more careful of two."""
+        beyond = loss - allowed
+        if beyond <= 0:
+            return 1.0
+        p = student_cdf(-beyond / found.error, found.freedom) if found.error > 0 else 0.0
+        hits, trials = found.counted
+        if not self.metric.proportion or trials > MOST_EXACT:
+            return p
+        elsewhere, all_ = found.elsewhere
+        # one hit and one miss more elsewhere: a share of 0 or 1 there is not known to be that
+        best = linked(self.metric.link, (elsewhere + 1) / (all_ + 2)) + self.sign * allowed
+        share = best / (2 - best) if self.metric.link == "dice" else best
+        return max(p, _at_most(round(hits), round(trials), min(max(share, 0.0), 1.0)))
 
 
-def _floats(values: Any) -> Floats:
-    return np.asarray(values, dtype=np.float64)
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """The metric of a part and of the rest, and the error of their difference with its freedom.
+
+    ``counted`` are numerator and denominator of the part, ``elsewhere`` those of the rest.
+    """
+
+    mine: float
+    rest: float
+    error: float
+    freedom: int
+    counted: tuple[float, float]
+    elsewhere: tuple[float, float]
 
 
-def _p(beyond: float, error: float) -> float:
-    if error == 0:
-        return 0.0 if beyond > 0 else 1.0
-    return NormalDist().cdf(-beyond / error)
+def _at_most(hits: int, trials: int, share: float) -> float:
+    """The chance of at most so many hits (the binomial distribution), exactly."""
+    if share in (0.0, 1.0):
+        return float(share == 0.0 or hits >= trials)
+    logs = _log_factorials()
+    some = np.arange(hits + 1)
+    each = logs[trials] - logs[some] - logs[trials - some]
+    each = each + some * math.log(share) + (trials - some) * math.log1p(-share)
+    return min(1.0, float(np.exp(each).sum()))
+
+
+@functools.cache
+def _log_factorials() -> Floats:
+    return np.concatenate([[0.0], np.log(np.arange(1, MOST_EXACT + 1)).cumsum()])
 
 
 def _axis(name: str, raw: Any) -> _Axis:
