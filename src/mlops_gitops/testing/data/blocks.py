@@ -76,12 +76,12 @@ class Blocks:
             By(value["by"], value["days"]),
             {
                 one["name"]: {
-                    block: {
+                    row["block"]: {
                         place: int(count)
-                        for place, count in zip(one["places"], counts.split(), strict=True)
+                        for place, count in zip(one["places"], row["rows"].split(), strict=True)
                         if int(count)
                     }
-                    for block, counts in one["blocks"]
+                    for row in one["blocks"]
                 }
                 for one in value["columns"]
             },
@@ -117,6 +117,7 @@ def _rows(blocks: Mapping[str | None, Mapping[str, int]], known: Sequence[str]) 
 def _document(name: str, blocks: Mapping[str | None, Mapping[str, int]]) -> JSON:
     known = sorted({place for counts in blocks.values() for place in counts})
     rows: list[JSON] = [
-        [block, " ".join(str(blocks[block].get(place, 0)) for place in known)] for block in _ordered(blocks)
+        {"block": block, "rows": " ".join(str(blocks[block].get(place, 0)) for place in known)}
+        for block in _ordered(blocks)
     ]
     return {"name": name, "places": [*known], "blocks": rows}

@@ -49,7 +49,7 @@ def checks(
             try:
                 scan = counting.scan(file, asked(model, file, comparisons, now))
                 scans[file.dataset.name] = scan
-                yield from _of_file(model, file, scan, comparisons, relations, locate, now=now)
+                yield from _of_file(model, file, scan, comparisons, locate, relations=relations, now=now)
             except Refused as refusal:
                 yield unreadable(file, refusal, locate)
     counted = {name: scan.profile.rows for name, scan in scans.items()}
@@ -62,9 +62,9 @@ def _of_file(
     file: DataFile,
     scan: Scan,
     comparisons: Sequence[references.Comparison],
-    relations: Relations,
     locate: Locate,
     *,
+    relations: Relations,
     now: datetime,
 ) -> Iterator[Check]:
     """What one file shows by itself."""

@@ -37,16 +37,17 @@ def references(
             continue
         for file in files:
             if file.dataset.name != key.dataset:
-                yield from _reference(key, file, other, relations, locate, place)
+                yield from _reference(key, file, other, locate, place, relations=relations)
 
 
 def _reference(
     key: ForeignKey,
     file: DataFile,
     other: DataFile,
-    relations: Relations,
     locate: Locate,
     at: tuple[str | int, ...],
+    *,
+    relations: Relations,
 ) -> Iterator[Check]:
     """A data set without the columns has nothing to look up, unless it has some of them."""
     subject, location = f"{file.dataset.name}.{'+'.join(key.columns)}", locate((*at, "columns"))

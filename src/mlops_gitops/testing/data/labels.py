@@ -48,9 +48,9 @@ def checks(model: Model, file: DataFile, scan: Scan, relations: Relations, locat
     try:
         if model.task in CLASSES:
             yield from _classes(tests, file, target.column, relations, locate)
-        yield from _contradictions(model, file, target.column, scan, relations, locate)
+        yield from _contradictions(model, file, target.column, scan, locate, relations=relations)
         if tests.max_implausible_rate is not None:
-            yield _implausible(model, tests.max_implausible_rate, file, target.column, relations, locate)
+            yield _implausible(model, tests.max_implausible_rate, file, target.column, locate, relations=relations)
     except Refused as refusal:
         message = f"the labels of {name} cannot be read: {refusal.message}"
         yield Check("data.labels", name, Verdict.FAIL, message, location=locate(AT), fix=refusal.hint)
@@ -75,9 +75,7 @@ def _missing(tests: LabelTests, name: str, label: str, scan: Scan, locate: Locat
     )
 
 
-def _classes(
-    tests: LabelTests, file: DataFile, label: str, relations: Relations, locate: Locate
-) -> Iterator[Check]:
+def _classes(tests: LabelTests, file: DataFile, label: str, relations: Relations, locate: Locate) -> Iterator[Check]:
     subject = f"{file.dataset.name}.{label}"
     found = relations.classes(file, label, most=MOST_CLASSES)
     rows = sum(found.values())
@@ -118,7 +116,7 @@ def _classes(
 
 
 def _contradictions(
-    model: Model, file: DataFile, label: str, scan: Scan, relations: Relations, locate: Locate
+    model: Model, file: DataFile, label: str, scan: Scan, locate: Locate, *, relations: Relations
 ) -> Iterator[Check]:
     tests = model.tests.data.labels
     limit = tests.max_contradiction_rate if tests is not None else None
@@ -145,7 +143,7 @@ def _contradictions(
 
 
 def _implausible(
-    model: Model, limit: float, file: DataFile, label: str, relations: Relations, locate: Locate
+    model: Model, limit: float, file: DataFile, label: str, locate: Locate, *, relations: Relations
 ) -> Check:
     subject, place = f"{file.dataset.name}.{label}", locate((*AT, "maxImplausibleRate"))
     try:

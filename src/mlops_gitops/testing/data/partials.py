@@ -73,8 +73,10 @@ class Partial:
             "columns": columns,
             "hashing": None if digests is None else digests.hashing,
             "runs": runs,
-            "counts": [[name, count] for name, count in self.counts.items()],
-            "groups": [{"columns": [*one.columns], "of": one.of, "files": [*files]} for one, files in self.groups.items()],
+            "counts": [{"name": name, "rows": count} for name, count in self.counts.items()],
+            "groups": [
+                {"columns": [*one.columns], "of": one.of, "files": [*files]} for one, files in self.groups.items()
+            ],
             "blocks": None if self.blocks is None else self.blocks.document(),
         }
 
@@ -149,7 +151,15 @@ def merged(parts: Sequence[Partial]) -> Partial:
     stored = counted[0].stored if counted else {}
     if any(one.stored != stored for one in counted):
         raise _apart(f"the shards of {first.dataset} store their columns in different types")
-    return replace(first, files=dict(sorted(files.items())), profile=profile, stored=stored, counts=dict(counts), groups=groups, blocks=blocks)
+    return replace(
+        first,
+        files=dict(sorted(files.items())),
+        profile=profile,
+        stored=stored,
+        counts=dict(counts),
+        groups=groups,
+        blocks=blocks,
+    )
 
 
 def whole(part: Partial, distinct: Mapping[tuple[str, ...], int]) -> Scan:
@@ -199,7 +209,7 @@ def _read(value: Mapping[str, Any]) -> Partial:
         {one["shard"]: (one["name"], one["sha256"]) for one in value["files"]},
         Profile(value["rows"], columns, digests),
         {one["name"]: one["stored"] for one in value["columns"]},
-        dict(value["counts"]),
+        {one["name"]: one["rows"] for one in value["counts"]},
         {Group(tuple(one["columns"]), one["of"]): tuple(one["files"]) for one in value["groups"]},
         None if value["blocks"] is None else Blocks.read(value["blocks"]),
     )

@@ -14,8 +14,8 @@ from mlops_gitops.testing.data import drift
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files
 from mlops_gitops.testing.data.profile import Profile
-from mlops_gitops.testing.data.relations import Relations, Rows
 from mlops_gitops.testing.data.reference import BINS, LARGEST, SUFFIX, Reference, read
+from mlops_gitops.testing.data.relations import Relations, Rows
 from mlops_gitops.testing.data.scans import EVERY, By, Scan, Wanted
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.engines import shards
@@ -155,9 +155,7 @@ def parted(file: DataFile) -> By | None:
     return None if time is None else By(time, days=True)
 
 
-def design_effects(
-    file: DataFile, profile: Profile, relations: Relations
-) -> tuple[Mapping[str, float], str | None]:
+def design_effects(file: DataFile, profile: Profile, relations: Relations) -> tuple[Mapping[str, float], str | None]:
     """The design effect of each column, and the column that parts the rows into blocks where there is one."""
     by = parted(file)
     if by is None or file.source is None:

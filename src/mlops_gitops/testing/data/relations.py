@@ -25,7 +25,7 @@ CLASSES = frozenset({"binary-classification", "multiclass"})
 
 
 class Relations(Protocol):
-    """Who answers.  Everything raises ``Refused`` where data cannot be read, ``Unmeasurable`` where they cannot tell."""
+    """Who answers: ``Refused`` is raised where data cannot be read, ``Unmeasurable`` where they cannot tell."""
 
     def columns(self, file: DataFile, /) -> Mapping[str, str]:
         """The columns with their types in the manifest's words."""
@@ -120,9 +120,8 @@ def groups(model: Model, file: DataFile, columns: Mapping[str, Sequence[str]]) -
 
 
 def _of_keys(model: Model, name: str) -> list[Group]:
-    found = []
-    for key in model.tests.data.references:
-        found.append(Group(key.key if name == key.dataset else key.columns, "present"))
+    references = model.tests.data.references
+    found = [Group(key.key if name == key.dataset else key.columns, "present") for key in references]
     if model.tests.data.overlap is not None:
         found.append(Group(tuple(model.tests.data.overlap.key), "present"))
     return found

@@ -56,7 +56,8 @@ class Rules:
     @property
     def told(self) -> JSON:
         """Their names and expressions."""
-        return ["rules", *([rule.name, rule.expression] for rule in self.rules)]
+        rules: list[JSON] = [[rule.name, rule.expression] for rule in self.rules]
+        return ["rules", *rules]
 
 
 def checks(

@@ -127,8 +127,8 @@ class Wanted:
     ``moments`` and ``distinct`` name the columns whose exact sums and distinct values are wanted; ``EVERY`` in them
     stands for all.  ``digests`` asks for those of the rows.  Of a column that is not in ``only``, nothing but its type
     is wanted and what the file's footer says of it; ``None`` wants every column.  ``asks`` are for rows that fit a
-    condition.  ``groups`` and the rows in blocks ``by`` a column are written beside the counts of a shard, for questions to several data sets at once; where
-    the rows are at hand they are asked instead.
+    condition.  ``groups``, and the rows in blocks ``by`` a column, are written beside the counts of a shard, for questions
+    that no profile answers; where the rows are at hand, they are asked instead.
     """
 
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

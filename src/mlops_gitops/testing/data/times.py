@@ -77,7 +77,7 @@ def checks(
         yield _age(tests.max_age, subject, newest, now, locate)
     yield _future(subject, scan.counts.get(_FUTURE, 0), scan.profile.rows, now, locate)
     if tests.max_empty_days is not None:
-        yield _gaps(tests.max_empty_days, file, subject, column, relations, locate)
+        yield _gaps(tests.max_empty_days, file, subject, column, locate, relations=relations)
 
 
 def _age(limit: timedelta, subject: str, newest: datetime | None, now: datetime, locate: Locate) -> Check:
@@ -113,9 +113,7 @@ def _future(subject: str, late: int, rows: int, now: datetime, locate: Locate) -
     return Check("data.future", subject, Verdict.FAIL, message, observed=late, limit=0, location=place, fix=fix)
 
 
-def _gaps(
-    limit: int, file: DataFile, subject: str, column: str, relations: Relations, locate: Locate
-) -> Check:
+def _gaps(limit: int, file: DataFile, subject: str, column: str, locate: Locate, *, relations: Relations) -> Check:
     empty, days = relations.empty_days(file, column)
     message = f"{empty:,} of {days:,} days by {subject} have no row; at most {limit:,} may be"
     verdict, fix = (Verdict.PASS, "") if empty <= limit else (Verdict.FAIL, "find the rows of those days")

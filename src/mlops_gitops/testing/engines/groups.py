@@ -1,7 +1,7 @@
 """Rows of a shard by what makes them alike, as a file; and what such files of all shards answer together.
 
 Each file holds 128-bit hashes of the values that make rows alike, sorted, with how many rows have them, and nothing of
-the values themselves; but a group of ``texts`` holds the values, as they are.  Equal rows of different shards meet where
+the values themselves; but a group of ``texts`` holds the values as they are.  Equal rows of different shards meet where
 one range of hashes is read of all files at once, so that memory is bounded whatever the number of rows.  Two different
 values with one hash would be taken for one: among 10**9 of them with a chance of 10**-21.  Whoever chooses values can
 make such a pair, MD5 being what it is, and gains a failed check by it.
@@ -98,7 +98,9 @@ def texts(files: Sequence[Path], *, most: int) -> dict[str, int]:
 def contradicted(files: Sequence[Path], *, rows: int) -> int:
     """The rows of groups with more than one label."""
     source = _source(files)
-    groups = f"SELECT sum(rows) AS n, count(DISTINCT label) AS k FROM {reader(source)} WHERE {_WITHIN} GROUP BY high, low"  # noqa: S608
+    groups = (
+        f"SELECT sum(rows) AS n, count(DISTINCT label) AS k FROM {reader(source)} WHERE {_WITHIN} GROUP BY high, low"  # noqa: S608
+    )
     query = f"SELECT coalesce(sum(n), 0) FROM ({groups}) WHERE k > 1"  # noqa: S608 - as above
     with opened(source) as connection:
         return sum(_number(connection, query, [source.argument, *one]) for one in _ranges(rows))

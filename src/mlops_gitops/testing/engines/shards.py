@@ -18,7 +18,6 @@ from typing import Protocol
 
 from mlops_gitops.testing.data import partials, shards
 from mlops_gitops.testing.data.partials import Partial
-from mlops_gitops.testing.data.profile import EMPTY
 from mlops_gitops.testing.data.scans import Group, Scan, Source, Wanted
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.engines import groups

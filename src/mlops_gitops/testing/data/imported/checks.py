@@ -58,7 +58,7 @@ def checks(
         try:
             data = _read(one, folder=folder, root=root)
             if one.format == PANDERA:
-                yield from _schema(model, known[one.dataset], one, data, relations, location)
+                yield from _schema(model, known[one.dataset], one, data, location, relations=relations)
             else:
                 yield from _results(known[one.dataset], rows[one.dataset], one, data, location)
         except Unknown as reason:
@@ -132,7 +132,7 @@ def _origin(file: DataFile, rows: int, found: Results, one: Imported, location: 
 
 
 def _schema(
-    model: Model, file: DataFile, one: Imported, data: bytes, relations: Relations, location: Location
+    model: Model, file: DataFile, one: Imported, data: bytes, location: Location, *, relations: Relations
 ) -> Iterator[Check]:
     read, name = pandera.schema(one.file, data), file.dataset.name
     for left in read.left_out:
