@@ -19,6 +19,7 @@ from mlops_gitops.testing.data.files import TESTED, DataFile, identity, unreadab
 from mlops_gitops.testing.data.imported import checks as imports
 from mlops_gitops.testing.data.rows import leaks, overlaps
 from mlops_gitops.testing.data.scans import Scan, Wanted
+from mlops_gitops.testing.data.spending import Count, nobody
 from mlops_gitops.testing.sharding import Counting, asked
 
 
@@ -31,8 +32,9 @@ def checks(
     now: datetime,
     folder: Path,
     root: Path,
+    count: Count = nobody,
 ) -> Iterator[Check]:
-    """All checks of all data files, as ``counting`` counts them."""
+    """All checks of all data files, as ``counting`` counts their rows and ``count`` the looks at references."""
     yield from _declared(model, locate)
     comparisons: list[references.Comparison] = []
     for compared in references.wanted_by(model, folder=folder, root=root, locate=locate):
@@ -40,7 +42,7 @@ def checks(
             yield compared
         else:
             yield from references.outdated(compared, model, files, locate=locate)
-            comparisons.append(compared)
+            comparisons.append(compared.counted(files, count))
     scans: dict[str, Scan] = {}
     for file in files:
         yield from identity(file, locate)

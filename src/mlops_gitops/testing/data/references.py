@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
+from mlops_gitops.evidence.windows import Window
 from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.data import drift
@@ -17,21 +18,30 @@ from mlops_gitops.testing.data.profile import Profile
 from mlops_gitops.testing.data.reference import BINS, LARGEST, SUFFIX, Reference, read
 from mlops_gitops.testing.data.scans import EVERY, Scan, Wanted
 from mlops_gitops.testing.data.shifts import Incomparable, design_effect, design_effect_of_categories
+from mlops_gitops.testing.data.spending import Count
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.engines import shards
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the manifest wants compared, and the reference to compare with."""
+    """What the manifest wants compared, the reference to compare with, and the number of this look where one counts."""
 
     kind: drift.Kind
     tests: DriftTests
     reference: Reference
+    look: int | None = None
 
     def concerns(self, file: DataFile) -> bool:
         """Whether this data set is held against the reference."""
         return file.dataset.name in self.tests.datasets
+
+    def counted(self, files: Sequence[DataFile], count: Count) -> Comparison:
+        """The same, as the look that these files are."""
+        data = tuple(file.digest for file in files if self.concerns(file) and file.digest)
+        if self.tests.looks is not None or not data:
+            return self
+        return replace(self, look=count(Window(self.kind.section, self.reference.digest, data)))
 
     def checks(self, model: Model, file: DataFile, scan: Scan, *, locate: Locate, here: bool = True) -> Iterator[Check]:
         """The drift checks of one data set; ``here`` says whether its rows are at hand."""
@@ -51,6 +61,7 @@ class Comparison:
             profile=scan.profile,
             designs=designs,
             blocks=blocks,
+            look=self.look,
             locate=locate,
         )
 
@@ -149,7 +160,7 @@ def _profiled(file: DataFile, *, edges: Mapping[str, tuple[float, ...]]) -> Refe
 
 
 def design_effects(file: DataFile, profile: Profile) -> tuple[Mapping[str, float], str | None]:
-    """The design effect of each column, and the column that parts the rows into blocks where there is one.
+    """The design effect of each column, and what parts the rows into blocks where something does, in words.
 
     An entity before a time: rows of one customer resemble one another more than rows of one day.  A column with too few
     blocks gets so large an effect that its rows answer nothing.
@@ -172,4 +183,4 @@ def design_effects(file: DataFile, profile: Profile) -> tuple[Mapping[str, float
             effects[name] = design_effect(blocks) if name in edges else design_effect_of_categories(blocks)
         except Incomparable:
             effects[name] = float(max(profile.rows, 1))
-    return effects, by if counted else None
+    return effects, (f"day of {by}" if days else by) if counted else None
