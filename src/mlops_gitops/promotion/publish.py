@@ -233,6 +233,7 @@ def release(
         for found in claims(reports, made, issued_at=now(), said=said, renew=renew):
             refuse_unless_trusted(snapshot.trust, signer.keyid, found.kind, None)
             claim = book.count(found, artifact=made.artifact.digest) if found.kind == ledger.KIND else found
+            ledger.refuse_unless_next(snapshot, made.name, claim)
             path, data = sealed_evidence(claim, model=made.name, signer=signer)
             files[path] = data
         if not known:
