@@ -71,8 +71,8 @@ def check(arguments: argparse.Namespace, kinds: Sequence[str]) -> None:
         raise Misused("--look, --release and --publish go with `test data`", hint=hint, code="test-options")
     if arguments.look is not None and (arguments.look < 1 or arguments.publish):
         raise Misused("--look takes a number from 1, and --publish counts by itself", hint=hint, code="test-options")
-    if arguments.publish != bool(arguments.release):
-        raise Misused("--release and --publish go together", hint=hint, code="test-options")
+    if arguments.publish != bool(arguments.release) or (arguments.publish and len(arguments.words) != 2):  # noqa: PLR2004
+        raise Misused("--release and --publish go together, with one model", hint=hint, code="test-options")
 
 
 def report(

@@ -42,7 +42,9 @@ def checks(
             yield compared
         else:
             yield from references.outdated(compared, model, files, locate=locate)
-            comparisons.append(compared.counted(files, count))
+            weighed, told = compared.weighed(model, folder=folder, root=root, locate=locate)
+            yield from told
+            comparisons.append(weighed.counted(files, count))
     scans: dict[str, Scan] = {}
     for file in files:
         yield from identity(file, locate)

@@ -11,7 +11,7 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.evidence.windows import Window
 from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing.data import drift
+from mlops_gitops.testing.data import drift, importance
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files
 from mlops_gitops.testing.data.profile import Profile
@@ -43,6 +43,12 @@ class Comparison:
             return self
         return replace(self, look=count(Window(self.kind.section, self.reference.digest, data)))
 
+    def weighed(self, model: Model, *, folder: Path, root: Path, locate: Locate) -> tuple[Comparison, Iterator[Check]]:
+        """The same with the weights of its columns, and what there is to say of those."""
+        at = self.kind.at
+        tests, told = importance.applied(self.tests, model, folder=folder, root=root, locate=locate, at=at)
+        return replace(self, tests=tests), told
+
     def checks(self, model: Model, file: DataFile, scan: Scan, *, locate: Locate, here: bool = True) -> Iterator[Check]:
         """The drift checks of one data set; ``here`` says whether its rows are at hand."""
         by = file.dataset.entity_column or file.dataset.time_column
@@ -69,7 +75,10 @@ class Comparison:
 def found(
     model: Model, kind: drift.Kind, tests: DriftTests, *, folder: Path, root: Path, locate: Locate
 ) -> Comparison | Check:
-    """The comparison that the manifest wants, or a check that says why there is none."""
+    """The comparison that the manifest wants, or a check that says why there is none.
+
+    Weights by importance are not read yet: see ``Comparison.weighed``.
+    """
     path = (folder / f"{tests.of}{SUFFIX}").resolve()
     write = drift.WRITE.format(model=model.name)
     try:
