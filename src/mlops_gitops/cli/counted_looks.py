@@ -19,8 +19,8 @@ from mlops_gitops.evidence import windows
 from mlops_gitops.evidence.verdicts import Report
 from mlops_gitops.evidence.windows import Window
 from mlops_gitops.manifests.release import Release
-from mlops_gitops.promotion import ledger
 from mlops_gitops.promotion import publish as publishing
+from mlops_gitops.promotion import reference_looks
 from mlops_gitops.promotion.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Counted:
     def __init__(self, snapshot: Snapshot, model: Model, *, dry: bool) -> None:
         wanted = [one for one in (model.tests.data.drift, model.tests.data.skew) if one is not None]
         counted = any(one.looks is None for one in wanted)
-        self._ledger = ledger.of_model(snapshot, model.name, kind=windows.KIND) if counted else ledger.Ledger()
+        self._ledger = reference_looks.of_model(snapshot, model.name) if counted else reference_looks.Ledger()
         self._taken: list[Window] = []
         self._dry = dry
 
@@ -45,7 +45,7 @@ class Counted:
         """The number of a look, which is taken by that."""
         if self._dry:
             return self._ledger.recorded(window)
-        found = self._ledger.window(window)
+        found = self._ledger.count(window)
         self._taken.append(found)
         return found.number
 

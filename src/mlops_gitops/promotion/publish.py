@@ -219,7 +219,7 @@ def release(
     ``build`` makes the release that supersedes a given one.  A release whose content is in the repository already is
     that one; then only what was not said yet is added.  Without a ``signer`` nothing is written.
     """
-    from mlops_gitops.promotion import ledger  # late: who promotes or approves counts no looks
+    from mlops_gitops.promotion import ledger, reference_looks  # late: who promotes or approves counts no looks
 
     def propose(tree: Tree) -> Proposal[Release]:
         snapshot = Snapshot(tree)
@@ -233,7 +233,7 @@ def release(
         for found in claims(reports, made, issued_at=now(), said=said, renew=renew):
             refuse_unless_trusted(snapshot.trust, signer.keyid, found.kind, None)
             claim = book.count(found, artifact=made.artifact.digest) if found.kind == ledger.KIND else found
-            ledger.refuse_unless_next(snapshot, made.name, claim)
+            reference_looks.refuse_unless_next(snapshot, made.name, claim)
             path, data = sealed_evidence(claim, model=made.name, signer=signer)
             files[path] = data
         if not known:

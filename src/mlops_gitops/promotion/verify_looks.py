@@ -1,8 +1,7 @@
 """Counting the looks of the ledger again, along the past.
 
-Every comparison that was ever published is counted in the order of its commits, and so are data tests that count their
-looks at a reference.  One that says another number than it had would let more releases be judged on the same data than
-the policy allows, or spend more of the error than there is.
+Every comparison that was ever published is counted in the order of its commits.  One that says another number than it
+had would let more releases be judged on the same data than the policy allows.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlops_gitops.errors import Failure
+from mlops_gitops.evidence import holdouts
 from mlops_gitops.evidence.admission import Evidence, admit
 from mlops_gitops.promotion import ledger
 from mlops_gitops.promotion.ledger import Ledger
@@ -27,18 +27,17 @@ class Recount:
         self._ledgers: dict[str, Ledger] = {}
 
     def of(self, change: Change) -> Iterator[Problem]:
-        """The looks that a commit added and that say another number than they had."""
+        """The comparisons that a commit added and that say another number than they had."""
         added = [path for status, path in change.paths if status == "A"]
         for folder, model, name in (path.split("/") for path in added if path.count("/") == 2):  # noqa: PLR2004
             if folder == "releases":
                 self._models[name.removesuffix(".yaml")] = model
-        marks = tuple(f"/{kind}-" for kind in ledger.KINDS)
-        paths = [path for path in added if path.startswith("evidence/") and any(mark in path for mark in marks)]
+        paths = [path for path in added if path.startswith("evidence/") and f"/{ledger.KIND}-" in path]
         if not paths:
             return
         snapshot = Snapshot(self._history.tree(change.commit))
         found = [(path, one) for path in paths if (one := self._admitted(path, snapshot)) is not None]
-        for path, one in sorted(found, key=lambda each: ledger.said(each[1].claim)):
+        for path, one in sorted(found, key=lambda each: [look.number or 0 for look in holdouts.looks(each[1].claim)]):
             yield from self._counted(path, one, snapshot, change)
 
     def _admitted(self, path: str, snapshot: Snapshot) -> Evidence | None:
@@ -57,8 +56,9 @@ class Recount:
             artifact = snapshot.release(model, one.claim.release).artifact.digest
         except Failure:
             return
-        book = self._ledgers.setdefault(model, Ledger())
-        for (what, digest), said, is_ in book.counted(one.claim, artifact=artifact):
-            if said is not None and said != is_:
-                message = f"it says that it was look {said} at {what} {digest[:12]}, and it was {is_}"
+        count = self._ledgers.setdefault(model, Ledger()).count
+        due = holdouts.looks(count(one.claim, artifact=artifact))
+        for said, is_ in zip(holdouts.looks(one.claim), due, strict=True):
+            if said.number is not None and said.number != is_.number:
+                message = f"it says that it was look {said.number} at data {said.holdout[:12]}, and it was {is_.number}"
                 yield Problem("look", path, message, change.commit)
