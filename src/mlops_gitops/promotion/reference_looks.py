@@ -84,12 +84,9 @@ class Recount:
 
     def of(self, change: Change) -> Iterator[Problem]:
         """The data tests that a commit added and that say another number of a look than it had."""
-        added = [path.split("/") for status, path in change.paths if status == "A"]
-        self._models |= {
-            name.removesuffix(".yaml"): model
-            for folder, model, name in (parts for parts in added if len(parts) == 3)  # noqa: PLR2004
-            if folder == "releases"
-        }
+        split = (path.split("/") for status, path in change.paths if status == "A")
+        added = [parts for parts in split if len(parts) == 3]  # noqa: PLR2004 - folder, model or release, file
+        self._models |= {name.removesuffix(".yaml"): model for folder, model, name in added if folder == "releases"}
         paths = ["/".join(parts) for parts in added if parts[0] == "evidence" and parts[-1].startswith(f"{KIND}-")]
         if not paths:
             return
