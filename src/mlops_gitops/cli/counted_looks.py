@@ -60,7 +60,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--look", metavar="N", type=int, help="this is the N-th look, as something else counts them")
     group.add_argument("--release", metavar="REF", help="with --publish: the release that the data are asked of")
     group.add_argument("--publish", action="store_true", help="count the look, sign what is found, and publish it")
-    session.add_key_option(group)
+    group.add_argument("--key", metavar="URI", help="with --publish: the key that signs (default: $MG_KEY)")
 
 
 def check(arguments: argparse.Namespace, kinds: Sequence[str]) -> None:

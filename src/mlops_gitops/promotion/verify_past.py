@@ -11,7 +11,17 @@ from dataclasses import fields, replace
 
 from mlops_gitops.errors import Failure
 from mlops_gitops.evidence.admission import may_sign, signed_by
-from mlops_gitops.promotion import apply, layout, plan, pointer, receipts, reference_looks, returns, rollbacks, verify_seals
+from mlops_gitops.promotion import (
+    apply,
+    layout,
+    plan,
+    pointer,
+    receipts,
+    reference_looks,
+    returns,
+    rollbacks,
+    verify_seals,
+)
 from mlops_gitops.promotion.plan import Action, Decision, Outcome, Situation
 from mlops_gitops.promotion.problems import Problem
 from mlops_gitops.promotion.receipts import PULL_REQUEST, Filed, Receipt

@@ -66,7 +66,8 @@ def read(data: bytes) -> Importance:
         value: Any = json.loads(data)
         if any(value[name] != said for name, said in _HEADER.items()):
             raise ValueError("it is of another kind")
-        metric, dataset, artifact, inputs = value["metric"], value["dataset"], value["artifact"]["sha256"], value["inputs"]
+        metric, dataset, inputs = value["metric"], value["dataset"], value["inputs"]
+        artifact = value["artifact"]["sha256"]
         if not all(isinstance(one, str) for one in (metric, dataset, artifact)) or not isinstance(inputs, dict):
             raise ValueError("a field is of another type")
         if not all(type(one) in {int, float} and math.isfinite(one) for one in inputs.values()):
@@ -102,11 +103,12 @@ def applied(
     if not tests.by_importance:
         return tests, iter(())
     place, path = locate((*at, "weights")), (folder / FILE).resolve()
-    fix = f"write it, and commit it: `mlops-gitops test features {model.name} --write-reference`"
+    write = f"write it, and commit it: `mlops-gitops test features {model.name} --write-reference`"
     names = tuple(one.name for one in model.interface.inputs)
 
     def check(verdict: Verdict, message: str) -> Check:
-        return Check("data.importance", FILE, verdict, message, location=place, fix="" if verdict is Verdict.PASS else fix)
+        fix = "" if verdict is Verdict.PASS else write
+        return Check("data.importance", FILE, verdict, message, location=place, fix=fix)
 
     try:
         if not path.is_relative_to(root.resolve()):
@@ -120,7 +122,8 @@ def applied(
     told = [check(Verdict.PASS, _words(found, names))]
     lacking = [name for name in names if name not in found.inputs]
     if lacking:
-        told.append(check(Verdict.INCONCLUSIVE, f"{FILE} says nothing of {', '.join(lacking[:_TOLD])}; they weigh least"))
+        message = f"{FILE} says nothing of {', '.join(lacking[:_TOLD])}, which weigh least for it"
+        told.append(check(Verdict.INCONCLUSIVE, message))
     declared = model.artifact.digest
     if declared is not None and declared != found.artifact:
         message = f"{FILE} was measured with the artifact {found.artifact[:12]}…; the manifest names {declared[:12]}…"

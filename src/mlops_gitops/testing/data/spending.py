@@ -1,7 +1,7 @@
 """How much of the error one look at a reference may spend.
 
-A reference is looked at again and again, and each look is one more chance of a false alarm.  Where the manifest says how
-many looks there will be, each gets an equal part.  Where nobody knows, the k-th gets ``1 / (k (k + 1))``: all parts
+A reference is looked at again and again, and each look is one more chance of a false alarm.  Where the manifest says
+how many looks there will be, each gets an equal part.  Where nobody knows, the k-th gets ``1 / (k (k + 1))``: all parts
 together are 1, however many looks there come to be, and after K of them ``1 / (K + 1)`` is left.  Both hold however the
 looks depend on one another (the union bound), as those at one reference do: its own error is in all of them.
 
