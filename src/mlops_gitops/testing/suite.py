@@ -27,6 +27,7 @@ from mlops_gitops.testing.data import examination
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files, identity, in_one
 from mlops_gitops.testing.data.imported import checks as imports
+from mlops_gitops.testing.data.spending import Count, nobody
 from mlops_gitops.testing.models import behaviour, explanations, reliability, simpler
 from mlops_gitops.testing.models import promises as model_tests
 from mlops_gitops.testing.models.evaluations import evaluate, history, inputs, job, judged
@@ -53,12 +54,23 @@ class Champion:
 
 
 def run_data_tests(
-    model: Model, *, folder: Path, locate: Locate, now: datetime, root: Path | None = None, counting: Counting = HERE
+    model: Model,
+    *,
+    folder: Path,
+    locate: Locate,
+    now: datetime,
+    root: Path | None = None,
+    counting: Counting = HERE,
+    count: Count = nobody,
 ) -> Report:
-    """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
-    files = counting.files(model, folder=folder, root=root or folder)
-    found = list(examination.checks(model, files, locate, counting, now=now, folder=folder, root=root or folder))
-    taken = tuple(imports.materials(model, folder=folder, root=root or folder))
+    """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder).
+
+    ``count`` says the number of each look at a reference, where the manifest wants looks counted.
+    """
+    root = root or folder
+    files = counting.files(model, folder=folder, root=root)
+    found = list(examination.checks(model, files, locate, counting, now=now, folder=folder, root=root, count=count))
+    taken = tuple(imports.materials(model, folder=folder, root=root))
     return report("data-tests", model, found, (*_materials(files), *taken))
 
 

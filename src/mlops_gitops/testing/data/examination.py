@@ -19,6 +19,8 @@ from mlops_gitops.testing.data.imported import checks as imports
 from mlops_gitops.testing.data.relations import Relations
 from mlops_gitops.testing.data.rows import leaks, overlaps
 from mlops_gitops.testing.data.scans import Scan
+from mlops_gitops.testing.data.scans import Scan, Wanted
+from mlops_gitops.testing.data.spending import Count, nobody
 from mlops_gitops.testing.sharding import Counting, asked
 
 
@@ -31,8 +33,9 @@ def checks(
     now: datetime,
     folder: Path,
     root: Path,
+    count: Count = nobody,
 ) -> Iterator[Check]:
-    """All checks of all data files, as ``counting`` counts them."""
+    """All checks of all data files, as ``counting`` counts their rows and ``count`` the looks at references."""
     yield from _declared(model, locate)
     comparisons: list[references.Comparison] = []
     for compared in references.wanted_by(model, folder=folder, root=root, locate=locate):
@@ -40,7 +43,9 @@ def checks(
             yield compared
         else:
             yield from references.outdated(compared, model, files, locate=locate)
-            comparisons.append(compared)
+            weighed, told = compared.weighed(model, folder=folder, root=root, locate=locate)
+            yield from told
+            comparisons.append(weighed.counted(files, count))
     scans: dict[str, Scan] = {}
     relations = counting.relations
     for file in files:

@@ -8,31 +8,47 @@ from pathlib import Path
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
+from mlops_gitops.evidence.windows import Window
 from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import blocks, wording
-from mlops_gitops.testing.data import drift
+from mlops_gitops.testing.data import drift, importance
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files
 from mlops_gitops.testing.data.profile import Profile
 from mlops_gitops.testing.data.reference import BINS, LARGEST, SUFFIX, Reference, read
 from mlops_gitops.testing.data.relations import Relations, Rows
 from mlops_gitops.testing.data.scans import EVERY, By, Scan, Wanted
+from mlops_gitops.testing.data.spending import Count
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.engines import shards
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the manifest wants compared, and the reference to compare with."""
+    """What the manifest wants compared, the reference to compare with, and the number of this look where one counts."""
 
     kind: drift.Kind
     tests: DriftTests
     reference: Reference
+    look: int | None = None
 
     def concerns(self, file: DataFile) -> bool:
         """Whether this data set is held against the reference."""
         return file.dataset.name in self.tests.datasets
+
+    def counted(self, files: Sequence[DataFile], count: Count) -> Comparison:
+        """The same, as the look that these files are."""
+        data = tuple(file.digest for file in files if self.concerns(file) and file.digest)
+        if self.tests.looks is not None or not data:
+            return self
+        return replace(self, look=count(Window(self.kind.section, self.reference.digest, data)))
+
+    def weighed(self, model: Model, *, folder: Path, root: Path, locate: Locate) -> tuple[Comparison, Iterator[Check]]:
+        """The same with the weights of its columns, and what there is to say of those."""
+        at = self.kind.at
+        tests, told = importance.applied(self.tests, model, folder=folder, root=root, locate=locate, at=at)
+        return replace(self, tests=tests), told
 
     def checks(
         self, model: Model, file: DataFile, scan: Scan, relations: Relations, *, locate: Locate
@@ -48,6 +64,7 @@ class Comparison:
             profile=scan.profile,
             designs=designs,
             assumed=assumed,
+            look=self.look,
             locate=locate,
         )
 
@@ -55,7 +72,10 @@ class Comparison:
 def found(
     model: Model, kind: drift.Kind, tests: DriftTests, *, folder: Path, root: Path, locate: Locate
 ) -> Comparison | Check:
-    """The comparison that the manifest wants, or a check that says why there is none."""
+    """The comparison that the manifest wants, or a check that says why there is none.
+
+    Weights by importance are not read yet: see ``Comparison.weighed``.
+    """
     path = (folder / f"{tests.of}{SUFFIX}").resolve()
     write = drift.WRITE.format(model=model.name)
     try:
