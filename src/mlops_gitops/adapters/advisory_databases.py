@@ -16,6 +16,7 @@ import os
 import sqlite3
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -193,7 +194,7 @@ def _of_archive(place: Path, name: str) -> Iterator[tuple[str, bytes]]:
                 if member.filename.endswith(".json"):
                     with archive.open(member) as file:
                         yield ascii(member.filename)[1:-1], file.read(_LARGEST_RECORD)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.zlib.error) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error) as error:
         raise _refused(name, f"its archive is damaged: {error}") from error
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from mlops_gitops.manifests.rules import vulnerabilities as rules
 from mlops_gitops.manifests.rules.rule import Pointer, Problem, Rule
@@ -22,16 +23,24 @@ _SHOWN = 5
 _WORST = ("low", "medium", None, "high", "critical")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A database as it is told of: its name, when its last record was changed, and the ecosystems that it knows."""
+class Source(Protocol):
+    """A database as it is told of: its name, and when its last record was changed."""
 
-    name: str
-    newest: datetime | None
-    records: int
-    broken: int
-    said: str
-    ecosystems: frozenset[str]
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+
+    @property
+    def newest(self) -> datetime | None:
+        """When its last record was changed."""
+
+    @property
+    def broken(self) -> int:
+        """How many of its files are no records."""
+
+    @property
+    def said(self) -> str:
+        """Which is the first of them, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +66,28 @@ def holds(one: Accepted, now: datetime) -> bool:
     return last is not None and now.date() <= last
 
 
-def problems(found: Sequence[Told], accepted: Sequence[Accepted], *, locked: str, now: datetime) -> Iterator[Problem]:
-    """The findings.  ``locked`` is where the lock's packages lie in the image; all others are the base's."""
+def problems(
+    found: Sequence[Told], accepted: Sequence[Accepted], *, locked: str, below: str, now: datetime
+) -> Iterator[Problem]:
+    """The findings.
+
+    ``locked`` is where the lock's packages lie in the image; what lies elsewhere came from ``below``, the key of the
+    manifest that names the base or the Dockerfile.
+    """
     groups: dict[tuple[Rule, str, str, Pointer], list[Told]] = {}
     for one in found:
         if one.accepted is not None and holds(one.accepted, now):
             continue
         weak = one.weakness
         rule = rules.ENDED if one.accepted is not None else rules.VULNERABLE if weak.pressing else rules.LESSER
-        at = _place(one, accepted, locked=locked)
+        at = _place(one, accepted, locked=locked, below=below)
         groups.setdefault((rule, weak.name, weak.version, at), []).append(one)
     for (rule, name, version, at), ones in groups.items():
         yield rule.on(at, _message(name, version, ones), _fix(name, ones, of_lock=at == _LOCK))
-    used = {id(one.accepted) for one in found}
-    for index, one in enumerate(accepted):
-        if id(one) not in used and not any(_fits(one, each.weakness) for each in found):
+    for index, each in enumerate(accepted):
+        if not any(_fits(each, one.weakness) for one in found):
             at = (*rules.PLACE, "accepted", index, "advisory")
-            yield rules.UNUSED.on(at, f"nothing in the image has {one.advisory}")
+            yield rules.UNUSED.on(at, f"nothing in the image has {each.advisory}")
 
 
 def shortcomings(
@@ -102,11 +116,11 @@ def shortcomings(
 _LOCK = (*rules.PLACE, "lock")
 
 
-def _place(one: Told, accepted: Sequence[Accepted], *, locked: str) -> Pointer:
+def _place(one: Told, accepted: Sequence[Accepted], *, locked: str, below: str) -> Pointer:
     if one.accepted is not None:
         return (*rules.PLACE, "accepted", next(n for n, each in enumerate(accepted) if each is one.accepted), "until")
     of_lock = any(each.place == locked for each in one.weakness.packages)
-    return _LOCK if of_lock else (*rules.PLACE, "base")
+    return _LOCK if of_lock else (*rules.PLACE, below)
 
 
 def _message(name: str, version: str, ones: Sequence[Told]) -> str:

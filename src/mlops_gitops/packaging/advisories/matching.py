@@ -74,7 +74,7 @@ def compared(installed: Iterable[Installed], known: Known) -> Compared:
             if hit:
                 hits.append((advisory, fixed))
         for names, members in _merged(hits):
-            found.append(_weakness(name, version, tuple(packages), names, members))  # noqa: PERF401 - reads better
+            found.append(_weakness(name, version, tuple(packages), names, members))
     return Compared(count, tuple(sorted(found, key=lambda one: (one.name, one.version, one.id))), tuple(unclear))
 
 

@@ -71,7 +71,6 @@ class Advisory:
             fixes += [(place, at) for place, kind, at in placed if kind == "fixed" and place > (1, here) and inside]
         return hit, min(fixes, key=lambda one: one[0])[1] if hit and fixes else None
 
-
     def _listed(self, here: Any, order: Order) -> bool:
         """Whether one of the versions that are named is this one, spelt otherwise."""
         for one in self.versions:
@@ -82,6 +81,7 @@ class Advisory:
 
     def document(self) -> dict[str, JSON]:
         """As it is kept."""
+        ranges: list[JSON] = [[list(event) for event in events] for events in self.ranges]
         return {
             "id": self.id,
             "names": list(self.names),
@@ -89,7 +89,7 @@ class Advisory:
             "severity": self.severity,
             "summary": self.summary,
             "versions": sorted(self.versions),
-            "ranges": [[list(event) for event in events] for events in self.ranges],
+            "ranges": ranges,
         }
 
     @classmethod
@@ -158,7 +158,7 @@ def read(document: Any) -> Iterator[tuple[str, str, Advisory]]:
                 names,
                 upstream if len(upstream) > 1 else (),
                 _worst(one, general),
-                summary[:200] if isinstance(summary, str) else "",
+                _line(summary) if isinstance(summary, str) else "",
                 frozenset(_texts(one.get("versions"), _VERSION)),
                 tuple(_events(each) for each in _list(one.get("ranges")) if _mapping(each).get("type") != "GIT"),
             ),
@@ -170,7 +170,7 @@ def _events(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     for event in _list(value.get("events")):
         for kind, version in _mapping(event).items():
             if kind in _EVENTS:
-                found.append((kind, _text(version, _VERSION)))  # noqa: PERF401 - a comprehension of three lines
+                found.append((kind, _text(version, _VERSION)))
     if not found:
         raise ValueError("a range without events")
     return tuple(found)
@@ -201,6 +201,11 @@ def _severities(value: Mapping[str, Any]) -> list[str]:
         elif kind == "Ubuntu" and isinstance(score, str) and score.lower() in _WORDS:
             found.append(_WORDS[score.lower()])
     return found
+
+
+def _line(text: str) -> str:
+    """One line that a person can read and a terminal can show."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text[:1000]).split())[:200]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -43,11 +43,8 @@ def debian(version: str) -> Any:
 
 def _pieces(text: str) -> tuple[Any, ...]:
     """Text and numbers in turn; the end of a text stands before every letter and after ``~``."""
-    return tuple(
-        (tuple(_weight(one) for one in words) + (0,), int(number or 0))
-        for words, number in _PARTS.findall(text)
-        if words or number
-    ) + (((0,), 0),)
+    found = [((*map(_weight, words), 0), int(number or 0)) for words, number in _PARTS.findall(text) if words or number]
+    return (*found, ((0,), 0))
 
 
 def _weight(letter: str) -> int:
