@@ -23,10 +23,13 @@ from datetime import datetime
 from pathlib import Path
 
 from mlops_gitops import times
+from mlops_gitops.adapters.predictions import printable
 from mlops_gitops.errors import Misused, Refused, WorldFailed
 from mlops_gitops.packaging.advisories import records
 from mlops_gitops.packaging.advisories.records import Advisory
 from mlops_gitops.packaging.advisories.versions import order
+from mlops_gitops.packaging.image.inventory import PYPI
+from mlops_gitops.packaging.image.packages import normal
 
 _FORMAT = 1
 """Raised whenever the same records would be kept in another way."""
@@ -143,7 +146,7 @@ def _write(made: Path, place: Path, name: str, now: datetime) -> None:
             try:
                 document = json.loads(data)
                 rows = [
-                    (ecosystem, one, json.dumps(advisory.document()))
+                    (ecosystem, normal(one) if ecosystem == PYPI else one, json.dumps(advisory.document()))
                     for ecosystem, one, advisory in records.read(document)
                     if order(ecosystem) is not None
                 ]
@@ -151,7 +154,7 @@ def _write(made: Path, place: Path, name: str, now: datetime) -> None:
                 index.executemany(_PUT, rows)
             except (ValueError, RecursionError) as error:
                 broken += 1
-                said = said or f"{path}: {error}"[:300]
+                said = said or printable(f"{path}: {error}")
                 continue
             count += 1
             if changed <= now:  # a record from the future would hide how old the others are
@@ -229,6 +232,6 @@ def together(databases: Sequence[Database]) -> Callable[[str, str], list[Advisor
 def _refused(name: str, why: str) -> Refused:
     return Refused(
         f"the vulnerability database {name} cannot be used: {why}",
-        hint="fetch it again; it is a folder or a zip archive of OSV records, as the OSV project exports for ecosystems",
+        hint="fetch it again; it is a folder or a zip archive of OSV records, as the OSV project exports them",
         code="advisories",
     )

@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         action="append",
         default=[],
-        help="a folder or zip of OSV records that the image's packages are compared with; again for more (MG_ADVISORIES)",
+        help="folder or zip of OSV records that the image's packages are compared with; repeatable (MG_ADVISORIES)",
     )
     parser.add_argument("--allow-dirty", action="store_true", help="build a work tree that differs from its commit")
 

@@ -6,11 +6,14 @@ import re
 from typing import Final
 
 _VECTOR = re.compile(r"CVSS:3\.[01]((?:/[A-Z]{1,3}:[A-Z])+)")
+_LOST: Final = {"H": 0.56, "L": 0.22, "N": 0.0}
 _WEIGHTS: Final = {
     "AV": {"N": 0.85, "A": 0.62, "L": 0.55, "P": 0.2},
     "AC": {"L": 0.77, "H": 0.44},
     "UI": {"N": 0.85, "R": 0.62},
-    **dict.fromkeys(("C", "I", "A"), {"H": 0.56, "L": 0.22, "N": 0.0}),
+    "C": _LOST,
+    "I": _LOST,
+    "A": _LOST,
 }
 _PRIVILEGES: Final = {"U": {"N": 0.85, "L": 0.62, "H": 0.27}, "C": {"N": 0.85, "L": 0.68, "H": 0.5}}
 _RATINGS: Final = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))

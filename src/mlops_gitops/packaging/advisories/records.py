@@ -1,7 +1,7 @@
 """One record of the OSV format (https://ossf.github.io/osv-schema/): what it is about, and which versions it means.
 
-Records are untrusted: whatever is not as the format says raises ``ValueError``, and nothing of it is guessed.  Ranges of
-commits say nothing about packages and are passed over.  Pure.
+Records are untrusted: whatever is not as the format says raises ``ValueError``, and nothing of it is guessed.  Ranges
+of commits say nothing about packages and are passed over.  Pure.
 """
 
 from __future__ import annotations
@@ -82,13 +82,14 @@ class Advisory:
     def document(self) -> dict[str, JSON]:
         """As it is kept."""
         ranges: list[JSON] = [[list(event) for event in events] for events in self.ranges]
+        versions: list[JSON] = [*sorted(self.versions)]
         return {
             "id": self.id,
             "names": list(self.names),
             "covers": list(self.covers),
             "severity": self.severity,
             "summary": self.summary,
-            "versions": sorted(self.versions),
+            "versions": versions,
             "ranges": ranges,
         }
 
@@ -134,7 +135,7 @@ def read(document: Any) -> Iterator[tuple[str, str, Advisory]]:
     Raises ``ValueError`` for what is no record.
     """
     if not isinstance(document, dict):
-        raise ValueError("a record is a JSON object")
+        raise ValueError("a record is a JSON object")  # noqa: TRY004 - what is read is text
     identity = _text(document.get("id"), _ID)
     if document.get("withdrawn"):
         return
@@ -149,7 +150,7 @@ def read(document: Any) -> Iterator[tuple[str, str, Advisory]]:
             continue
         ecosystem, name = (_mapping(package).get(key) for key in ("ecosystem", "name"))
         if not isinstance(ecosystem, str) or not isinstance(name, str):
-            raise ValueError("a package without ecosystem or name")
+            raise ValueError("a package without ecosystem or name")  # noqa: TRY004
         yield (
             ecosystem,
             name,
