@@ -193,8 +193,8 @@ TESTS = (
     Criterion(
         "monitoring-3", "Features are the same in training and in serving",
         "compute the features of the same rows both ways, and compare",
-        "release with an image that the infra tests start (`release --image`), whose answers are held against the model's; or "
-        "declare `tests.data.skew` for a sample of what is served",
+        "release with an image that the infra tests start (`release --image`), whose answers are held against the "
+        "model's; or declare `tests.data.skew` for a sample of what is served",
         ((*_infra("infra.parity"), *_data("data.skew")),),
     ),
     Criterion(

@@ -7,7 +7,20 @@ from collections.abc import Sequence
 
 from mlops_gitops.evidence.figures import Intervals, Line, Point
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, around, fitted, line, mark, picture, short, text, under, width_of
+from mlops_gitops.reporting.page.axes import (
+    EDGE,
+    WIDE,
+    Axis,
+    around,
+    fitted,
+    line,
+    mark,
+    picture,
+    short,
+    text,
+    under,
+    width_of,
+)
 from mlops_gitops.reporting.page.distributions import KINDS
 from mlops_gitops.testing import wording
 

@@ -41,7 +41,7 @@ def _weakest(score: Score) -> str:
 
 
 def _bars(score: Score) -> str:
-    """The points of each section beside each other: whole and half boxes, and what is missing; the line is the score."""
+    """The points of each section: whole boxes, half ones, and what is missing; the line is the score."""
     width = (WIDE - _LEFT - 44) / POSSIBLE
     parts = []
     for row, (name, title) in enumerate(SECTIONS.items()):
@@ -67,9 +67,7 @@ def _bars(score: Score) -> str:
 
 
 def _next(score: Score) -> str:
-    items = "".join(
-        f"<li><b>{one.test.id}, {one.test.title}</b><br>{_words(one.next)}</li>" for one in upcoming(score)
-    )
+    items = "".join(f"<li><b>{one.test.id}, {one.test.title}</b><br>{_words(one.next)}</li>" for one in upcoming(score))
     note = "What is not in the weakest section does not raise the score."
     return section("next", "For the next point", f"<ol>{items}</ol>" if items else "", note=note)
 
