@@ -55,9 +55,7 @@ class Site:
     def snapshot(self) -> Snapshot:
         return Snapshot(self.store.fetch())
 
-    def release(
-        self, *reports: Report, content: str | None = None, renew: bool = False, model: str = MODEL
-    ) -> Release:
+    def release(self, *reports: Report, content: str | None = None, renew: bool = False, model: str = MODEL) -> Release:
         """Publish the next release; ``content`` of an earlier one makes that one again."""
         self.made += content is None
         word = content or f"{self.made}"
