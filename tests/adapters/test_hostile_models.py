@@ -168,7 +168,7 @@ class Model:
         os.remove(os.path.join(self.where, "kept"))
 
     def writes_at_home(self, frame):
-        os.makedirs(os.path.expanduser("~/.cache/model"))
+        os.makedirs(os.path.expanduser("~/.cache/model"), exist_ok=True)
         with open(os.path.expanduser("~/.cache/model/x"), "w") as file:
             file.write("x")
         return self.good(frame)
