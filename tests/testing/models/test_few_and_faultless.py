@@ -14,7 +14,7 @@ from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.manifests.model_tests import Metamorphic, Search
 from mlops_gitops.testing import statistics
-from mlops_gitops.testing.models import metamorphic, segments, staleness
+from mlops_gitops.testing.models import contrasts, metamorphic, segments, staleness
 from mlops_gitops.testing.models.metrics import METRICS, Sample
 from mlops_gitops.testing.models.predictions import Predictions, aligned
 from mlops_gitops.testing.models.staleness import Former
@@ -88,7 +88,7 @@ def test_a_segment_with_three_positives_is_not_found_by_a_variance_of_nought() -
 
 def test_the_exact_chance_is_that_of_scipy() -> None:
     for hits, trials, share in ((0, 3, 0.5), (7, 30, 0.31), (900, 1000, 0.93), (5, 5, 1.0), (4, 5, 1.0)):
-        assert segments._at_most(hits, trials, share) == pytest.approx(binom.cdf(hits, trials, share), rel=1e-9)
+        assert contrasts.at_most(hits, trials, share) == pytest.approx(binom.cdf(hits, trials, share), rel=1e-9)
 
 
 @pytest.mark.parametrize("name", ["log_loss", "accuracy"])
