@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from sklearn.linear_model import LogisticRegression
 
 from cancer import FEATURES, Project, bad, find, one, save
 from mlops_gitops import canonical
+from mlops_gitops.evidence import holdouts, statements
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.manifests.metrics import Metric, Slice, Threshold
+from mlops_gitops.testing.champions import paired
 from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.suite import Champion, compare
 
@@ -213,6 +216,65 @@ def test_a_slice_that_the_champion_guards_cannot_be_dropped(large: Make) -> None
     found = compared(large(), pair(noisy(2), noisy(2)), metrics=(guarded,))
     assert bad(found) == {"comparison.slice site": Verdict.FAIL}
     assert bad(compared(large(sliced), pair(noisy(2), noisy(2)), metrics=(guarded,))) == {}
+
+
+def test_a_slice_that_the_champion_guards_cannot_be_hidden_among_others(large: Make) -> None:
+    """With more rows wanted than the smallest value has, it would be judged together with the next."""
+    guarded = Metric("roc_auc", "test", Threshold(), max_regression=0.1, slices=(Slice("site", Threshold(), 200),))
+
+    def coarse(spec: dict[str, Any]) -> None:
+        spec["metrics"][0]["slices"] = [{"column": "site", "minRows": 5000, "threshold": {"min": 0.5}}]
+
+    def parts(*metrics: Metric) -> set[str]:
+        found = compared(large(coarse), pair(noisy(2), noisy(2)), metrics=metrics)
+        return {check.subject for check in find(found, "comparison.slice")}
+
+    assert len(parts()) < 3
+    assert len(parts(guarded)) == 3
+
+
+def test_an_improvement_that_the_champion_demands_cannot_be_dropped(large: Make) -> None:
+    demanding = Metric("roc_auc", "test", Threshold(), min_improvement=0.01)
+    lax = large(lambda spec: spec["metrics"][0].update(maxRegression=0.5))
+    same = pair(noisy(2), noisy(2))
+    assert compared(lax, same).verdict is Verdict.PASS
+    check = one(compared(lax, same, metrics=(demanding,)), "comparison.metric")
+    assert check.verdict is Verdict.FAIL
+    assert "at least +0.010 has to be shown" in check.message
+    other = Metric("brier", "test", Threshold(), min_improvement=0.01)
+    assert one(compared(lax, same, metrics=(other,)), "comparison.metric", "brier").verdict is Verdict.FAIL
+
+
+def test_models_that_are_right_on_the_same_rows_say_how_many_rows_would_do(project: Make) -> None:
+    metric = {"name": "accuracy", "dataset": "test", "threshold": {"min": 0}, "maxRegression": 0.0005}
+    check = one(
+        compared(project(lambda spec: spec.update(metrics=[metric])), pair(noisy(2), noisy(2))), "comparison.metric"
+    )
+    assert check.verdict is Verdict.INCONCLUSIVE
+    said = re.search(r"; about ([\d,]+) rows like these would", check.message)
+    assert said is not None, check.message
+    rows = int(said[1].replace(",", ""))
+    wrong = round(rows * (1 - (check.observed or 0)) * 0.2)
+    assert paired.Proportions(rows - wrong, 0, 0, wrong).interval(0.95)[0] >= -0.0006
+    assert rows > 285
+
+
+def test_another_question_or_another_answer_is_another_look(large: Make) -> None:
+    def asked(margin: float, answers: str) -> str:
+        def predict(jobs: Sequence[Job], /) -> list[Predictions | Failed]:
+            digests = {"champion": "0" * 64, "challenger": answers * 64}
+            return [
+                Predictions(np.asarray(noisy(2)(pd.read_parquet(job.data))), "probability", digests[job.artifact.digest])
+                for job in jobs
+            ]
+
+        found = compared(large(lambda spec: spec["metrics"][0].update(maxRegression=margin)), predict)
+        (look,) = holdouts.looks(statements.of_report(found, release="f" * 64, issued_at=datetime.now(UTC)))
+        assert look.asked is not None
+        return look.asked
+
+    assert asked(0.02, "a") == asked(0.02, "a")
+    assert len({asked(0.02, "a"), asked(0.02, "b"), asked(0.03, "a")}) == 3
 
 
 def test_small_losses_that_add_up_are_seen_against_the_anchor(large: Make) -> None:

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             from mlops_gitops.cli import building
         found = replace(found, image=building.released(found, arguments.image, world))
     against = opponents(snapshot, arguments.model)
-    judged = judge(found, against, world, spent=holdouts(snapshot), dry=arguments.dry_run)
+    judged = judge(found, against, world, spent=holdouts(snapshot), dry=arguments.dry_run, snapshot=snapshot)
     past = past_releases.of_release(found, snapshot, world)
     reports = (*judged, *past, *infra.of_release(found, snapshot, world))
     named = [(found.model.name, one) for one in reports]

@@ -161,6 +161,8 @@ class ModelTests:
     numeric: float | None = None
     staleness: Staleness | None = None
     business: Business | None = None
+    explain_row: int | None = None
+    """From 1, as people count."""
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> ModelTests:
@@ -179,4 +181,5 @@ class ModelTests:
             stale and Staleness(stale["dataset"], int(stale.get("releases", 5)), stale.get("maxLoss")),
             business
             and Business(business["metric"], business.get("higherIsBetter", True), business.get("minCorrelation", 0.0)),
+            explain_row=value.get("explainRow"),
         )

@@ -20,6 +20,8 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 
 FEWEST_ROWS = 30
 """Below this many rows a mean has no normal interval worth printing."""
+_NOTHING = 60.0
+"""A term whose logarithm is so much smaller than that of the largest adds nothing that a float can hold."""
 FEWEST_OF_A_CLASS = 10
 """Below this many rows of either class an area under the curve has no interval worth printing."""
 
@@ -229,12 +231,18 @@ def mcnemar_exact(gained: int, lost: int) -> float:
 
 
 def binomial_tail(successes: int, trials: int) -> float:
-    """The chance of at least so many heads among so many tosses of a fair coin, exactly."""
-    logs = [
-        math.lgamma(trials + 1) - math.lgamma(k + 1) - math.lgamma(trials - k + 1) - trials * math.log(2)
-        for k in range(successes, trials + 1)
-    ]
-    top = max(logs)
+    """The chance of at least so many heads among so many tosses of a fair coin, exactly.
+
+    Beyond the middle the terms only fall; those that cannot change the sum any more are left out.
+    """
+    logs: list[float] = []
+    ways, tosses, top = math.lgamma(trials + 1), trials * math.log(2), -math.inf
+    for heads in range(successes, trials + 1):
+        term = ways - math.lgamma(heads + 1) - math.lgamma(trials - heads + 1) - tosses
+        top = max(top, term)
+        if 2 * heads > trials and term < top - _NOTHING:
+            break
+        logs.append(term)
     return min(1.0, math.exp(top) * math.fsum(math.exp(value - top) for value in logs))
 
 

@@ -38,6 +38,7 @@ Parted: TypeAlias = tuple[Codes, int]
 MOST_BLOCKS = 512
 DRAWS = 9_999
 _LEAST_CHANCE = 1e-9
+_MOST_TIMES = 1e6
 _NORMAL = NormalDist()
 
 
@@ -347,8 +348,32 @@ def power(gain: Gain, floor: float, truth: float, *, tail: float) -> float:
 
 
 def rows_needed(gain: Gain, floor: float, truth: float, *, tail: float, power: float = 0.8) -> int | None:
-    """How many such rows show more than ``floor`` with this power, where the true gain is this; ``None``: none do."""
+    """How many such rows show more than ``floor`` with this power, where the true gain is this; ``None``: none do.
+
+    Where the two models were right on the very same rows nothing is known of how they differ on others: then it is how
+    many more rows of the same kind would, again without a difference.
+    """
     if truth <= floor:
         return None
+    if isinstance(gain, Proportions) and gain.error == 0:
+        return _rows_alike(gain, floor, tail=tail)
     widths = _NORMAL.inv_cdf(1 - tail) + _NORMAL.inv_cdf(power)
     return math.ceil(gain.rows * (widths * gain.error / (truth - floor)) ** 2)
+
+
+def _rows_alike(gain: Proportions, floor: float, *, tail: float) -> int | None:
+    """The rows at which Newcombe's lower bound reaches the floor if all counts grow alike."""
+
+    def reached(times: float) -> bool:
+        both, neither = round(gain.both * times), round(gain.neither * times)
+        return Proportions(both, 0, 0, neither).interval(1 - 2 * tail)[0] >= floor
+
+    low, high = 1.0, 2.0
+    while not reached(high):
+        low, high = high, 2 * high
+        if high > _MOST_TIMES:
+            return None
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return math.ceil(gain.rows * high)

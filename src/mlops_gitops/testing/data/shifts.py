@@ -158,9 +158,10 @@ def _of_numbers(reference: Sample, current: Sample, errors: Errors) -> Shift:
         raise Incomparable("it was not counted on the edges of the reference")
     n, m = _worths(reference, current)
     effect, left, right = 0.0, 0, 0
+    then, now = reference.present, current.present
     for one, other in zip(before.counts, after.counts, strict=True):
         left, right = left + one, right + other
-        effect = max(effect, abs(left / reference.present - right / current.present))
+        effect = max(effect, abs(left / then - right / now))
     return Shift(
         "D",
         effect,
