@@ -29,7 +29,7 @@ def main(path: str) -> None:
 
 def _answer(path: str) -> None:
     order = json.loads(Path(path).read_text(encoding="utf-8"))
-    program.confine(order["memory"], Path(path).parent)
+    prediction_warden.confine(order["memory"], Path(path).parent)
     (job,) = order["jobs"]
     try:
         result: dict[str, Any] = {"parts": _timed(job)}

@@ -10,9 +10,7 @@ Nothing of this module is imported by the rest of the program but its name.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,10 +31,11 @@ class Unusable(Exception):
 
 def main(path: str) -> None:
     """Do all jobs of the file at ``path``, in a child that cannot stay, and write the results beside it."""
-    _neighbour("prediction_warden").guarded(lambda: _answer(path))
+    warden = _neighbour("prediction_warden")
+    warden.guarded(lambda: _answer(path, warden.confine))
 
 
-def _answer(path: str) -> None:
+def _answer(path: str, confine: Callable[[int, Path], None]) -> None:
     order = json.loads(Path(path).read_text(encoding="utf-8"))
     confine(order["memory"], Path(path).parent)
     models: dict[str, Any] = {}
@@ -52,52 +51,6 @@ def write(path: str, results: list[dict[str, Any]]) -> None:
     partial = Path(f"{path}.partial")
     partial.write_text(json.dumps(results), encoding="utf-8")
     partial.replace(path)
-
-
-def confine(memory: int, folder: Path) -> None:
-    """From here on this process has no network, writes into ``folder`` alone, and gets no more memory than that."""
-    free = (os.path.realpath(folder), "/dev", "/proc")
-
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in {"socket.connect", "socket.sendto", "socket.getaddrinfo"}:
-            raise PermissionError("a model under test has no network")
-        for path in _written(event, arguments):
-            where = os.path.realpath(path)
-            if not any(where == one or where.startswith(f"{one}/") for one in free):
-                raise PermissionError(f"a model under test writes into its own folder alone, and not to {where}")
-
-    _limit_memory(memory)
-    sys.addaudithook(hook)
-
-
-def _written(event: str, arguments: tuple[Any, ...]) -> list[str]:
-    """The files that an event would change."""
-    if event == "open":
-        path, mode, flags = arguments
-        changes = bool(set(mode or "") & set("wax+")) or bool((flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
-        found = [path] if changes else []
-    else:
-        found = [*arguments[: _CHANGES.get(event, 0)]]
-    return [os.fsdecode(one) for one in found if isinstance(one, str | bytes | os.PathLike)]
-
-
-_CHANGES = {
-    "os.remove": 1, "os.rename": 2, "os.rmdir": 1, "os.mkdir": 1, "os.truncate": 1, "os.chmod": 1, "os.chown": 1,
-    "os.link": 2, "os.symlink": 2, "shutil.rmtree": 1,
-}  # fmt: skip
-"""Events that change files, and how many of their arguments name one."""
-
-
-def _limit_memory(limit: int) -> None:
-    with contextlib.suppress(OSError):  # where memory is short the system is to end the model, and nothing else
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    try:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except (ImportError, OSError, ValueError):  # not every system can; the time limit still holds
-        return
 
 
 def _attempt(job: dict[str, Any], models: dict[str, Any], frames: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The process between us and a model: it starts the model's, waits, and ends whatever that one has left behind.
+"""The process between us and a model: it starts the model's, confines it, and ends whatever that has left behind.
 
 A model may fork, start a session of its own and stay, or kill its parent.  So its parent is this process and not the
 one that asked: on Linux it inherits every orphan, and none outlives it.  Needs nothing of this package, for it is read
@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 _PDEATHSIG = 1
 _CHILD_SUBREAPER = 36
@@ -99,3 +100,49 @@ def _process_control(option: int, value: int) -> None:
 
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def confine(memory: int, folder: Path) -> None:
+    """From here on this process has no network, writes into ``folder`` alone, and gets no more memory than that."""
+    free = (os.path.realpath(folder), "/dev", "/proc")
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in {"socket.connect", "socket.sendto", "socket.getaddrinfo"}:
+            raise PermissionError("a model under test has no network")
+        for path in _written(event, arguments):
+            where = os.path.realpath(path)
+            if not any(where == one or where.startswith(f"{one}/") for one in free):
+                raise PermissionError(f"a model under test writes into its own folder alone, and not to {where}")
+
+    _limit_memory(memory)
+    sys.addaudithook(hook)
+
+
+def _written(event: str, arguments: tuple[Any, ...]) -> list[str]:
+    """The files that an event would change."""
+    if event == "open":
+        path, mode, flags = arguments
+        changes = bool(set(mode or "") & set("wax+")) or bool((flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+        found = [path] if changes else []
+    else:
+        found = [*arguments[: _CHANGES.get(event, 0)]]
+    return [os.fsdecode(one) for one in found if isinstance(one, str | bytes | os.PathLike)]
+
+
+_CHANGES = {
+    "os.remove": 1, "os.rename": 2, "os.rmdir": 1, "os.mkdir": 1, "os.truncate": 1, "os.chmod": 1, "os.chown": 1,
+    "os.link": 2, "os.symlink": 2, "shutil.rmtree": 1,
+}  # fmt: skip
+"""Events that change files, and how many of their arguments name one."""
+
+
+def _limit_memory(limit: int) -> None:
+    with contextlib.suppress(OSError):  # where memory is short the system is to end the model, and nothing else
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    except (ImportError, OSError, ValueError):  # not every system can; the time limit still holds
+        return

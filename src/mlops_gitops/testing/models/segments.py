@@ -4,14 +4,11 @@ Numbers are cut at their quartiles, text at its most frequent values; a missing 
 is compared with all other rows by the rows' own parts of a metric, whose sums are taken for all segments of a pair of
 columns at once.  Of the segments that are blamed at most the demanded share is chance (``multiplicity``).
 
-The chance is Student's, of whole blocks where rows come in blocks.  Of a proportion among few rows, where that is far
-from right, it is exact: the binomial one that a share as good as elsewhere looks so bad.
+How likely a loss is by chance, ``contrasts`` says.
 """
 
 from __future__ import annotations
 
-import functools
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -24,23 +21,18 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric as Demand
 from mlops_gitops.manifests.model_tests import Search
-from mlops_gitops.testing import clusters, multiplicity, wording
+from mlops_gitops.testing import multiplicity, wording
+from mlops_gitops.testing.models.contrasts import Parts
 from mlops_gitops.testing.models.limits import unmeasured
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
-from mlops_gitops.testing.models.metrics.metric import linked, slope
 from mlops_gitops.testing.models.samples import MISSING, Evaluation
-from mlops_gitops.testing.statistics import Floats, Unmeasurable
-from mlops_gitops.testing.student import student_cdf
+from mlops_gitops.testing.statistics import Unmeasurable
 
 BINS = 4
 MOST_VALUES = 20
 """More different texts than this are one part together, the rarest of them."""
 NOISE = 2.0
 """So many standard errors are not noise."""
-MOST_BLOCKS = 512
-"""Of more blocks neighbours share one."""
-MOST_EXACT = 2_000
-"""Of so many rows that count at most, the chance of a share is exact."""
 TOLD = 5
 """So many of the segments that are found are named."""
 
@@ -148,13 +140,22 @@ def segments(metric: Metric, sample: Sample, columns: Mapping[str, Any], search:
     """Every segment with enough rows, and as many outside it."""
     if metric.top is None or sample.kind not in metric.kinds:
         return []
-    parts = _Parts(metric, sample)
+    parts = Parts(metric, sample)
     axes = [_axis(name, raw) for name, raw in columns.items()]
-    found = [one for axis in axes for one in parts.segments(axis.codes, [(name,) for name in axis.names], search)]
+    found = [one for axis in axes for one in _found(parts, axis.codes, [(name,) for name in axis.names], search)]
     for left, right in combinations(axes, 2) if search.pairs else ():
         names = [(one, other) for one in left.names for other in right.names]
-        found.extend(parts.segments(left.codes * len(right.names) + right.codes, names, search))
+        found.extend(_found(parts, left.codes * len(right.names) + right.codes, names, search))
     return found
+
+
+def _found(
+    parts: Parts, codes: npt.NDArray[np.int64], names: Sequence[tuple[str, ...]], search: Search
+) -> Iterator[Segment]:
+    """The segments of one grouping."""
+    for at, rows, one in parts.contrasts(codes, len(names), least=search.min_rows):
+        p = parts.chance(one, allowed=search.max_loss)
+        yield Segment(names[at], rows, one.mine, one.rest, parts.loss(one), one.error, p)
 
 
 def weak(found: Sequence[Segment], search: Search) -> list[Segment]:
@@ -171,134 +172,6 @@ def weak(found: Sequence[Segment], search: Search) -> list[Segment]:
 
 def _worse(part: Segment, whole: Segment) -> bool:
     return part is whole or part.loss - whole.loss > NOISE * part.error
-
-
-class _Parts:
-    """Sums of the rows' parts of a metric by block, for any grouping of the rows."""
-
-    def __init__(self, metric: Metric, sample: Sample) -> None:
-        assert metric.top is not None  # noqa: S101 - for the type checker; the caller has looked
-        self.metric = metric
-        self.top = metric.top(sample)
-        self.bottom = np.ones_like(self.top) if metric.bottom is None else metric.bottom(sample)
-        self.rows = len(self.top)
-        self.sign = -1.0 if metric.higher_is_better else 1.0
-        self.parted = None if sample.blocks is None else clusters.parted(sample.blocks, most=MOST_BLOCKS)
-
-    def segments(
-        self, codes: npt.NDArray[np.int64], names: Sequence[tuple[str, ...]], search: Search
-    ) -> Iterator[Segment]:
-        """The segments of one grouping."""
-        counts = np.bincount(codes, minlength=len(names))
-        kept = np.flatnonzero((counts >= search.min_rows) & (self.rows - counts >= search.min_rows))
-        for at, found in self._compared(codes, counts, kept.tolist()) if len(kept) else ():
-            loss = self.sign * (found.mine - found.rest)
-            if math.isfinite(loss) and math.isfinite(found.error):
-                p = self._chance(found, loss, search.max_loss)
-                yield Segment(names[at], int(counts[at]), found.mine, found.rest, loss, found.error, p)
-
-    def _compared(
-        self, codes: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], kept: Sequence[int]
-    ) -> Iterator[tuple[int, _Compared]]:
-        """Each part that is large enough, and all other rows."""
-        width = len(counts)
-        if self.parted is None:
-            columns = (self.top, self.top**2, self.bottom, self.bottom**2, self.top * self.bottom)
-            sums = np.array([np.bincount(codes, weights=one, minlength=width) for one in columns])
-            rest = sums.sum(axis=1, keepdims=True) - sums
-            for at in kept:
-                yield at, self._alone(sums[:, at], int(counts[at]), rest[:, at], self.rows - int(counts[at]))
-            return
-        blocks, number = self.parted
-        top, bottom = (
-            np.bincount(codes * number + blocks, weights=one, minlength=width * number).reshape(width, number)
-            for one in (self.top, self.bottom)
-        )
-        all_top, all_bottom = top.sum(axis=0), bottom.sum(axis=0)
-        for at in kept:
-            yield at, self._in_blocks((top[at], bottom[at]), (all_top - top[at], all_bottom - bottom[at]))
-
-    def _alone(self, mine: Floats, rows: int, rest: Floats, others: int) -> _Compared:
-        """Of independent rows, by the delta method."""
-        value, wide = self._value(mine / rows, rows)
-        other, other_wide = self._value(rest / others, others)
-        freedom = min(rows, others) - 1
-        return _Compared(value, other, math.hypot(wide, other_wide), freedom, (mine[0], mine[2]), (rest[0], rest[2]))
-
-    def _value(self, means: Floats, rows: int) -> tuple[float, float]:
-        """The metric of some rows, and its standard error."""
-        top, squares, bottom, bottoms, products = means.tolist()
-        if bottom == 0:
-            return math.nan, math.nan
-        ratio = top / bottom
-        spread = (squares - 2 * ratio * products + ratio**2 * bottoms) / bottom**2
-        link = self.metric.link
-        return linked(link, ratio), math.sqrt(max(spread, 0.0) / rows) * abs(slope(link, ratio))
-
-    def _in_blocks(self, mine: tuple[Floats, Floats], rest: tuple[Floats, Floats]) -> _Compared:
-        """Of whole blocks, in which part and rest may err together; a part in few blocks says nothing."""
-        held = min(int((one[1] != 0).sum()) for one in (mine, rest))
-        if held < clusters.FEWEST_BLOCKS:
-            return _Compared(math.nan, math.nan, math.nan, 1, (0, 0), (0, 0))
-        values, moves = [], np.zeros(len(mine[0]))
-        for (top, bottom), sign in ((mine, 1), (rest, -1)):
-            ratio = float(top.sum() / bottom.sum())
-            values.append(linked(self.metric.link, ratio))
-            moves += sign * slope(self.metric.link, ratio) * (top - ratio * bottom) / bottom.sum()
-        error = math.sqrt(held / (held - 1) * float((moves**2).sum()))
-        hits, trials = float(mine[0].sum()), float(mine[1].sum())
-        if self.metric.proportion:
-            worth = clusters.worth(*mine)
-            hits, trials = hits * worth / trials, worth
-        return _Compared(
-            values[0], values[1], error, held - 1, (hits, trials), (float(rest[0].sum()), float(rest[1].sum()))
-        )
-
-    def _chance(self, found: _Compared, loss: float, allowed: float) -> float:
-        """One-sided: how likely so large a loss is where no more is true than is allowed; the more careful of two."""
-        beyond = loss - allowed
-        if beyond <= 0:
-            return 1.0
-        p = student_cdf(-beyond / found.error, found.freedom) if found.error > 0 else 0.0
-        hits, trials = found.counted
-        if not self.metric.proportion or trials > MOST_EXACT:
-            return p
-        elsewhere, all_ = found.elsewhere
-        # one hit and one miss more elsewhere: a share of 0 or 1 there is not known to be that
-        best = linked(self.metric.link, (elsewhere + 1) / (all_ + 2)) + self.sign * allowed
-        share = best / (2 - best) if self.metric.link == "dice" else best
-        return max(p, _at_most(round(hits), round(trials), min(max(share, 0.0), 1.0)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    """The metric of a part and of the rest, and the error of their difference with its freedom.
-
-    ``counted`` are numerator and denominator of the part, ``elsewhere`` those of the rest.
-    """
-
-    mine: float
-    rest: float
-    error: float
-    freedom: int
-    counted: tuple[float, float]
-    elsewhere: tuple[float, float]
-
-
-def _at_most(hits: int, trials: int, share: float) -> float:
-    """The chance of at most so many hits (the binomial distribution), exactly."""
-    if share in (0.0, 1.0):
-        return float(share == 0.0 or hits >= trials)
-    logs = _log_factorials()
-    some = np.arange(hits + 1)
-    each = logs[trials] - logs[some] - logs[trials - some]
-    each = each + some * math.log(share) + (trials - some) * math.log1p(-share)
-    return min(1.0, float(np.exp(each).sum()))
-
-
-@functools.cache
-def _log_factorials() -> Floats:
-    return np.concatenate([[0.0], np.log(np.arange(1, MOST_EXACT + 1)).cumsum()])
 
 
 def _axis(name: str, raw: Any) -> _Axis:

@@ -24,7 +24,7 @@ def roc_auc(sample: Sample, confidence: float) -> Estimate:
         return statistics.auc(sample.labels == 1.0, sample.predictions, confidence=confidence)
     value, influence = areas(sample)
     found = spread(value, influence, sample, confidence)
-    if 0 < value < 1 and found.error > 0:
+    if 0 < value < 1:
         bounds = statistics.on_logit(value, found.upper - value)
         return Estimate(value, *bounds, found.error, found.rows)
     return _separated(sample, value, confidence)

@@ -130,7 +130,7 @@ class Metric:
 
     def _inside(self, found: Estimate, sample: Sample, counted: int, confidence: float) -> Estimate:
         """The interval kept where the metric's values are; ``counted`` rows or queries have an influence."""
-        if found.error == 0 and min(abs(found.value - self.least), abs(found.value - self.most)) < _END:
+        if found.error < _END and min(abs(found.value - self.least), abs(found.value - self.most)) < _END:
             return self._faultless(found, sample, counted, confidence)
         half = (found.upper - found.lower) / 2
         if self.logit and 0 < found.value < 1:
