@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -264,10 +265,33 @@ def test_a_column_that_nobody_looks_at_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "data.parquet"
     pq.write_table(pa.table({"n": [1, None, 3], "x": [0.5, math.nan, 1.5]}), path)
     found = engine.scan(source(path), Wanted(only=frozenset({"x"})))
-    assert [(one.nulls, one.nans, one.histogram is None) for one in found.profile.columns] == [
-        (1, 0, True),
-        (0, 1, False),
-    ]
+    assert [(one.nulls, one.nans, one.maximum) for one in found.profile.columns] == [(1, 0, None), (0, 1, 1.5)]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(rows, max_size=12))
+def test_a_test_run_counts_what_its_checks_ask_as_the_whole_profile_does(records: list[Any]) -> None:
+    wanted = Wanted({"x": (-1.0, 1.0)}, {"c": ("a", "é", "z"), "n": (0, 3)}, keys=(("n",), ("c", "b")))
+    with TemporaryDirectory() as name:
+        path = Path(name) / "data.parquet"
+        pq.write_table(pa.Table.from_pylist(records, schema=SCHEMA), path)
+        whole, lean = (engine.scan(source(path), replace(wanted, only=only)) for only in (None, frozenset("xnc")))
+    expected = {one.name: one for one in whole.profile.columns}
+    assert lean.profile.column("x") == expected["x"]
+    assert lean.profile.column("c") == expected["c"]
+    assert lean.profile.column("n") == replace(expected["n"], histogram=None)
+    assert expected["c"].watched == tuple((one, sum(row["c"] == one for row in records)) for one in ("a", "é", "z"))
+    assert expected["n"].watched == tuple((str(one), sum(row["n"] == one for row in records)) for one in (0, 3))
+    assert lean.distinct == whole.distinct
+    assert lean.distinct[("c", "b")] == len({(row["c"], row["b"]) for row in records})
+
+
+def test_a_test_run_counts_nothing_that_no_check_asks(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"x": [0.5, math.inf, None], "c": ["a", "b", None], "n": [1, 2, 3]}), path)
+    found = engine.scan(source(path), Wanted(only=frozenset("xcn"))).profile
+    assert [(one.histogram, one.categories, one.watched) for one in found.columns] == [(None, (), ())] * 3
+    assert [(one.nulls, one.infinities, one.maximum) for one in found.columns] == [(1, 1, 0.5), (1, 0, None), (0, 0, 3)]
 
 
 @pytest.mark.parametrize("suffix", ["arrow", "feather"])
