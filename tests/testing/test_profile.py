@@ -294,6 +294,44 @@ def test_a_test_run_counts_nothing_that_no_check_asks(tmp_path: Path) -> None:
     assert [(one.nulls, one.infinities, one.maximum) for one in found.columns] == [(1, 1, 0.5), (1, 0, None), (0, 0, 3)]
 
 
+LEAST = -(2**63)
+
+
+@pytest.mark.parametrize(
+    ("values", "type_"),
+    [
+        (list(range(100, 200)), pa.int64()),
+        ([*range(100, 200), 150, 150], pa.int32()),
+        ([*range(5), None, None], pa.uint32()),
+        ([LEAST, LEAST + 5, LEAST + 5, None], pa.int64()),
+        ([0, 2**62], pa.int64()),
+        ([7, 7, 7], pa.int8()),
+        ([None, None], pa.int64()),
+        ([], pa.int64()),
+    ],
+)
+def test_a_key_of_whole_numbers_is_counted_exactly(
+    tmp_path: Path, values: list[int | None], type_: pa.DataType
+) -> None:
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"id": pa.array(values, type_)}), path, row_group_size=40)
+    wanted = Wanted(keys=(("id",),))
+    counted = [engine.scan(source(path), replace(wanted, only=only)).distinct for only in (None, frozenset())]
+    assert counted == [{("id",): len(set(values))}] * 2
+
+
+def test_a_footer_that_lies_about_a_key_is_found_out(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"id": list(range(1000, 2000))}), path)
+    data = path.read_bytes()
+    footer = len(data) - int.from_bytes(data[-8:-4], "little") - 8
+    told, lie = (value.to_bytes(8, "little") for value in (1999, 1500))
+    assert told in data[footer:]
+    path.write_bytes(data[:footer] + data[footer:].replace(told, lie))
+    with pytest.raises(Refused, match=r"data.parquet cannot be read: .*outside"):
+        engine.scan(source(path), Wanted(keys=(("id",),), only=frozenset()))
+
+
 @pytest.mark.parametrize("suffix", ["arrow", "feather"])
 def test_arrow_files_are_read_as_parquet_is(tmp_path: Path, suffix: str) -> None:
     table = pa.table({"n": [1, 2, None], "c": ["x", "y", None], "x": [0.5, -0.0, math.nan]})

@@ -37,6 +37,7 @@ def type_of(stored: str) -> str:
 
 
 WHOLE = frozenset({"integer", "long"})
+"""Types of numbers that are never NaN, infinite or -0.0."""
 FEW = 4
 """Up to so many edges, each is a count of its own."""
 
@@ -106,14 +107,14 @@ class ColumnPart:
 
     def _ask_numbers(self, statement: Statement) -> None:
         """The engine works out an expression once, however often it stands there; a FILTER costs several times more."""
-        finite = self.real
+        finite, low_high = self.real, self.column
         if self.type not in WHOLE:
-            finite = f"CASE WHEN isfinite({self.real}) THEN {self.real} END"
+            real = f"({self.real} + 0.0::DOUBLE)"  # -0.0 becomes 0.0
+            finite = low_high = f"CASE WHEN isfinite({real}) THEN {real} END"
             statement.add(f"count({finite})")
-            statement.add(f"count_if(isnan({self.real}))")
+            statement.add(f"count_if(isnan({real}))")
         for extreme in ("min", "max"):
-            value = f"{extreme}({self.column})"
-            statement.add(value if self.type in WHOLE else f"{extreme}({finite}) + 0.0::DOUBLE")  # -0.0 becomes 0.0
+            statement.add(f"{extreme}({low_high})")
         if len(self.edges) <= FEW:  # a comparison costs a tenth of an entry in a histogram
             for edge in self.edges:
                 statement.add(f"count_if({finite} <= CAST({edge!r} AS DOUBLE))")

@@ -81,7 +81,7 @@ def scan(one: Source, wanted: Wanted, *, shard: int = 0) -> Scan:
         parts = [
             ColumnPart(name, type_of(kind), statement, wanted) for name, kind in stored.items() if not columns[name]
         ]
-        keys = {key: statement.distinct(key) for key in wanted.keys if set(key) <= set(stored)}
+        keys = {key: statement.distinct(key, told.dense(key)) for key in wanted.keys if set(key) <= set(stored)}
         if wanted.distinct_rows:
             keys[()] = statement.distinct(list(stored))
         asked = {name: condition for ask in wanted.asks for name, condition in ask(stored).items()}

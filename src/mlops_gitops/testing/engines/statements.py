@@ -62,9 +62,17 @@ class Statement:
         self._aggregates.append(aggregate)
         self._parameters.extend(parameters)
 
-    def distinct(self, names: Sequence[str]) -> Callable[[Answer], int]:
-        """Ask for the different values of some columns together, a null being one; the result reads the answer."""
+    def distinct(self, names: Sequence[str], span: tuple[int, int] | None = None) -> Callable[[Answer], int]:
+        """Ask for the different values of some columns together, a null being one; the result reads the answer.
+
+        With ``span``, the one column holds whole numbers between these two, or its file is damaged.
+        """
         columns = ", ".join(map(quoted, names))
+        if span is not None:
+            low, high = span
+            self.add(f"bit_count(bitstring_agg(CAST({columns} AS BIGINT), {low}, {high}))")
+            self.add(f"count({columns})")
+            return lambda answer: int(answer.take() or 0) + (int(answer.take()) < answer.rows)
         if not self.spills:
             self.add(f"count(DISTINCT ROW({columns}))")
             return lambda answer: int(answer.take())
