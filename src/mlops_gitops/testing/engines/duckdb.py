@@ -23,7 +23,8 @@ from mlops_gitops.testing.data.profile import NUMERIC, Column, Profile
 from mlops_gitops.testing.data.scans import By, Scan, Source, Wanted
 from mlops_gitops.testing.engines import footers, guards
 from mlops_gitops.testing.engines.connections import opened, quoted, reader, text
-from mlops_gitops.testing.engines.counting import ColumnPart, RowsPart, Statement, hashing, type_of
+from mlops_gitops.testing.engines.counting import ColumnPart, RowsPart, hashing, type_of
+from mlops_gitops.testing.engines.statements import Statement
 
 __all__ = [
     "arrays",
@@ -80,20 +81,17 @@ def scan(one: Source, wanted: Wanted, *, shard: int = 0) -> Scan:
         parts = [
             ColumnPart(name, type_of(kind), statement, wanted) for name, kind in stored.items() if not columns[name]
         ]
-        keys = [key for key in wanted.keys if set(key) <= set(stored)]
-        for key in keys:
-            statement.add(f"count(DISTINCT ROW({', '.join(map(quoted, key))}))")
+        keys = {key: statement.distinct(key, told.dense(key)) for key in wanted.keys if set(key) <= set(stored)}
         if wanted.distinct_rows:
-            keys.append(())
-            statement.add(f"count(DISTINCT ROW({', '.join(map(quoted, stored))}))")
+            keys[()] = statement.distinct(list(stored))
         asked = {name: condition for ask in wanted.asks for name, condition in ask(stored).items()}
         for condition in asked.values():
             statement.add(f"count(*) FILTER ({condition})")
         run = RowsPart(list(stored), statement) if wanted.digests else None
         answer = statement.run(connection)
-        rows = int(answer.take())
+        rows = answer.rows
         columns |= {part.name: part.read(answer) for part in parts}
-        distinct = {key: int(answer.take()) for key in keys}
+        distinct = {key: read(answer) for key, read in keys.items()}
         counts = {name: int(answer.take()) for name in asked}
         digests = Digests(hashing(connection), (run.read(answer, shard=shard, rows=rows),)) if run else None
         columns |= {part.name: part.added_again(columns[part.name], connection, one) for part in parts}
