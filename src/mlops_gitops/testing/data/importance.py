@@ -1,10 +1,10 @@
 """What the model makes of each of its inputs, as the weights of columns that are held against a reference.
 
 ``importance.json`` is committed beside the manifest, so that a test of data needs no model.  It says what the primary
-metric loses when an input is shuffled (permutation importance; Breiman 2001, *Machine Learning* 45:5), by which artifact
-and on which data.  Of the error that the features share, one half is shared evenly and the other half by importance:
-inputs that tell the same hide each other's importance, and what is measured is never known exactly, so no input gets
-less than half of an even share.  What is not an input of the model gets nothing; the target and the scores, which are a
+metric loses when an input is shuffled (permutation importance; Breiman 2001, *Machine Learning* 45:5), by which
+artifact and on which data.  Of the error that the features share, one half is shared evenly and the other half by
+importance: inputs that tell the same hide each other's importance, and what is measured is never known exactly, so no
+input gets less than half of an even share.  What is not an input of the model gets nothing; the target and the scores, which are a
 family of their own, share evenly.
 
 The file comes from a repository and is not trusted: it is bounded, and whatever does not add up is a ``ValueError``.
