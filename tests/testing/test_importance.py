@@ -19,7 +19,8 @@ from mlops_gitops.testing.data.references import made
 from mlops_gitops.testing.suite import run_data_tests
 
 Make = Callable[..., Project]
-FOUND = Importance("roc_auc", "test", "a" * 64, {FEATURES[0]: 0.4, FEATURES[1]: 0.1, FEATURES[2]: -0.01, FEATURES[3]: 0})
+BROUGHT = {FEATURES[0]: 0.4, FEATURES[1]: 0.1, FEATURES[2]: -0.01, FEATURES[3]: 0}
+FOUND = Importance("roc_auc", "test", "a" * 64, BROUGHT)
 
 
 def rows(seed: int, count: int = 4_000) -> pd.DataFrame:
@@ -36,9 +37,7 @@ def weighing(spec: dict[str, Any]) -> None:
 def weighed(project: Make) -> Callable[..., dict[tuple[str, str], Check]]:
     """The checks of drift, with this file beside the manifest."""
 
-    def checks(
-        text: str | None, change: Callable[[dict[str, Any]], None] = weighing
-    ) -> dict[tuple[str, str], Check]:
+    def checks(text: str | None, change: Callable[[dict[str, Any]], None] = weighing) -> dict[tuple[str, str], Check]:
         found = project(change, train=rows(1), test=rows(2).assign(**{FEATURES[0]: 0.0, FEATURES[2]: 0.0}))
         reference = made(found.model, "train", folder=found.folder, root=found.folder)
         (found.folder / "train.profile.json").write_text(reference.text())
@@ -65,8 +64,8 @@ def test_an_input_that_brings_more_is_watched_more_closely(weighed: Callable[...
     }, "what the model does not take is left out"
     assert found["data.importance", FILE].verdict is Verdict.PASS
     assert found["data.importance", FILE].message == (
-        "inputs share the errors by what they bring to roc_auc on test: mean texture 53%, mean smoothness 22%, "
-        "mean symmetry 12% and 1 more"
+        "inputs share the errors by what they bring to roc_auc on test: mean texture 52.5 %, "
+        "mean smoothness 22.5 %, mean symmetry 12.5 % and 1 more"
     )
     assert width(found["data.drift", "test.mean texture"]) < width(found["data.drift", "test.mean symmetry"]) * 0.95
 
