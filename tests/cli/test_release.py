@@ -23,6 +23,7 @@ from mlops_gitops.promotion.verify import verify
 from shells import Shell
 
 MODEL = "tumours"
+DRIFT = ("data.drift", "test.radius")
 TRAIN = """
 import sys, os
 import mlflow, pandas
@@ -198,7 +199,7 @@ def test_the_whole_way(site: Site) -> None:  # noqa: PLR0915 - the way is long
     assert {one["kind"]: one["verdict"] for one in told["reports"]} == dict.fromkeys(
         ("scan", "data-tests", "model-tests"), "pass"
     )
-    (drift,) = (one for report in told["reports"] for one in report["checks"] if one["subject"] == "test.radius")
+    (drift,) = (one for report in told["reports"] for one in report["checks"] if (one["id"], one["subject"]) == DRIFT)
     assert "look 1 at train, which may spend 1/2 of the errors" in drift["message"]
     assert site.json("release", MODEL)["result"] == "nothing-to-do"
 
