@@ -294,7 +294,7 @@ def daily(draws: int, chance: np.random.Generator) -> list[str]:
 def table(draws: int) -> str:
     """Both tables in Markdown."""
     chance = np.random.default_rng(26)
-    return "\n".join([*once(draws, chance), "", *daily(draws, chance)])
+    return "\n".join([f"Shares of {draws} draws:", "", *once(draws, chance), "", *daily(draws, chance)])
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ mlops-gitops test data flight-delays --infer --write
 mlops-gitops test --report reports
 mlops-gitops test data flight-delays --shard 1/4 --partial counts
 mlops-gitops test data flight-delays --merge counts
-mlops-gitops test data flight-delays --release 1.2.0 --publish --key env:MG_KEY
+mlops-gitops test data flight-delays --release 1.2.0 --publish --key file2:keys/ci.pem
 """
 
 
