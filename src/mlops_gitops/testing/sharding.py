@@ -160,8 +160,11 @@ def _files(folder: Path) -> list[Path]:
 
 def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
-            return stream.read(partials.LARGEST + 1)
+        return shards.content(path.name, folder=path.parent, root=path.parent, most=partials.LARGEST)
+    except ValueError as reason:
+        raise Refused(
+            f"{path} cannot be used: {reason}", hint="count the shard again", code="partial-profile"
+        ) from reason
     except OSError as error:
         raise WorldFailed(
             f"{path} cannot be read: {error.strerror or error}", hint="check the folder and the disk", code="disk"

@@ -1,7 +1,8 @@
 """What a Parquet file says of itself: how many rows, and how many nulls in each column, without a look at its data.
 
-A footer is what the writer claims.  Where values are read anyway, they are counted, and the footer is not asked.  Of
-the keys that are whole numbers it says how far apart they lie, to which the engine holds every one that it reads.
+A footer is what the writer claims.  Where values are read anyway, they are counted, and the footer is not asked: not
+even about what may be skipped.  A footer that contradicts itself is not asked at all.  Of the keys that are whole
+numbers it says how far apart they lie, to which the engine holds every one that it reads.
 """
 
 from __future__ import annotations
@@ -46,11 +47,12 @@ _ASKED = """
 SELECT
     path_in_schema,
     sum(stats_null_count),
-    count(*) = count(stats_null_count),
+    sum(row_group_num_rows) = $1
+    AND bool_and(coalesce(stats_null_count BETWEEN 0 AND num_values AND num_values = row_group_num_rows, false)),
     min(TRY_CAST(stats_min_value AS BIGINT)),
     max(TRY_CAST(stats_max_value AS BIGINT)),
     count(*) = count(TRY_CAST(stats_min_value AS BIGINT)) AND count(*) = count(TRY_CAST(stats_max_value AS BIGINT))
-FROM parquet_metadata(?)
+FROM parquet_metadata($2)
 GROUP BY path_in_schema
 """
 
@@ -60,7 +62,7 @@ def read(connection: duckdb.DuckDBPyConnection, one: Source, stored: Mapping[str
     if one.format != "parquet" or wanted.only is None:
         return NOTHING
     rows = connection.execute("SELECT sum(num_rows) FROM parquet_file_metadata(?)", [one.argument]).fetchall()[0][0]
-    groups = connection.execute(_ASKED, [one.argument]).fetchall()
+    groups = connection.execute(_ASKED, [rows or 0, one.argument]).fetchall()
     nulls, spans = {}, {}
     for name, count, told, low, high, bounded in groups:
         if told and name in stored:
