@@ -288,6 +288,14 @@ def test_a_quiet_look_tells_whether_it_passed_and_nothing_else() -> None:
     assert [one.holdout for one in holdouts.looks(claim)] == [DATA], "it is a look all the same"
 
 
+def test_a_look_is_quiet_unless_the_policy_says_otherwise() -> None:
+    for answers, quiet in (({}, True), ({"answers": "verdict"}, True), ({"answers": "numbers"}, False)):
+        found = estate.policy(estate.environment("prod", gates=[gate(**answers)])).comparison
+        assert found is not None
+        assert found.holdout is not None
+        assert found.holdout.quiet is quiet
+
+
 def test_where_looks_are_quiet_the_model_tests_do_not_tell_what_the_comparison_keeps() -> None:
     passed = report("a" * 64)
     unsure = replace(passed, checks=(replace(passed.checks[0], verdict=Verdict.INCONCLUSIVE),))
