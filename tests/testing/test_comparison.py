@@ -81,7 +81,7 @@ def test_a_worse_challenger_is_refused_with_the_number_and_the_line(large: Make)
     assert check.verdict is Verdict.FAIL
     pattern = (
         rf"roc_auc fell from 0\.\d{{3}} to 0\.\d{{3}} \({MINUS}0\.\d{{3}}, 95 % interval "
-        rf"{MINUS}0\.\d{{3}} to {MINUS}0\.\d{{3}}\); at most {MINUS}0\.020 is allowed"
+        rf"{MINUS}0\.\d{{3}} to {MINUS}0\.\d{{3}}; rows are taken as independent\); at most {MINUS}0\.020 is allowed"
     )
     assert re.fullmatch(pattern, check.message), check.message
     assert made.line(check.location) == "maxRegression: 0.02"
@@ -328,11 +328,12 @@ def test_rows_of_one_entity_are_judged_together(large: Make) -> None:
     plain = one(compared(large(), predict), "comparison.metric")
     made = large(lambda spec: spec["data"][1].update(entityColumn="id"))
     check = one(compared(made, predict), "comparison.metric")
-    assert " by id)" in check.message
+    assert "rows of one id are one block)" in check.message
+    assert "; rows are taken as independent)" in plain.message
     assert check.interval is not None
     assert plain.interval is not None
     assert check.interval[1] - check.interval[0] > 3 * (plain.interval[1] - plain.interval[0]), "forty copies of each"
     lost = large(lambda spec: spec["data"][1].update(entityColumn="gone"))
     found = compared(lost, predict)
-    assert one(found, "comparison.blocks").verdict is Verdict.FAIL
+    assert one(found, "model.blocks").verdict is Verdict.FAIL
     assert found.verdict is Verdict.FAIL

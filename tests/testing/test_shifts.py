@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -170,6 +170,7 @@ def test_a_new_category_is_seen() -> None:
     assert found.judged(0.1) is Verdict.FAIL
 
 
+@example({"a": 5e-324})
 @given(st.dictionaries(st.text(min_size=1), st.floats(0, 10), min_size=1, max_size=40))
 def test_the_alarms_of_a_family_share_one_error(weights: dict[str, float]) -> None:
     found = shares(list(weights), weights, error=0.05)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlops_gitops.adapters.git_changes import Clone
-from mlops_gitops.cli.candidate import MANIFEST, read_manifest
+from mlops_gitops.cli.candidate import MANIFEST, artifact_path, read_manifest
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Report
@@ -14,8 +14,11 @@ from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.documents import Document
 from mlops_gitops.manifests.model import Dataset, Model
 from mlops_gitops.manifests.release import Release
+from mlops_gitops.packaging import digests
 from mlops_gitops.testing import suite
+from mlops_gitops.testing.data import importance
 from mlops_gitops.testing.data.files import data_files
+from mlops_gitops.testing.data.importance import Importance
 from mlops_gitops.testing.features import checks, figures
 from mlops_gitops.testing.features.checks import Before, Table
 from mlops_gitops.testing.features.subsets import MOST_FEATURES, Subsets
@@ -107,8 +110,10 @@ def write_references(folders: Sequence[Path], world: World) -> list[tuple[Path, 
     files = []
     for folder in folders:
         _, _, _, model = read_manifest(folder.name, world)
-        tests = model.tests.features
-        if len(folders) > 1 and (tests is None or tests.max_change is None):
+        tests, weighing = model.tests.features, _weighing(model)
+        if weighing:
+            files.append((folder / importance.FILE, _importance(model, folder, world).text().encode()))
+        if (len(folders) > 1 or weighing) and (tests is None or tests.max_change is None):
             continue
         world.progress(f"{model.name}: reading the data")
         found = read(model, folder)
@@ -116,3 +121,25 @@ def write_references(folders: Sequence[Path], world: World) -> list[tuple[Path, 
             raise Refused(found, hint="correct `tests.features.of`, or the data", code="feature-data")
         files.append((folder / f"{found.dataset}{checks.SUFFIX}", checks.text(found.correlations)))
     return files
+
+
+def _weighing(model: Model) -> bool:
+    """Whether columns weigh by what they bring when data are held against a reference."""
+    wanted = (model.tests.data.drift, model.tests.data.skew)
+    return any(one is not None and one.by_importance for one in wanted)
+
+
+def _importance(model: Model, folder: Path, world: World) -> Importance:
+    """What each input brings.  Raises ``Refused`` where that cannot be measured."""
+    from mlops_gitops.cli import feature_costs
+
+    powers = feature_costs.importances(model, folder, world)
+    if not powers:
+        raise Refused(
+            f"what the inputs of {model.name} bring to {model.primary.name} cannot be measured",
+            hint="`mlops-gitops test model` says why; or write weights by hand",
+            code="feature-data",
+        )
+    made = digests.of_artifact(artifact_path(model, folder)).digest
+    brought = {name: one.value for name, one in powers.items()}
+    return Importance(model.primary.name, model.primary.dataset, made, brought)

@@ -220,7 +220,7 @@ def release(
     that one; then only what was not said yet is added.  Without a ``signer`` nothing is written.
     """
     from mlops_gitops.evidence import holdouts  # late: who promotes or approves counts no looks
-    from mlops_gitops.promotion import ledger
+    from mlops_gitops.promotion import ledger, reference_looks
 
     def propose(tree: Tree) -> Proposal[Release]:
         snapshot = Snapshot(tree)
@@ -239,6 +239,7 @@ def release(
                 if found.kind == ledger.KIND
                 else found
             )
+            reference_looks.refuse_unless_next(snapshot, made.name, claim)
             path, data = sealed_evidence(claim, model=made.name, signer=signer)
             files[path] = data
         if not known:

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 
 from mlops_gitops import canonical
-from mlops_gitops.errors import Refused
 from mlops_gitops.evidence import holdouts
 from mlops_gitops.evidence.figures import Figure
 from mlops_gitops.evidence.holdouts import Look
@@ -23,11 +22,12 @@ from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import intervals, wording
-from mlops_gitops.testing.champions import blocks, comparison
+from mlops_gitops.testing.champions import comparison
 from mlops_gitops.testing.data import examination
 from mlops_gitops.testing.data.columns import Locate
-from mlops_gitops.testing.data.files import DataFile, data_files, identity, in_one, unreadable
+from mlops_gitops.testing.data.files import DataFile, data_files, identity, in_one
 from mlops_gitops.testing.data.imported import checks as imports
+from mlops_gitops.testing.data.spending import Count, nobody
 from mlops_gitops.testing.models import behaviour, explanations, reliability, simpler
 from mlops_gitops.testing.models import promises as model_tests
 from mlops_gitops.testing.models.evaluations import evaluate, history, inputs, job, judged
@@ -54,12 +54,23 @@ class Champion:
 
 
 def run_data_tests(
-    model: Model, *, folder: Path, locate: Locate, now: datetime, root: Path | None = None, counting: Counting = HERE
+    model: Model,
+    *,
+    folder: Path,
+    locate: Locate,
+    now: datetime,
+    root: Path | None = None,
+    counting: Counting = HERE,
+    count: Count = nobody,
 ) -> Report:
-    """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
-    files = counting.files(model, folder=folder, root=root or folder)
-    found = list(examination.checks(model, files, locate, counting, now=now, folder=folder, root=root or folder))
-    taken = tuple(imports.materials(model, folder=folder, root=root or folder))
+    """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder).
+
+    ``count`` says the number of each look at a reference, where the manifest wants looks counted.
+    """
+    root = root or folder
+    files = counting.files(model, folder=folder, root=root)
+    found = list(examination.checks(model, files, locate, counting, now=now, folder=folder, root=root, count=count))
+    taken = tuple(imports.materials(model, folder=folder, root=root))
     return report("data-tests", model, found, (*_materials(files), *taken))
 
 
@@ -175,9 +186,7 @@ def compare(
             checks, before = evaluate(model, file, answer, locate, training=training)
             found.extend(_of_champion(check) for check in checks if check.verdict is not Verdict.PASS)
             if before is not None and after is not None:
-                paired = _paired(file, before, after, locate)
-                found.extend([paired] if isinstance(paired, Check) else [])
-                pairs |= {file.dataset.name: paired} if isinstance(paired, comparison.Pair) else {}
+                pairs[file.dataset.name] = comparison.Pair(before, after)
         held = comparison.Against(pairs, one.metrics, one.version if one is anchor else None)
         results += comparison.compared(model, held, locate=locate)
         if one is champion:
@@ -207,19 +216,6 @@ def _identity(asked: Sequence[str], answers: Sequence[Predictions | Failed]) -> 
     """What makes a look another one: what was asked, and what each model answered on the file."""
     said = [one.digest if isinstance(one, Predictions) else "" for one in answers]
     return canonical.digest({"asked": [*asked], "answers": [*said]})
-
-
-def _paired(file: DataFile, before: Evaluation, after: Evaluation, locate: Locate) -> comparison.Pair | Check:
-    """Both models on one file, with the blocks in which its rows come; or why nobody can say what they are."""
-    try:
-        codes = blocks.of_file(file, after.truth.present)
-    except Refused as refusal:
-        return unreadable(file, refusal, locate)
-    except Unmeasurable as reason:
-        place, fix = locate(("spec", "data", file.index)), "correct `entityColumn` or `timeColumn`, or the data"
-        return Check("comparison.blocks", file.dataset.name, Verdict.FAIL, str(reason), location=place, fix=fix)
-    days = "" if file.dataset.entity_column else "day of "
-    return comparison.Pair(before, after, codes, f"{days}{blocks.column(file.dataset)}")
 
 
 def _of_champion(check: Check) -> Check:

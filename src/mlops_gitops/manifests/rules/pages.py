@@ -32,6 +32,7 @@ _FAMILIES: tuple[tuple[str | tuple[str, ...], str, str], ...] = (
     ("MG75", "Lifecycle", "how it is served, watched and taken back"),
     ("MG76", "Images", "what the serving image is made of"),
     ("MG77", "Tests of the image", "whether the declared tests of the image can be made, and can fail"),
+    ("MG79", "Vulnerable packages", "whether the serving image holds packages that are known to be vulnerable"),
     ("MG80", "Policy", "whether an environment demands what it seems to demand"),
     ("MG81", "Rollouts", "whether a rollout limits, and a rollback happens, as it seems"),
     ("MG82", "Periods", "whether change windows and freezes come when they seem to come"),

@@ -22,7 +22,7 @@ from mlops_gitops.manifests.metrics import Slice
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import statistics, wording
 from mlops_gitops.testing.champions import paired
-from mlops_gitops.testing.champions.paired import Codes, Gain, Pairing, Proportions
+from mlops_gitops.testing.champions.paired import Gain, Pairing, Proportions
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
 from mlops_gitops.testing.models.samples import Evaluation, Part, chosen, parts
@@ -37,16 +37,10 @@ ENOUGH = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two models on one file, row by row: the same labels, from the same file.
-
-    ``blocks`` says which rows belong together, and ``by`` in which column that is written; without it rows count as
-    independent.
-    """
+    """Two models on one file, row by row: the same labels, from the same file, in the same blocks."""
 
     champion: Evaluation
     challenger: Evaluation
-    blocks: Codes | None = None
-    by: str = ""
 
     def samples(self) -> tuple[Sample, Sample]:
         """Champion first."""
@@ -182,7 +176,7 @@ def _metric(demand: Demand, task: str, floor: _Floor, against: Against, place: L
         fix = "make both models answer on the same rows"
         return Check(against.kind, subject, Verdict.FAIL, message, location=place, fix=fix), 1.0
     try:
-        found = paired.compared(metric, *pair.samples(), blocks=pair.blocks)
+        found = paired.compared(metric, *pair.samples())
     except Unmeasurable as reason:
         message = f"{demand.name} on {demand.dataset} cannot be compared: {reason}"
         fix = "provide rows that can answer; nothing was judged"
@@ -209,12 +203,10 @@ def _words(metric: Metric, found: Pairing, name: str, pair: Pair) -> str:
         between += f" to {wording.score(found.after)}"
     lower, upper = _interval(metric, found.gain)
     interval = f"95 % interval {wording.signed(lower)} to {wording.signed(upper)}"
-    if pair.blocks is not None:
-        interval += f" by {pair.by}"
     p = ""
     if isinstance(found.gain, Proportions):
         p = f", exact McNemar p = {found.gain.mcnemar:.2g}"
-    return f"{name} {verb} {between} ({wording.signed(change)}, {interval}{p})"
+    return f"{name} {verb} {between} ({wording.signed(change)}, {interval}{p}; {pair.champion.sample.assumed})"
 
 
 def _interval(metric: Metric, gain: Gain) -> tuple[float, float]:
@@ -333,14 +325,13 @@ def _slices(guard: _Guard, parted: dict[tuple[str, Slice], list[Part]]) -> Itera
 def _slice(guard: _Guard, part: Part, least: int, *, among: int) -> tuple[Check, float]:
     pair, metric = guard.pair, guard.metric
     subject, name = f"{guard.demand.name}[{part.name}]", f"{guard.demand.name} where {part.name}"
-    blocks = None if pair.blocks is None else pair.blocks[part.rows]
     told = Check("comparison.slice", subject, Verdict.INCONCLUSIVE, "", location=guard.place)
     if len(part.rows) < least:
         why = f"{wording.rows(len(part.rows))} are fewer than `minRows`"
         return replace(told, message=f"{name} cannot be compared: {why}", fix="provide rows that can answer"), 1.0
     before, after = (chosen(sample, part.rows) for sample in pair.samples())
     try:
-        found = paired.compared(metric, before, after, blocks=blocks, resample=False)
+        found = paired.compared(metric, before, after, resample=False)
     except Unmeasurable as reason:
         return replace(told, message=f"{name} cannot be compared: {reason}", fix="provide rows that can answer"), 1.0
     words = f"{_words(metric, found, name, pair)}; {guard.floor.words(metric)}"

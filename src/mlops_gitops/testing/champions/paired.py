@@ -217,7 +217,7 @@ def compared(
     blocks = before.blocks if blocks is None else blocks
     if metric.name == "roc_auc" and before.predictions.ndim == 1 and {before.kind, after.kind} <= metric.kinds:
         return _of_areas(before.labels == 1.0, before.predictions, after.predictions, blocks, resample=resample)
-    old, new = metric.measure(before).value, metric.measure(after).value
+    old, new = metric.value(before), metric.value(after)
     if blocks is None and metric.name == "accuracy" and metric.top is not None:
         return Pairing(old, new, proportions(metric.top(before) == 1.0, metric.top(after) == 1.0))
     sign = 1.0 if metric.higher_is_better else -1.0
@@ -265,7 +265,7 @@ def _gain(value: float, influence: Floats, blocks: Codes | None, draw: Callable[
     if rows < statistics.FEWEST_ROWS:
         least = statistics.FEWEST_ROWS
         raise Unmeasurable(f"{rows} rows are too few for an interval; {least} are the least")
-    parted = _few(blocks) if blocks is not None and len(blocks) == rows else None
+    parted = clusters.parted(blocks, most=MOST_BLOCKS) if blocks is not None and len(blocks) == rows else None
     error, degrees = _error(influence, parted)
     delta = Approximate(value, error, rows, "delta method", degrees)
     if draw is None or error == 0:
@@ -280,16 +280,6 @@ def proportions(before: Bools, after: Bools) -> Proportions:
         raise Unmeasurable(f"{len(before)} rows are too few for an interval; {least} are the least")
     both, old, new = int((before & after).sum()), int(before.sum()), int(after.sum())
     return Proportions(both, new - both, old - both, len(before) - old - new + both)
-
-
-def _few(blocks: Codes) -> Parted:
-    """At most ``MOST_BLOCKS`` whole blocks: neighbours in order share one.  Raises ``Unmeasurable`` for too few."""
-    names, codes = np.unique(blocks, return_inverse=True)
-    if len(names) < clusters.FEWEST_BLOCKS:
-        least = clusters.FEWEST_BLOCKS
-        raise Unmeasurable(f"the rows come in {len(names)} blocks, and {least} are the least that can tell")
-    count = min(len(names), MOST_BLOCKS)
-    return codes.astype(np.int64) * count // len(names), count
 
 
 @functools.lru_cache(maxsize=4)

@@ -158,9 +158,10 @@ def _of_numbers(reference: Sample, current: Sample, errors: Errors) -> Shift:
         raise Incomparable("it was not counted on the edges of the reference")
     n, m = _worths(reference, current)
     effect, left, right = 0.0, 0, 0
+    then, now = reference.present, current.present
     for one, other in zip(before.counts, after.counts, strict=True):
         left, right = left + one, right + other
-        effect = max(effect, abs(left / reference.present - right / current.present))
+        effect = max(effect, abs(left / then - right / now))
     return Shift(
         "D",
         effect,
@@ -266,21 +267,17 @@ def design_effect(blocks: Iterable[tuple[int, ...]]) -> float:
     sizes = [block[-1] for block in cumulated]
     rows = sum(sizes)
     shares_ = [sum(below) / rows for below in zip(*cumulated, strict=True)][:-1]
+    if not shares_:
+        return 1.0
+    squares = [
+        sum((block[at] - size * share) ** 2 for block, size in zip(cumulated, sizes, strict=True))
+        for at, share in enumerate(shares_)
+    ]
     middle = [at for at, share in enumerate(shares_) if _MIDDLE <= share <= 1 - _MIDDLE] or range(len(shares_))
-    observed = sum(
-        (block[at] - size * shares_[at]) ** 2 for at in middle for block, size in zip(cumulated, sizes, strict=True)
-    )
+    observed = sum(squares[at] for at in middle)
     expected = sum(rows * shares_[at] * (1 - shares_[at]) for at in middle)
     correction = len(cumulated) / (len(cumulated) - 1)
-    tails = (
-        max(
-            sum((block[at] - size * share) ** 2 for block, size in zip(cumulated, sizes, strict=True))
-            for at, share in enumerate(shares_)
-        )
-        if shares_
-        else 0.0
-    )
-    return max(1.0, correction * observed / expected, 4 * correction * tails / rows) if expected else 1.0
+    return max(1.0, correction * observed / expected, 4 * correction * max(squares) / rows) if expected else 1.0
 
 
 def design_effect_of_categories(blocks: Iterable[tuple[int, ...]]) -> float:
