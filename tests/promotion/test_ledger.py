@@ -265,6 +265,13 @@ def test_verify_counts_again_and_finds_a_number_that_was_made_up(site: Site) -> 
     ]
     site.release(report(first))
     assert len(site.problems()) == 2, "who comes after a forger is not blamed"
+    about = site.release()
+    claim = estate.claim("comparison", about, champion=first, details=dict(report("").details))
+    files = estate.evidence(holdouts.numbered(claim, [9], total=9))
+    settle(site.store, lambda _: Proposal(None, files, "By hand\n"), now=site.now)
+    site.release(report(first))
+    assert site.numbers()[-1][1] == 10, "counting goes on from the highest number"
+    assert len(site.problems()) == 4, "nor is who comes after one that was too high"
 
 
 def test_details_may_hold_anything(site: Site) -> None:
