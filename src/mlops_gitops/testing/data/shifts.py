@@ -87,13 +87,24 @@ class Shift:
 
         Rows' worth; with a design effect that many times more.
         """
+        if (wanted := self._precision(limit, errors)) is None:
+            return None
+        inverse = wanted - 1 / self.reference
+        return math.ceil(1 / inverse) if inverse > 0 else None
+
+    def rows_on_either_side(self, limit: float, *, errors: Errors) -> int | None:
+        """The same where the reference has as many; ``None``: no number of rows decides it."""
+        wanted = self._precision(limit, errors)
+        return math.ceil(2 / wanted) if wanted else None
+
+    def _precision(self, limit: float, errors: Errors) -> float | None:
+        """The sum of the inverse sizes at which the bound meets the limit, if the change is what it seems."""
         passes = self.effect <= limit
         gap = limit - self.effect - self.unseen if passes else self.effect - limit
-        if gap <= 0:
-            return None
         constant = _constant(errors.of_pass if passes else errors.of_fail, measure=self.measure)
-        inverse = (gap / constant) ** 2 - 1 / self.reference
-        return math.ceil(1 / inverse) if inverse > 0 else None
+        if not passes:  # what chance alone makes differ shrinks with the sizes as the width does
+            constant += self.slack / math.sqrt(1 / self.reference + 1 / self.current)
+        return (gap / constant) ** 2 if gap > 0 and math.isfinite(constant) else None
 
 
 @dataclass(frozen=True, slots=True)
