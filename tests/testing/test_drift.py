@@ -166,7 +166,7 @@ def test_one_day_answers_nothing_where_days_are_blocks_and_the_rest_is_told(proj
     assert shown.fix == "rows of at least 10 blocks are needed, and one day of seen is a block"
     small = project(drifting(), train=rows(200, seed=1), test=rows(20_000, seed=2))
     written(small)
-    assert "would decide against a reference of" in drifts(small)["data.drift", "test.site"].fix
+    assert "would decide against a reference of" in drifts(small)["data.drift", "test.mean texture"].fix
     tiny = project(drifting(), train=rows(20_000, seed=1), test=rows(40, seed=2))
     written(tiny)
     assert drifts(tiny)["data.drift", "test.site"].fix == "about 50 rows with a value are the least, and there are 40"
