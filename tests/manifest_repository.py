@@ -20,12 +20,16 @@ PLACES = {
 }
 TEST_SHA = "f2ca1bb6c7e907d06dafe4687e579fce76b37e4e93b7605022da52e6ccc26fd2"
 HASHED = " --hash=sha256:" + "3f2a" * 16 + "\n"
+SERVING = "".join(
+    f"{name}==1.0.0{HASHED}"
+    for name in ("mlflow", "mlserver", "mlserver-mlflow", "nats-py", "numpy", "pandas", "pyarrow")
+)
 FILES = {
     "train.py": "print()\n",
-    "serving.lock": "".join(
-        f"{name}==1.0.0{HASHED}"
-        for name in ("mlflow", "mlserver", "mlserver-mlflow", "nats-py", "numpy", "pandas", "pyarrow")
-    ),
+    "serving.lock": SERVING,
+    "vulnerable.lock": f"{SERVING}example-parser==1.0.0{HASHED}",
+    "weak.lock": f"{SERVING}example-reader==1.0.0{HASHED}",
+    "mended.lock": f"{SERVING}example-parser==1.0.1{HASHED}example-reader==1.0.1{HASHED}",
     "small.lock": f"numpy==2.0.0{HASHED}",
     "Dockerfile": "FROM python:3.11\n",
     "Dockerfile.pinned": f"FROM python:3.11@sha256:{'3f2a' * 16} AS one\nFROM one\n",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -99,9 +100,36 @@ def told(name: str, folder: Path, answer: Any, code: int, monkeypatch: pytest.Mo
     return Told(ended, log.getvalue(), read_outputs(folder / "output"), found, words)
 
 
-@pytest.mark.parametrize("name", ACTIONS)
-def test_golden(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = told(name, tmp_path, answers.typical(name), 1, monkeypatch)
+@functools.cache
+def ends(name: str) -> dict[str, tuple[Any, int, dict[str, str]]]:
+    """How a run of an Action can end, by the ending of its golden file: the verb's answer, its exit code, what is given.
+
+    It is done; the answer is no; the verb refuses; the world failed; an input is wrong; a fork has no secrets.
+    """
+    protected = "could not write to https://github.com/airline/environments.git: the branch main is protected"
+    world = answers.failure("push-refused", protected, "let the App pass the rule of the branch", 5)
+    refused = answers.failure("scan", "the artifact does not pass the scan", "save it in a safe format", 1)
+    fork = {"GITHUB_EVENT_NAME": "pull_request"}
+    found: dict[str, tuple[Any, int, dict[str, str]]] = {
+        "done": (answers.well(name), 0, {}),
+        "no": (answers.badly(name), 1, {}),
+        "refused": (refused, 1, {}),
+        "world": (world, 5, {}),
+        "input": (answers.well(name), 0, {"MG_WORKING_DIRECTORY": "nowhere"}),
+        "fork": (answers.well(name), 0, fork),
+    }
+    left_out = {"plan": {"no"}, "build": {"no"}, "validate": {"refused"}}.get(name, set())
+    left_out = left_out | (set() if running.action(name).needs_secrets else {"fork"})
+    return {end: one for end, one in found.items() if end not in left_out}
+
+
+@pytest.mark.parametrize(("name", "end"), [(name, end) for name in ACTIONS for end in ends(name)])
+def test_golden(name: str, end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, code, given = ends(name)[end]
+    if end == "fork":
+        (tmp_path / "fork.json").write_text(json.dumps(pull_request(fork=True)))
+        given = {**given, "GITHUB_EVENT_PATH": str(tmp_path / "fork.json")}
+    found = told(name, tmp_path, answer, code, monkeypatch, **given)
     shown = re.sub(r"-[0-9a-f]{16}\b", "-…", "\n".join(f"{key}: {value}" for key, value in found.values.items()))
     sarif = json.dumps(found.document("sarif-path"), indent=2).replace(f'"{__version__}"', '"…"')
     parts = {
@@ -112,7 +140,7 @@ def test_golden(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         "SARIF": sarif,
     }
     text = "".join(f"# {name}\n{part.rstrip()}\n\n" for name, part in parts.items())
-    file = GOLDEN / f"{name}.txt"
+    file = GOLDEN / f"{name}.{end}.txt"
     if os.environ.get("MG_GOLDEN") == "write":
         file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")

@@ -18,6 +18,8 @@ RULES = list(rules().values())
 WITHOUT_TEXT = {"MG002", "MG003", "MG020"}
 RAW = [one for one in RULES if one.id.startswith("MG0") and one.id not in WITHOUT_TEXT]
 MERGED = [one for one in RULES if not one.id.startswith("MG0")]
+OF_BUILD = {"MG790", "MG791", "MG792", "MG794", "MG795"}
+"""What only ``build`` can find; tests/packaging/test_advisories.py breaks them by their examples."""
 
 
 def parts(kind: str, example: str) -> dict[str, str]:
@@ -58,7 +60,7 @@ def base_at(kind: str, path: str) -> dict[str, Any]:
     return value
 
 
-@pytest.mark.parametrize("rule", MERGED, ids=lambda rule: rule.id)
+@pytest.mark.parametrize("rule", [one for one in MERGED if one.id not in OF_BUILD], ids=lambda rule: rule.id)
 def test_the_example_before_breaks_the_rule(tmp_path: Path, rule: Any) -> None:
     found = findings(tmp_path, *lay_out(tmp_path, rule.kind, rule.before))
     if rule.id in {"MG604", "MG605"}:  # about something that is missing, which the base documents have

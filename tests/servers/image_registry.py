@@ -53,6 +53,12 @@ class ImageRegistry:
         """How many requests of a method had ``part`` in their path."""
         return sum(one == method and part in path for one, path in self.requests)
 
+    def manifests(self, name: str) -> list[str]:
+        """The digests, without their kind, of the manifests in a repository, with or without the address before it."""
+        path = name.removeprefix(f"{self.address}/")
+        folder = self.data / "docker/registry/v2/repositories" / path / "_manifests/revisions/sha256"
+        return sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+
     def forget(self) -> None:
         """Count from nothing."""
         self.requests.clear()

@@ -6,9 +6,10 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
+from mlops_gitops import canonical
 from mlops_gitops.adapters import registry, registry_credentials
 from mlops_gitops.adapters.registry_session import Session
 from mlops_gitops.errors import Misused, WorldFailed
@@ -16,6 +17,9 @@ from mlops_gitops.packaging.image import bases, references
 from mlops_gitops.packaging.image.assembly import Base, Descriptor
 from mlops_gitops.packaging.image.bases import Facts
 from mlops_gitops.packaging.image.references import Reference
+
+_FORMAT = 2
+"""Raised whenever more is looked for in the layers of a base, so that what was found before is not taken for all."""
 
 
 @dataclass(frozen=True)
@@ -84,17 +88,16 @@ def _document(session: Session, repository: str, digest: str, keep: Path) -> byt
 
 def _facts(session: Session, reference: Reference, layers: tuple[Descriptor, ...], *, keep: Path, cache: Path) -> Facts:
     """What the layers say; they are looked through once."""
-    place = (
-        cache / f"{layers[-1].digest.removeprefix('sha256:')}-{len(layers)}.json" if layers else cache / "scratch.json"
-    )
+    key = canonical.digest([_FORMAT, *(one.digest for one in layers)])
+    place = cache / f"{key}.json"
     if place.is_file():
-        return Facts(**json.loads(place.read_text(encoding="utf-8")))
+        return Facts.kept(json.loads(place.read_text(encoding="utf-8")))
     with contextlib.ExitStack() as stack:
         streams = [
             stack.enter_context(registry.opened(session, reference.repository, one, keep=keep)) for one in layers
         ]
         facts = bases.looked_through(streams, of=reference.exact)
-    write(place, json.dumps(asdict(facts)).encode())
+    write(place, json.dumps(facts.document()).encode())
     return facts
 
 

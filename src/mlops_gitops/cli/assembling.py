@@ -18,12 +18,9 @@ from mlops_gitops.cli.built import Built, Materials
 from mlops_gitops.cli.candidate import Candidate, artifact_path
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Refused
-from mlops_gitops.findings import Finding
-from mlops_gitops.manifests.rules import images as rules
 from mlops_gitops.manifests.serving import ServingImage
 from mlops_gitops.packaging import digests, provenance
-from mlops_gitops.packaging.image import assembly, layers, origin, packages, servers
-from mlops_gitops.packaging.image.bases import Facts
+from mlops_gitops.packaging.image import assembly, inventory, layers, origin, packages, servers
 from mlops_gitops.packaging.image.layers import File, Layer, Measured
 
 Titled = tuple[Layer, Measured]
@@ -35,9 +32,10 @@ def assembled(candidate: Candidate, image: ServingImage, world: World) -> Built:
     opened = image_bases.opened(
         image.base or "", image.platform, cache=cache, environ=world.environ, progress=world.progress
     )
+    facts = opened.facts
     target = packages.target(
         image.platform.partition("/")[2],
-        opened.facts,
+        facts,
         opened.base.config,
         wanted=image.python,
         of=opened.reference.exact,
@@ -47,7 +45,7 @@ def assembled(candidate: Candidate, image: ServingImage, world: World) -> Built:
         lock, target, cache=cache / "packages", environ=world.environ, progress=world.progress
     )
     ours = [(installed.layer, installed.measured), *_own(candidate, image, cache)]
-    settings = _settings(candidate, opened, opened.facts.pythons[target.python], world)
+    settings = _settings(candidate, opened, facts.pythons[target.python], world)
     content = _content(opened, ours, settings)
     locks = {image.lock or candidate.model.lock: canonical.sha256(lock.read_bytes())}
     locked = packages.locked(lock.read_text(encoding="utf-8", errors="replace"))
@@ -56,9 +54,11 @@ def assembled(candidate: Candidate, image: ServingImage, world: World) -> Built:
         candidate,
         content,
         {measure.digest: layer.title for layer, measure in ours},
-        built.attachments(candidate, content, Materials(locked, locks, opened.base, bases), world),
+        built.attachments(candidate, content, Materials(locked, locks, opened.base, bases, facts.installed), world),
         opened.reference.exact,
-        (*built.warnings(candidate), *_of_base(candidate, opened.facts, target)),
+        (*built.warnings(candidate), *built.of_base(candidate, facts, python=target.python, at="base")),
+        facts,
+        inventory.of_paths(installed.layer.files),
     )
 
 
@@ -137,11 +137,3 @@ def _file(opened: image_bases.Opened, one: assembly.Descriptor) -> Iterator[byte
     with opened.blob(one).open("rb") as stream:
         while chunk := stream.read(1 << 20):
             yield chunk
-
-
-def _of_base(candidate: Candidate, facts: Facts, target: packages.Target) -> tuple[Finding, ...]:
-    """What the base says of itself, against the releases that have ended."""
-    system = (facts.release.get("ID", ""), facts.release.get("VERSION_ID", ""))
-    said = [rules.end_of(*system), rules.end_of("python", target.python)]
-    place = ("spec", "serving", "image", "base")
-    return tuple(candidate.document.finding(rules.END_OF_LIFE.on(place, one)) for one in said if one is not None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
@@ -12,6 +14,9 @@ from mlops_gitops.cli.candidate import model_names, open_candidate
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Misused
 from mlops_gitops.reporting import images
+
+if TYPE_CHECKING:
+    from mlops_gitops.adapters.advisory_databases import Database
 
 _DAY = 86_400
 EXAMPLE = """
@@ -36,6 +41,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=1800.0,
         help="how long a Dockerfile of the model's own may take (default: 1800)",
     )
+    parser.add_argument(
+        "--advisories",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="folder or zip of OSV records that the image's packages are compared with; repeatable (MG_ADVISORIES)",
+    )
     parser.add_argument("--allow-dirty", action="store_true", help="build a work tree that differs from its commit")
 
 
@@ -43,7 +55,10 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     """Build each model's image, and tell its digest."""
     names = arguments.models or model_names(world)
     place = _place(arguments.push)
-    done = [_one(name, place, arguments, world) for name in names]
+    with session.needing("build"):
+        from mlops_gitops.cli import advised
+    known = advised.databases(arguments.advisories, world)
+    done = [_one(name, place, known, arguments, world) for name in names]
     if arguments.format == "json":
         world.print(json.dumps({"images": done}, indent=2))
     else:
@@ -73,16 +88,19 @@ def _place(text: str | None) -> tuple[str, str] | None:
         ) from error
 
 
-def _one(name: str, place: tuple[str, str] | None, arguments: argparse.Namespace, world: World) -> dict[str, JSON]:
+def _one(
+    name: str, place: tuple[str, str] | None, known: Sequence[Database], arguments: argparse.Namespace, world: World
+) -> dict[str, JSON]:
     with session.needing("build"):
-        from mlops_gitops.cli import building
+        from mlops_gitops.cli import advised, building
 
     candidate = open_candidate(name, world, allow_dirty=arguments.allow_dirty)
     with building.built(candidate, world, within=arguments.within) as built:
+        found = advised.judged(built, known, world)
         pushed = building.pushed(built, *place, world=world) if place is not None else None
         loaded = building.loaded(built, world) if arguments.load else None
         if pushed is not None or loaded is not None:
             image = built.content.image
             made = BuiltImage(image.digest, image.id, pushed.name if pushed is not None else None, loaded)
             remember(candidate.made_of.digest, made, world)
-        return building.document(built, pushed, loaded)
+        return building.document(built, pushed, loaded, found, world)

@@ -14,8 +14,9 @@ from pathlib import Path
 from mlops_gitops import canonical
 from mlops_gitops.adapters import image_push, registry, registry_credentials
 from mlops_gitops.adapters.registry_session import Session
-from mlops_gitops.cli import assembling
-from mlops_gitops.cli.built import Built, Materials, attachments, cache, created, found, warnings
+from mlops_gitops.cli import advised, assembling
+from mlops_gitops.cli.advised import Advised
+from mlops_gitops.cli.built import Built, Materials, attachments, cache, created, found, of_base, warnings
 from mlops_gitops.cli.candidate import Candidate
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, Refused
@@ -147,7 +148,9 @@ def loaded(built: Built, world: World) -> str:
     return name
 
 
-def document(built: Built, placed: Placed | None, name: str | None) -> dict[str, canonical.JSON]:
+def document(
+    built: Built, placed: Placed | None, name: str | None, known: Advised | None, world: World
+) -> dict[str, canonical.JSON]:
     """What was built, as JSON."""
     model, image = built.candidate.model, built.content.image
     states = {} if placed is None else placed.states
@@ -173,8 +176,9 @@ def document(built: Built, placed: Placed | None, name: str | None) -> dict[str,
         "loaded": name,
         "findings": [
             {"rule": one.rule, "severity": one.severity.value, "location": str(one.location), "message": one.message}
-            for one in built.findings
+            for one in (*built.findings, *(known.findings if known else ()))
         ],
+        **({"vulnerabilities": advised.document(known, world)} if known else {}),
     }
 
 
@@ -205,5 +209,8 @@ def _own(candidate: Candidate, image: ServingImage, world: World, room: Path, *,
         client, candidate.folder, recipe, labels=labels, name=name, platform=image.platform, within=within
     )
     content = image_engine.taken(client, name, room=room)
-    said = attachments(candidate, content, Materials((), {model.lock: candidate.dependencies}, None, {}), world)
-    return Built(candidate, content, {}, said, None, warnings(candidate))
+    layers = [bases.Streamed(content.streams[one.digest]()) for one in content.image.layers]
+    facts = bases.looked_through(layers, of=recipe)
+    made = Materials((), {model.lock: candidate.dependencies}, None, {}, facts.installed)
+    told = (*warnings(candidate), *of_base(candidate, facts, python=None, at="dockerfile"))
+    return Built(candidate, content, {}, attachments(candidate, content, made, world), None, told, facts)

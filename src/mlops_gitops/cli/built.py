@@ -20,13 +20,18 @@ from mlops_gitops.manifests.rules.subject import Subject
 from mlops_gitops.packaging import provenance
 from mlops_gitops.packaging.image import bill, origin
 from mlops_gitops.packaging.image.assembly import Base
+from mlops_gitops.packaging.image.bases import Facts
+from mlops_gitops.packaging.image.inventory import Installed
 from mlops_gitops.packaging.image.packages import Package
 from mlops_gitops.times import format_instant
 
 
 @dataclass(frozen=True)
 class Built:
-    """An image, what each of its layers of ours is called, what is said about it, and what is wrong with its base."""
+    """An image, what each of its layers of ours is called, what is said about it, and what is wrong with its base.
+
+    ``facts`` are what the layers below ours say, ``locked`` the packages of ours that were installed.
+    """
 
     candidate: Candidate
     content: Content
@@ -34,6 +39,8 @@ class Built:
     attachments: tuple[Attachment, ...]
     base: str | None
     findings: tuple[Finding, ...]
+    facts: Facts
+    locked: tuple[Installed, ...] = ()
 
     @property
     def tag(self) -> str:
@@ -49,12 +56,16 @@ def created(candidate: Candidate, world: World) -> str:
 
 @dataclass(frozen=True)
 class Materials:
-    """What an image was made of beside what its candidate says: packages, digests by lock, bases by name."""
+    """What an image was made of beside what its candidate says: packages, digests by lock, bases by name.
+
+    ``installed`` is what was there before the packages of the lock.
+    """
 
     locked: tuple[Package, ...]
     locks: Mapping[str, str]
     base: Base | None
     bases: Mapping[str, str]
+    installed: tuple[Installed, ...]
 
 
 def attachments(candidate: Candidate, content: Content, made_of: Materials, world: World) -> tuple[Attachment, ...]:
@@ -67,6 +78,7 @@ def attachments(candidate: Candidate, content: Content, made_of: Materials, worl
         data=candidate.data,
         locked=made_of.locked,
         base=made_of.base,
+        installed=made_of.installed,
         created=when,
     )
     said = origin.statement(
@@ -97,6 +109,14 @@ def found(candidate: Candidate) -> list[Finding]:
 def warnings(candidate: Candidate) -> tuple[Finding, ...]:
     """Those that do not stop a build."""
     return tuple(one for one in found(candidate) if one.severity is Severity.WARNING)
+
+
+def of_base(candidate: Candidate, facts: Facts, *, python: str | None, at: str) -> tuple[Finding, ...]:
+    """What a base says of itself, against the releases that have ended."""
+    system = (facts.release.get("ID", ""), facts.release.get("VERSION_ID", ""))
+    said = [rules.end_of(*system), None if python is None else rules.end_of("python", python)]
+    place = ("spec", "serving", "image", at)
+    return tuple(candidate.document.finding(rules.END_OF_LIFE.on(place, one)) for one in said if one is not None)
 
 
 _LOCAL = "https://github.com/mlops-gitops/mlops-gitops/local"

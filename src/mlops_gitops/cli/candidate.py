@@ -15,7 +15,7 @@ from mlops_gitops.cli import session
 from mlops_gitops.cli.counted_looks import Counted
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Failure, Misused, NotYet, Refused
-from mlops_gitops.evidence.holdouts import looked, quiet
+from mlops_gitops.evidence.holdouts import hushed, looked
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.documents import Document
@@ -266,8 +266,8 @@ def judge(
             root=root,
             anchor=anchor,
         )
-        reports.append(quiet(found) if any(each.quiet for each in spent) else found)
-    return tuple(reports)
+        reports.append(found)
+    return hushed(reports) if any(each.quiet for each in spent) else tuple(reports)
 
 
 def _features(candidate: Candidate, champion: Release | None, world: World) -> Report:

@@ -19,8 +19,9 @@ from mlops_gitops.testing import suite
 from mlops_gitops.testing.data import importance
 from mlops_gitops.testing.data.files import data_files
 from mlops_gitops.testing.data.importance import Importance
-from mlops_gitops.testing.features import checks
+from mlops_gitops.testing.features import checks, figures
 from mlops_gitops.testing.features.checks import Before, Table
+from mlops_gitops.testing.features.subsets import MOST_FEATURES, Subsets
 from mlops_gitops.testing.statistics import Estimate, Unmeasurable
 
 
@@ -83,8 +84,9 @@ def report(
     found: Table | str,
     before: Before | None,
     powers: Mapping[str, Estimate] | None,
+    told: Subsets | None = None,
 ) -> Report:
-    """The report of what the manifest demands of its features."""
+    """The report of what the manifest demands of its features, with figures of what is known of them besides."""
     held = checks.judged(
         model,
         folder=folder,
@@ -95,7 +97,12 @@ def report(
         powers=powers,
     )
     materials = ((f"data/{found.dataset}", found.digest),) if isinstance(found, Table) else ()
-    return suite.report("feature-tests", model, list(held), materials)
+    drawn = [*figures.of_powers(model.primary.name, powers or {}), *figures.of_subsets(told)]
+    if isinstance(found, Table) and len(found.features) <= MOST_FEATURES:
+        then = before.correlations if before is not None else None
+        kept = then or checks.committed(folder, found.dataset)
+        drawn += figures.of_correlations(found.correlations, None if isinstance(kept, str) else kept)
+    return suite.report("feature-tests", model, list(held), materials, figures=drawn)
 
 
 def write_references(folders: Sequence[Path], world: World) -> list[tuple[Path, bytes]]:
@@ -112,7 +119,7 @@ def write_references(folders: Sequence[Path], world: World) -> list[tuple[Path, 
         found = read(model, folder)
         if isinstance(found, str):
             raise Refused(found, hint="correct `tests.features.of`, or the data", code="feature-data")
-        files.append((folder / f"{found.dataset}{checks.SUFFIX}", checks.text(found.correlations())))
+        files.append((folder / f"{found.dataset}{checks.SUFFIX}", checks.text(found.correlations)))
     return files
 
 

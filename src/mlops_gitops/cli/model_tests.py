@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.cli import past_releases, session
+from mlops_gitops.cli import infra, past_releases, session
 from mlops_gitops.cli.candidate import artifact_path
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused
@@ -68,17 +68,15 @@ def reports(
     found = suite.run_model_tests(
         model, folder=folder, locate=document.location, artifact=artifact, predict=predict, root=root
     )
-    past = tuple(
-        past_releases.checks(model, artifact, predict, arguments, world, folder=folder, locate=document.location)
-    )
-    if past:
-        found = _with(found, model, past)
     if arguments.explain_row is not None:
         job = suite.job_on(model, model.primary.dataset, artifact, folder=folder, root=root)
         if not isinstance(job, str):
             place = document.location(("spec", "artifact"))
             found = _explained(found, model, job, predict, row=arguments.explain_row - 1, place=place)
     yield found
+    if past_releases.declared(model):
+        snapshot = infra.open_snapshot(arguments, world)
+        yield past_releases.report(model, artifact, predict, snapshot, world, folder=folder, locate=document.location)
 
 
 def _there(name: str, world: World) -> Path:

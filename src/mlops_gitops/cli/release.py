@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from mlops_gitops.adapters import artifacts
 from mlops_gitops.canonical import JSON
-from mlops_gitops.cli import infra, results, session
+from mlops_gitops.cli import infra, past_releases, results, session
 from mlops_gitops.cli.candidate import (
     artifact_path,
     exit_code,
@@ -55,7 +55,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         found = replace(found, image=building.released(found, arguments.image, world))
     against = opponents(snapshot, arguments.model)
     judged = judge(found, against, world, spent=holdouts(snapshot), dry=arguments.dry_run, snapshot=snapshot)
-    reports = (*judged, *infra.of_release(found, snapshot, world))
+    past = past_releases.of_release(found, snapshot, world)
+    reports = (*judged, *past, *infra.of_release(found, snapshot, world))
     named = [(found.model.name, one) for one in reports]
     pages = results.leave(named, world.cwd / arguments.report, world) if arguments.report else []
     settled = publish.release(

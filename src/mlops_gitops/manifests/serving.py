@@ -9,6 +9,19 @@ from mlops_gitops.records import record
 
 
 @record
+class Accepted:
+    """A known vulnerability that a team lives with for a while: ``until`` is the last day, ``package`` what it is of.
+
+    Without ``package`` it is accepted wherever it is.
+    """
+
+    advisory: str
+    package: str | None
+    reason: str
+    until: str
+
+
+@record
 class ServingImage:
     """What the serving image is made of: a base by digest and a lock with hashes, or a Dockerfile of one's own.
 
@@ -21,6 +34,7 @@ class ServingImage:
     lock: str | None = None
     code: tuple[str, ...] = ()
     dockerfile: str | None = None
+    accepted: tuple[Accepted, ...] = ()
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any] | None) -> ServingImage | None:
@@ -34,6 +48,10 @@ class ServingImage:
             value.get("lock"),
             tuple(value.get("code", ())),
             value.get("dockerfile"),
+            tuple(
+                Accepted(one["advisory"], one.get("package"), one["reason"], one["until"])
+                for one in value.get("accepted", ())
+            ),
         )
 
 

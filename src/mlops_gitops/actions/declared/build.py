@@ -71,6 +71,7 @@ ACTION = Action(
         MODELS,
         Input("push", "--push", changes=True),
         Input("load", "--load", Kind.FLAG, changes=True),
+        Input("advisories", "--advisories", Kind.LINES),
         Input("allow-dirty", "--allow-dirty", Kind.FLAG),
         Input("dry-run", kind=Kind.FLAG),
         WORKING_DIRECTORY,

@@ -28,6 +28,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "training",
         "lifecycle",
         "images",
+        "vulnerabilities",
         "infra",
         "brought",
     ),

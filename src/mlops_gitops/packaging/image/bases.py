@@ -1,21 +1,23 @@
 """What a base image is: read from its own manifest, configuration and layers, all of them untrusted.  Pure.
 
 Its layers are looked through once for what decides about packages: the operating system's own word of itself, the C
-library, and every Python.  Nothing is unpacked, and what is read of a hostile layer has an end.
+library, every Python, and what is installed.  Nothing is unpacked, and what is read of a hostile layer has an end.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
 import tarfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import IO, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.packaging.image.assembly import LAYER_TYPES, MANIFEST, Base, Descriptor
+from mlops_gitops.packaging.image.inventory import Installed, Inventory
 
 _MOST_LAYERS = 200
 _MOST_MEMBERS = 1_000_000
@@ -29,11 +31,26 @@ _RELEASES = ("etc/os-release", "usr/lib/os-release")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the layers of a base say: fields of ``os-release``, the path of each Python by version, the C library."""
+    """What the layers of a base say: fields of ``os-release``, the path of each Python by version, the C library.
+
+    ``installed`` are the packages that are there, ``unread`` what might name more and cannot be read, with the reason.
+    """
 
     release: Mapping[str, str] = field(default_factory=dict)
     pythons: Mapping[str, str] = field(default_factory=dict)
     musl: bool = False
+    installed: tuple[Installed, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """As it is kept."""
+        return asdict(self)
+
+    @classmethod
+    def kept(cls, document: Mapping[str, Any]) -> Facts:
+        """From what was kept."""
+        installed = tuple(Installed(**one) for one in document["installed"])
+        return cls(**{**document, "installed": installed, "unread": tuple(document["unread"])})
 
 
 def is_index(manifest: bytes) -> bool:
@@ -92,11 +109,18 @@ def base(config: bytes, layers: tuple[Descriptor, ...], *, name: str, digest: st
     return Base(name, digest, document, layers)
 
 
-def looked_through(streams: Sequence[IO[bytes]], *, of: str) -> Facts:
+class Readable(Protocol):
+    """A stream of bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; nothing at the end."""
+
+
+def looked_through(streams: Sequence[Readable], *, of: str) -> Facts:
     """The facts of a base from its layers, the lowest first.  Raises ``Refused`` for what is no layer."""
     release: dict[str, str] = {}
     pythons: dict[str, str] = {}
-    musl, members = False, 0
+    musl, members, inventory = False, 0, Inventory()
     for stream in streams:
         try:
             with tarfile.open(fileobj=_Bounded(stream), mode="r|*") as archive:
@@ -110,17 +134,41 @@ def looked_through(streams: Sequence[IO[bytes]], *, of: str) -> Facts:
                     elif _MUSL.fullmatch(name):
                         musl = True
                     elif name in _RELEASES and member.isfile() and member.size <= _LARGEST_TEXT:
-                        text = archive.extractfile(member)
-                        release = _fields(text.read() if text else b"") or release
+                        release = _fields(_content(archive, member)) or release
+                    if not member.isdir():
+                        inventory.see(name, member.size, functools.partial(_content, archive, member))
         except (tarfile.TarError, OSError, EOFError, ValueError) as error:
             raise _unusable(of, f"one of its layers cannot be read: {error}") from error
-    return Facts(release, pythons, musl)
+        inventory.layer_ends()
+    unread = tuple(f"/{name}: {why}" for name, why in sorted(inventory.unread.items()))
+    return Facts(release, pythons, musl, inventory.installed(release), unread)
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    """The bytes of a file; none for a link."""
+    text = archive.extractfile(member) if member.isfile() else None
+    return text.read() if text else b""
+
+
+class Streamed(io.RawIOBase):
+    """Pieces of bytes as a stream that can be read once."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.pieces, self.rest = pieces, b""
+
+    def read(self, size: int = -1) -> bytes:
+        """At most ``size`` bytes; nothing at the end."""
+        if not self.rest:
+            self.rest = next(filter(None, self.pieces), b"")
+        wanted = len(self.rest) if size < 0 else size
+        data, self.rest = self.rest[:wanted], self.rest[wanted:]
+        return data
 
 
 class _Bounded(io.RawIOBase):
     """A stream that ends with an error where it is endless."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: Readable) -> None:
         self.stream, self.left = stream, _MOST_BYTES
 
     def read(self, size: int = -1) -> bytes:

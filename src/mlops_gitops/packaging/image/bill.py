@@ -1,9 +1,9 @@
 """The bill of materials of an image, as CycloneDX 1.6 has it: the model, its data, and what it is built on.  Pure.
 
 The model is a component of type ``machine-learning-model`` with its task, its inputs and outputs, its data sets by
-digest and the digest of its files; the packages are those of the lock, with the hashes that it names.  The packages of
-the base image are not listed, since they are known to its maker only: the base stands as one component, by digest.  The
-same image always has the same bill.
+digest and the digest of its files; its packages are those of the lock, with the hashes that it names.  The base stands
+as a component by digest, with what its own databases of packages say is installed.  What is known to be vulnerable is
+not in it: that changes from day to day, and the same image always has the same bill.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mlops_gitops.manifests.model import Column, Model
 from mlops_gitops.manifests.release import Material
 from mlops_gitops.packaging.digests import Artifact
 from mlops_gitops.packaging.image.assembly import Base, Image
+from mlops_gitops.packaging.image.inventory import Installed
 from mlops_gitops.packaging.image.packages import Package
 
 MEDIA_TYPE = "application/vnd.cyclonedx+json"
@@ -38,13 +39,16 @@ def bill(
     data: Iterable[Material],
     locked: Iterable[Package],
     base: Base | None,
+    installed: Iterable[Installed],
     created: str,
 ) -> bytes:
-    """The bill of ``image`` as canonical JSON."""
+    """The bill of ``image`` as canonical JSON; ``installed`` is what was there before the packages of the lock."""
     subject = f"image:{model.name}@{image.digest}"
     learned = f"model:{model.name}@{model.version}"
     libraries = [_package(one) for one in locked]
     bases = [] if base is None else [_base(base)]
+    theirs = _installed(installed, {one["bom-ref"] for one in libraries})
+    below: list[JSON] = [one["bom-ref"] for one in theirs]
     document: dict[str, JSON] = {
         "bomFormat": "CycloneDX",
         "specVersion": FORMAT,
@@ -61,10 +65,11 @@ def bill(
                 "hashes": [_sha256(image.digest.removeprefix("sha256:"))],
             },
         },
-        "components": [_model(model, artifact, list(data), learned), *bases, *libraries],
+        "components": [_model(model, artifact, list(data), learned), *bases, *libraries, *theirs],
         "dependencies": [
-            {"ref": subject, "dependsOn": [learned, *(one["bom-ref"] for one in bases)]},
+            {"ref": subject, "dependsOn": [learned, *(one["bom-ref"] for one in bases), *([] if bases else below)]},
             {"ref": learned, "dependsOn": [one["bom-ref"] for one in libraries]},
+            *({"ref": one["bom-ref"], "dependsOn": below} for one in bases),
         ],
     }
     return canonical.encode(document)
@@ -124,6 +129,23 @@ def _package(one: Package) -> dict[str, JSON]:
             {"type": "distribution", "url": one.purl, "hashes": hashes, "comment": "the files that the lock allows"}
         ]
     return component
+
+
+def _installed(found: Iterable[Installed], known: set[JSON]) -> list[dict[str, JSON]]:
+    """What the base brought, each once; a package that the lock names, too, in the same version is not said again."""
+    components: dict[str, dict[str, JSON]] = {}
+    for one in found:
+        if one.purl not in known and one.purl not in components:
+            place: list[JSON] = [{"name": "mlops-gitops:place", "value": one.place}]
+            components[one.purl] = {
+                "type": "library",
+                "bom-ref": one.purl,
+                "name": one.name,
+                "version": one.version,
+                "purl": one.purl,
+                "properties": place,
+            }
+    return list(components.values())
 
 
 def _column(one: Column) -> str:

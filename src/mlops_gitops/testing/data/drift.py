@@ -70,7 +70,7 @@ class _Held:
     after: Sample
     errors: Errors
     spent: Spending
-    blocks: str | None
+    assumed: str
     location: Location
 
     @property
@@ -88,15 +88,15 @@ def checks(
     dataset: str,
     profile: Profile,
     designs: Mapping[str, float],
-    blocks: str | None,
+    assumed: str,
     look: int | None,
     locate: Locate,
 ) -> Iterator[Check]:
     """Every column of the reference in one data set, and its rows.
 
-    ``designs`` are the design effects of the columns of ``profile``, and ``blocks`` names what parts its rows into
-    blocks.  Rows of a column without a design effect are taken as independent.  ``look`` is the number of this look
-    where looks are counted.
+    ``designs`` are the design effects of the columns of ``profile``, and ``assumed`` says what its rows are taken as.
+    Rows of a column without a design effect are taken as independent.  ``look`` is the number of this look where looks
+    are counted.
     """
     location = locate((*kind.at, "max"))
     names = [one.name for one in reference.profile.columns if one.type not in _UNJUDGED]
@@ -116,8 +116,8 @@ def checks(
         after = Sample(_as_before(before, column), profile.rows, designs.get(name, 1.0))
         gaps = before.present < before.rows or after.present < after.rows
         each = replace(errors, of_fail=errors.of_fail / 2) if gaps else errors
-        by = blocks if name in designs else None
-        held = _Held(model, kind, tests, subject, before, after, each, spent, by, location)
+        words = assumed if name in designs else wording.INDEPENDENT
+        held = _Held(model, kind, tests, subject, before, after, each, spent, words, location)
         yield _values(held)
         if gaps:
             yield from _absence(held)
@@ -240,7 +240,7 @@ class _Drawn(Protocol):
 
 def _check(id_: str, what: str, shift: Shift, held: _Held, drawn: _Drawn) -> Check:
     verdict, limit = shift.judged(held.tests.max), held.tests.max
-    assumed = "rows are taken as independent" if held.blocks is None else f"rows of one {held.blocks} are one block"
+    assumed = held.assumed
     message = (
         f"{what} {held.kind.did} by {shift.measure} {wording.score(shift.effect)} ({wording.score(shift.lower)} to "
         f"{wording.score(shift.upper)}) from {held.tests.of}; at most {wording.score(limit)} may be; {assumed}"

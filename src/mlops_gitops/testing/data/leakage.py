@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
@@ -210,24 +209,6 @@ class Lateness:
     rows: int
     late: int
     unknown: int
-
-    @classmethod
-    def of_columns(cls, values: Any, known: Any, predicted: Any) -> Lateness:
-        """From a feature, the time at which it became known, and the time of the prediction, row by row."""
-        known_at, known_null = _times(known)
-        moment, moment_null = _times(predicted)
-        present = ~np.ma.getmaskarray(values)
-        unknown = present & (known_null | moment_null)
-        late = present & ~unknown & (known_at > moment)
-        return cls(int(present.sum()), int(late.sum()), int(unknown.sum()))
-
-
-def _times(raw: Any) -> tuple[npt.NDArray[Any], Bools]:
-    values = np.ma.getdata(raw)
-    missing: Bools = np.ma.getmaskarray(raw)
-    if values.dtype.kind == "M":
-        missing = missing | np.isnat(values)
-    return values, missing
 
 
 def lateness(name: str, column: str, found: Lateness, *, dataset: str, place: Location) -> Check:

@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from mlops_gitops import canonical
+from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
@@ -120,7 +123,19 @@ def by_name(name: str) -> str | None:
 
 def wanted() -> Wanted:
     """The rows of each text column that have the shape of each kind."""
-    return Wanted(asks=(_asked,))
+    return Wanted(asks=(_Shapes(),))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shapes:
+    """What to count of the columns that can hold such text."""
+
+    def __call__(self, stored: Mapping[str, str], /) -> Mapping[str, str]:
+        return _asked(stored)
+
+    @property
+    def told(self) -> JSON:
+        return ["pii", canonical.digest([[one.kind, one.condition] for one in _SHAPES])]
 
 
 def _asked(stored: Mapping[str, str]) -> dict[str, str]:

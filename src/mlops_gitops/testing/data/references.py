@@ -11,13 +11,14 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.evidence.windows import Window
 from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.manifests.model import Model
+from mlops_gitops.testing import blocks, wording
 from mlops_gitops.testing.data import drift, importance
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files
 from mlops_gitops.testing.data.profile import Profile
 from mlops_gitops.testing.data.reference import BINS, LARGEST, SUFFIX, Reference, read
-from mlops_gitops.testing.data.scans import EVERY, Scan, Wanted
-from mlops_gitops.testing.data.shifts import Incomparable, design_effect, design_effect_of_categories
+from mlops_gitops.testing.data.relations import Relations, Rows
+from mlops_gitops.testing.data.scans import EVERY, By, Scan, Wanted
 from mlops_gitops.testing.data.spending import Count
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.engines import shards
@@ -49,15 +50,11 @@ class Comparison:
         tests, told = importance.applied(self.tests, model, folder=folder, root=root, locate=locate, at=at)
         return replace(self, tests=tests), told
 
-    def checks(self, model: Model, file: DataFile, scan: Scan, *, locate: Locate, here: bool = True) -> Iterator[Check]:
-        """The drift checks of one data set; ``here`` says whether its rows are at hand."""
-        by = file.dataset.entity_column or file.dataset.time_column
-        if not here and by is not None:
-            message = f"rows of one {by} resemble one another, and partial profiles do not say how much"
-            place, fix = locate((*self.kind.at, "of")), "run `test data` where the data lie, for this test"
-            yield Check(self.kind.id, file.dataset.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
-            return
-        designs, blocks = design_effects(file, scan.profile) if here else ({}, None)
+    def checks(
+        self, model: Model, file: DataFile, scan: Scan, relations: Relations, *, locate: Locate
+    ) -> Iterator[Check]:
+        """The drift checks of one data set."""
+        designs, assumed = design_effects(file, scan.profile, relations)
         yield from drift.checks(
             model,
             self.kind,
@@ -66,7 +63,7 @@ class Comparison:
             dataset=file.dataset.name,
             profile=scan.profile,
             designs=designs,
-            blocks=blocks,
+            assumed=assumed,
             look=self.look,
             locate=locate,
         )
@@ -162,34 +159,25 @@ def _profiled(file: DataFile, *, edges: Mapping[str, tuple[float, ...]]) -> Refe
         profile = shards.scanned(file.dataset.name, file.opened, wanted, shards.here).profile
     else:
         profile = engine.scan(file.opened, wanted).profile
-    designs, _ = design_effects(file, profile)
+    designs, _ = design_effects(file, profile, Rows())
     about = {one.name: one.sketch.distinct for one in profile.columns if one.sketch is not None}
     plain = replace(profile, columns=tuple(replace(one, sketch=None) for one in profile.columns))
     return Reference(file.dataset.name, file.digest, plain, designs, about)
 
 
-def design_effects(file: DataFile, profile: Profile) -> tuple[Mapping[str, float], str | None]:
-    """The design effect of each column, and what parts the rows into blocks where something does, in words.
+def parted(file: DataFile) -> By | None:
+    """What parts the rows of a data set into blocks that are counted."""
+    by = blocks.grouping(file.dataset)
+    return None if by is None else By(by.column, days=by.kind == "day")
 
-    An entity before a time: rows of one customer resemble one another more than rows of one day.  A column with too few
-    blocks gets so large an effect that its rows answer nothing.
+
+def design_effects(file: DataFile, profile: Profile, relations: Relations) -> tuple[Mapping[str, float], str]:
+    """The design effect of each column, and what its rows are taken as.
+
+    A column with too few blocks gets so large an effect that its rows answer nothing.
     """
-    by, days = file.dataset.entity_column, False
-    if by is None:
-        by, days = file.dataset.time_column, True
-    if by is None or file.source is None:
-        return {}, None
-    edges = {one.name: one.histogram.edges for one in profile.columns if one.histogram is not None}
-    categories = {
-        one.name: tuple(kept.value for kept in one.categories) or ("false", "true")
-        for one in profile.columns
-        if one.categories or one.type == "boolean"
-    }
-    counted = engine.blocks(file.source, by=by, days=days, edges=edges, categories=categories)
-    effects: dict[str, float] = {}
-    for name, blocks in counted.items():
-        try:
-            effects[name] = design_effect(blocks) if name in edges else design_effect_of_categories(blocks)
-        except Incomparable:
-            effects[name] = float(max(profile.rows, 1))
-    return effects, (f"day of {by}" if days else by) if counted else None
+    grouping, by = blocks.grouping(file.dataset), parted(file)
+    if grouping is None or by is None or file.source is None:
+        return {}, wording.INDEPENDENT
+    found = relations.blocks(file, by, profile)
+    return found.designs(profile), grouping.words if found.counted else wording.INDEPENDENT

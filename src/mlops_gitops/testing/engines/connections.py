@@ -93,6 +93,8 @@ def opened(*sources: Source, written: Path | None = None) -> Iterator[duckdb.Duc
                 connection.execute(f"SET {name} = {text(value)}")
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET enable_progress_bar = false")
+            # Each query apart would read every footer again.
+            connection.execute("SET parquet_metadata_cache = true")
             # Files keep NaN out of their statistics, from which this optimizer takes it that there is none.
             connection.execute("SET disabled_optimizers = 'statistics_propagation'")
             for one in sources:

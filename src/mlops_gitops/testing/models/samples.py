@@ -7,7 +7,7 @@ and counted, never guessed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -162,3 +162,10 @@ class Evaluation:
     sample: Sample
     columns: Mapping[str, Any]
     """Slice columns of the labelled rows, as the engine gave them."""
+    blocks: npt.NDArray[np.int64] | None = None
+    """The block of each row of the file, with a label or without."""
+
+    def in_blocks(self, blocks: npt.NDArray[np.int64], words: str) -> Evaluation:
+        """The same with the blocks in which its rows come; ``words`` say what they are."""
+        sample = self.sample._replace(blocks=blocks[self.truth.present], assumed=words)
+        return replace(self, sample=sample, blocks=blocks)
