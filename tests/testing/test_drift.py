@@ -163,7 +163,7 @@ def test_one_day_answers_nothing_where_days_are_blocks_and_the_rest_is_told(proj
     written(made_)
     shown = drifts(made_)["data.drift", "test.site"]
     assert shown.verdict is Verdict.INCONCLUSIVE
-    assert shown.fix == "rows of at least 10 blocks are needed, and one day of seen is a block"
+    assert shown.fix == "at least 10 blocks are needed; rows of one day of seen are one block"
     small = project(drifting(), train=rows(200, seed=1), test=rows(20_000, seed=2))
     written(small)
     assert "would decide against a reference of" in drifts(small)["data.drift", "test.mean texture"].fix

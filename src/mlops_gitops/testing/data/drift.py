@@ -287,8 +287,8 @@ def _least(held: _Held) -> str:
     """How many rows an answer takes at least, where there are too few for any."""
     for sample, words in ((held.before, f"write the reference again from more (`{held.write}`): "), (held.after, "")):
         if sample.worth(sample.present) < FEWEST_ROWS:
-            if sample.design >= sample.rows and held.blocks is not None:
-                return f"{words}rows of at least {FEWEST_BLOCKS} blocks are needed, and one {held.blocks} is a block"
+            if sample.design >= sample.rows and held.assumed != wording.INDEPENDENT:
+                return f"{words}at least {FEWEST_BLOCKS} blocks are needed; {held.assumed}"
             needed = math.ceil(FEWEST_ROWS * max(1.0, sample.design))
             return f"{words}about {wording.rows(needed)} with a value are the least, and there are {sample.present:,}"
     return "provide more rows"
