@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.testing.data.designs import design_effect, design_effect_of_categories
 from mlops_gitops.testing.data.profile import Category, Column, Histogram
 from mlops_gitops.testing.data.reference import hash_of
 from mlops_gitops.testing.data.shifts import (
     Errors,
     Incomparable,
     Sample,
-    design_effect,
-    design_effect_of_categories,
     of_absence,
     of_values,
     shares,

@@ -25,9 +25,10 @@ from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data import distributions, shifts
 from mlops_gitops.testing.data.columns import DATA, Locate
+from mlops_gitops.testing.data.designs import FEWEST_BLOCKS
 from mlops_gitops.testing.data.profile import Column, Profile
 from mlops_gitops.testing.data.reference import Reference
-from mlops_gitops.testing.data.shifts import FEWEST_BLOCKS, FEWEST_ROWS, Errors, Incomparable, Sample, Shift
+from mlops_gitops.testing.data.shifts import FEWEST_ROWS, Errors, Incomparable, Sample, Shift
 from mlops_gitops.testing.data.spending import Spending, spending
 
 
