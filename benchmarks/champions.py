@@ -217,8 +217,8 @@ RULES = (
     Rule("promote if better", lambda found, _: found.value > 0),
     Rule("McNemar, p < .05", lambda found, _: found.value > 0 and found.mcnemar < ALPHA),
     Rule("McNemar one-sided, p < .05", schedule(lambda _: ALPHA)),
-    Rule("ours: .05 / looks each", ours),
-    Rule("ours, with `answers: verdict`", ours, quiet=True),
+    Rule("ours, with `answers: numbers`", ours),
+    Rule("ours: .05 / looks each, the verdict alone", ours, quiet=True),
     Rule(".05 · 6 / (π²k²) for the k-th", schedule(lambda number: 6 * ALPHA / (math.pi * number) ** 2)),
 )
 

@@ -36,14 +36,14 @@ class Holdout:
     looks: int
     alpha: float = 0.05
     data: tuple[str, ...] = ()
-    quiet: bool = False
+    quiet: bool = True
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any] | None) -> Holdout | None:
         """From ``holdout`` of a gate."""
         if value is None:
             return None
-        quiet = value.get("answers") == "verdict"
+        quiet = value.get("answers") != "numbers"
         return cls(int(value["looks"]), value.get("alpha", 0.05), tuple(value.get("data", ())), quiet)
 
     @property

@@ -1,4 +1,4 @@
-"""Design effects: for how many independent rows the rows of a sample count, where those of one block resemble one another.
+"""Design effects: for how many independent rows a sample counts, where rows of one block resemble one another.
 
 Kish's design effect is the variance of a share in these rows over that in as many independent ones.  Pure functions of
 the counts of blocks; what is one block is said elsewhere (``testing/blocks``).
