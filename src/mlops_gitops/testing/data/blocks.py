@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from mlops_gitops.canonical import JSON
+from mlops_gitops.testing.data.designs import design_effect, design_effect_of_categories
 from mlops_gitops.testing.data.profile import Column, Profile
 from mlops_gitops.testing.data.scans import By
-from mlops_gitops.testing.data.shifts import Incomparable, design_effect, design_effect_of_categories
+from mlops_gitops.testing.data.shifts import Incomparable
 
 Counted: TypeAlias = "Mapping[str, Mapping[str | None, Mapping[str, int]]]"
 """Rows by column, block and place; rows without a block are in the block ``None``."""
