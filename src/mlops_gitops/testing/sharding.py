@@ -102,8 +102,8 @@ def count(
 ) -> list[Path]:
     """Count the files of one job, ``share`` being its number and how many jobs there are; the files written.
 
-    Of every data set it looks at the columns of the first file.  Raises ``Refused`` where a data set or the reference is
-    not there or cannot be read.
+    Of every data set it looks at the columns of the first file.  Raises ``Refused`` where a data set or the reference
+    is not there or cannot be read.
     """
     wished = wanted_by(model, folder=folder, root=root, locate=locate)
     comparisons = [one for one in wished if isinstance(one, Comparison)]
