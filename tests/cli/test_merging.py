@@ -5,96 +5,23 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-import yaml
 
-from cancer import FEATURES, manifest
+import sharded
 from mlops_gitops.cli.main import main
 from mlops_gitops.cli.world import World
 
 Run = Callable[..., tuple[int, str, str]]
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-ROWS = 3000
 
 
-def table(chance: np.random.Generator, *, faults: bool) -> pa.Table:
-    """Rows of forty days and two hundred customers; with ``faults``, something that every test finds."""
-    rows = np.arange(ROWS)
-    values: dict[str, Any] = {name: chance.normal(20, 3, ROWS).round(1) for name in FEATURES}
-    days = np.datetime64("2026-10-01") + (rows * 40 // ROWS).astype("timedelta64[D]")
-    seen = days.astype("datetime64[us]")
-    known = seen - np.timedelta64(1, "h")
-    benign: list[bool | None] = (chance.random(ROWS) < 0.5).tolist()
-    number: list[int | None] = [*map(int, rows)]
-    site = [f"s{one}" for one in chance.integers(0, 300, ROWS)]
-    mail = ["nobody"] * ROWS
-    if faults:
-        for name in FEATURES:
-            values[name][2990:] = values[name][:10]
-            values[name][7:9] = 0.0, -0.0
-            values[name][2995] = np.nan
-        seen[(seen > np.datetime64("2026-10-10")) & (seen < np.datetime64("2026-10-14"))] = np.datetime64("2026-10-09")
-        seen[11], known[20:60] = np.datetime64("2031-01-01"), np.datetime64("2026-11-20")
-        benign[5], number[9], number[2000], site[3] = None, 4, None, "elsewhere"
-        benign[2990:] = [not one for one in benign[:10]]
-        mail[17] = "ada@example.com"
-    return pa.table(
-        {**values, "benign": benign, "seen": seen, "known": known, "number": number, "site": site, "mail": mail}
-        | {"customer": [f"k{one}" for one in chance.integers(0, 200, ROWS)]}
-    )
-
-
-TESTS: dict[str, Any] = {
-    "unique": [["number"], ["customer", "seen"]],
-    "maxDuplicateRate": 0.0,
-    "rules": [
-        {"name": "texture", "expression": '"mean texture" > 11', "maxViolationRate": 0.001},
-        {"name": "named", "expression": "site LIKE 's%'", "nulls": "fail"},
-        {"name": "unknown", "expression": "nowhere > 1"},
-    ],
-    "overlap": {"key": ["site", "number"], "max": 0.0},
-    "references": [{"columns": ["site"], "dataset": "sites", "key": ["site"], "maxViolationRate": 0.0}],
-    "freshness": {"maxAge": "P60D", "maxEmptyDays": 2},
-    "split": {"maxSameRows": 0.0, "maxSameEntities": 0.1, "inTimeOrder": True},
-    "pii": {},
-    "labels": {
-        "maxMissingRate": 0.0, "minClassShare": 0.4, "maxContradictionRate": 0.0, "domain": [True], 
-    },
-    "drift": {"of": "train", "in": ["test"], "max": 0.2, "confidence": 0.95, "weights": {"mail": 0}},
-}  # fmt: skip
-
-
-@pytest.fixture(params=["customer", "seen", None])
+@pytest.fixture(params=[True, False], ids=["customers", "days"])
 def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """A model whose training and test data lie in files of different size, and a data set that keys refer to."""
-    found = tmp_path / "models" / "cancer"
-    chance, training = np.random.default_rng(1), pa.table({})
-    for name, faults in (("train", False), ("test", True)):
-        (found / "data" / name).mkdir(parents=True)
-        whole = table(chance, faults=faults)
-        if faults:  # a row of its own again, and some that training has seen
-            whole = pa.concat_tables([whole.slice(0, ROWS - 4), whole.slice(0, 1), training.slice(100, 3)])
-        training = whole
-        for at, (low, high) in enumerate(((0, 10), (10, 1200), (1200, ROWS))):
-            pq.write_table(whole.slice(low, high - low), found / "data" / name / f"{at}.parquet")
-    sites = [f"s{one}" for one in range(299)]
-    pq.write_table(pa.table({"site": sites}), found / "data" / "sites.parquet")
-    value = manifest()
-    parts = {} if request.param is None else {"timeColumn": "seen"}
-    parts |= {"entityColumn": "customer"} if request.param == "customer" else {}
-    train, test = (one | parts | {"uri": f"data/{one['name']}"} for one in value["spec"]["data"])
-    value["spec"]["data"] = [train, test, {"name": "sites", "role": "reference", "uri": "data/sites.parquet"}]
-    value["spec"]["tests"]["data"] = TESTS
-    value["spec"]["tests"]["leakage"] = {"knownAt": {"mean texture": "known"}}
-    (found / "model.yaml").write_text(yaml.safe_dump(value, sort_keys=False))
-    return found
+    return sharded.write(tmp_path, entity=request.param)
 
 
 @pytest.fixture
