@@ -150,7 +150,7 @@ def _merged(several: Sequence[tuple[Path, partials.Partial]]) -> Merged:
     for folder, part in several:
         for group, names in part.groups.items():
             files.setdefault(group, []).extend(folder / name for name in names)
-    return Merged(partials.merged([part for _, part in several]), files)
+    return Merged(partials.complete(partials.merged([part for _, part in several])), files)
 
 
 def _files(folder: Path) -> list[Path]:
