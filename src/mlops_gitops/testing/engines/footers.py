@@ -30,8 +30,7 @@ class Footer:
 
     def column(self, name: str, kind: str, wanted: Wanted) -> Column | None:
         """The column as the footer tells it; ``None`` where its values are wanted, or the footer is silent."""
-        asked = (*wanted.edges, *wanted.watched, *wanted.moments, *wanted.distinct, *(wanted.only or ()))
-        if wanted.only is None or name not in self.nulls or {name, EVERY} & set(asked):
+        if name not in self.nulls or counted(name, wanted):
             return None
         return Column(name, type_of(kind), self.nulls[name])
 
@@ -39,6 +38,12 @@ class Footer:
         """The span of a key of one column that has few numbers between its rows: a bit for each is little memory."""
         low, high = self.spans.get(key[0], (0, 0)) if len(key) == 1 else (0, 0)
         return (low, high) if 0 < high - low < BITS_A_ROW * self.rows else None
+
+
+def counted(name: str, wanted: Wanted) -> bool:
+    """Whether the values of a column are wanted, and not only its type and its nulls."""
+    asked = (*wanted.edges, *wanted.watched, *wanted.moments, *wanted.distinct, *(wanted.only or ()))
+    return wanted.only is None or bool({name, EVERY} & set(asked))
 
 
 NOTHING = Footer(0, {}, {})
@@ -53,6 +58,7 @@ SELECT
     max(TRY_CAST(stats_max_value AS BIGINT)),
     count(*) = count(TRY_CAST(stats_min_value AS BIGINT)) AND count(*) = count(TRY_CAST(stats_max_value AS BIGINT))
 FROM parquet_metadata($2)
+WHERE row_group_num_rows > 0
 GROUP BY path_in_schema
 """
 
