@@ -102,7 +102,7 @@ def told(name: str, folder: Path, answer: Any, code: int, monkeypatch: pytest.Mo
 
 @functools.cache
 def ends(name: str) -> dict[str, tuple[Any, int, dict[str, str]]]:
-    """How a run of an Action can end, by the ending of its golden file: the verb's answer, its exit code, what is given.
+    """How a run of an Action can end, by the end of its golden file's name: the verb's answer, exit code, inputs.
 
     It is done; the answer is no; the verb refuses; the world failed; an input is wrong; a fork has no secrets.
     """
