@@ -165,7 +165,8 @@ def test_hostile_words_are_inert_and_cut_wherever_they_come_out(
     assert len(found.summary.encode()) <= outputs.SUMMARY_BYTES
     outside = re.sub(r"<code>(?:[A-Za-z0-9 ]|&#\d+;|<!-- -->)*</code>|^\| .*$", "", found.summary, flags=re.MULTILINE)
     for sign in ("@", "${{", "$(", "<img", "<script", "](", "evil", "::"):
-        assert sign not in outside.replace("](https://github.com/mlops-gitops/", ""), sign
+        ours = r"\]\(https://github\.com/(?:mlops-gitops/|airline/environments/pull/7\))"
+        assert sign not in re.sub(ours, "", outside), sign
     assert all(char == "\n" or unicodedata.category(char) not in {"Cc", "Cs"} for char in found.summary)
     assert not re.search(r"^\s*(?:::|##\[)", found.summary, re.MULTILINE)
     assert all(len(value.encode()) <= outputs.OUTPUT_BYTES for value in found.values.values())
