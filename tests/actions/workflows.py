@@ -168,7 +168,7 @@ def run(
 
 
 def substitute(named: str, folder: Path) -> Path:
-    """Where act finds what stands in the place of ``actions/NAME@REF``: a folder of its own whose root is the action."""
+    """Where act finds what stands in the place of ``actions/NAME@REF``: a folder whose root is the action."""
     name = named.partition("@")[0].rpartition("/")[2]
     target = folder / "substitutes" / name
     if not target.exists():
