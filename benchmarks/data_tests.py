@@ -189,7 +189,7 @@ def drifted(folder: Path) -> float:
     if not reference.is_file():
         from mlops_gitops.testing.data import references
 
-        reference.write_text(references.made(model, folder=folder, root=folder).text(), encoding="utf-8")
+        reference.write_text(references.made(model, "train", folder=folder, root=folder).text(), encoding="utf-8")
     (folder / "train.parquet").rename(folder / "away.parquet")  # the reference data are not needed
     try:
         start = time.perf_counter()
