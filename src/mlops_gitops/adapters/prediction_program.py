@@ -408,7 +408,11 @@ def _ask_classes(model: Any, frame: Any) -> tuple[Any, str, list[str]]:
         classes = classes if len(classes) == raw.shape[1] else [str(index) for index in range(raw.shape[1])]
         return _numbers(raw, dimensions=2), "probability", classes
     named = [None if _missing(value) else _class_name(value) for value in raw.reshape(-1).tolist()]
-    classes = classes or sorted({name for name in named if name is not None})
+    said = sorted({name for name in named if name is not None})
+    classes = classes or said
+    strange = [name for name in said if name not in classes]
+    if strange:
+        raise Unusable(f"the model answers {strange[0]}, which is none of its classes {', '.join(classes[:10])}")
     each = [[np.nan if name is None else float(name == one) for one in classes] for name in named]
     return np.array(each).reshape(len(named), len(classes)), "label", classes
 
