@@ -166,9 +166,9 @@ def test_blocks_of_rows_count_for_fewer(project: Make) -> None:
     shown = drifts(made_)["data.drift", "test.mean texture"]
     assert shown.rows is not None
     assert shown.rows < 1_500
-    assert "rows of one seen are one block" in shown.message
+    assert "rows of one day of seen are one block" in shown.message
     site = drifts(made_)["data.drift", "test.site"]
-    assert "rows of one seen are one block" in site.message
+    assert "rows of one day of seen are one block" in site.message
     assert site.rows is not None
     assert site.rows > 3_500  # sites do not depend on the day
 
