@@ -30,8 +30,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from grounds.simulation import simulated
 from data_tests import table as thirty_columns
+from grounds.simulation import simulated
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import statistics, suite
@@ -217,8 +217,8 @@ RULES = (
     Rule("promote if better", lambda found, _: found.value > 0),
     Rule("McNemar, p < .05", lambda found, _: found.value > 0 and found.mcnemar < ALPHA),
     Rule("McNemar one-sided, p < .05", schedule(lambda _: ALPHA)),
-    Rule("ours: .05 / looks each", ours),
-    Rule("ours, with `answers: verdict`", ours, quiet=True),
+    Rule("ours: .05 / looks each", ours, quiet=True),
+    Rule("ours, with `answers: numbers`", ours),
     Rule(".05 · 6 / (π²k²) for the k-th", schedule(lambda number: 6 * ALPHA / (math.pi * number) ** 2)),
 )
 
@@ -284,7 +284,9 @@ def timed() -> Iterator[str]:
             yield _measured(", ".join(names), lambda names=names: _verdict(folder, names, answers))
         three = ("accuracy", "roc_auc", "log_loss")
         yield _measured(f"{', '.join(three)}, by day", lambda: _verdict(folder, three, answers, blocks=True))
-        yield _measured(f"{', '.join(three)}, and against an anchor", lambda: _verdict(folder, three, answers, anchor=True))
+        yield _measured(
+            f"{', '.join(three)}, and against an anchor", lambda: _verdict(folder, three, answers, anchor=True)
+        )
 
 
 def _delong(labels: Floats, first: Floats, second: Floats) -> int:

@@ -72,6 +72,11 @@ class ImageModel:
     def folder(self) -> Path:
         return self.root / "models" / "cancer"
 
+    def left(self) -> list[str]:
+        """Temporary folders and files in its cache."""
+        began = ("making-", "fetching-", "writing-", "engine-")
+        return [one.name for one in Path(self.shell.environ["MG_CACHE"]).rglob("*") if one.name.startswith(began)]
+
     def write(self, name: str, data: bytes | str) -> None:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

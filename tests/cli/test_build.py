@@ -7,7 +7,6 @@ import io
 import json
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +15,10 @@ import requests
 
 import image_models
 from image_models import ImageModel
-from servers import base_images, image_registry
+from servers import base_images
 from servers.image_registry import ImageRegistry
 
 pytestmark = pytest.mark.skipif(not Path(image_models.UV).is_file(), reason="uv is not installed")
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageRegistry]:
-    with image_registry.serve(tmp_path_factory.mktemp("registry") / "one") as found:
-        yield found
-
-
-@pytest.fixture
-def registry(served: ImageRegistry) -> Iterator[ImageRegistry]:
-    served.fault = None
-    served.forget()
-    yield served
-    served.fault = None
-    served.referrers = False
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import sys
 import tarfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +24,6 @@ pytestmark = pytest.mark.skipif(not Path(image_models.UV).is_file(), reason="uv 
 USERS = "ada:$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n"
 """htpasswd's own example of bcrypt: the password is U*U."""
 SECRET = "U*U"
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageRegistry]:
-    with image_registry.serve(tmp_path_factory.mktemp("registry") / "one") as found:
-        yield found
-
-
-@pytest.fixture
-def registry(served: ImageRegistry) -> Iterator[ImageRegistry]:
-    served.fault = None
-    served.forget()
-    yield served
-    served.fault = None
 
 
 @pytest.fixture
@@ -58,19 +43,6 @@ def failed(model: ImageModel, *words: str) -> Any:
 def change(model: ImageModel, **image: Any) -> None:
     model.value["spec"]["serving"]["image"] = {**model.value["spec"]["serving"]["image"], **image}
     model.commit()
-
-
-def left(model: ImageModel) -> list[str]:
-    """Temporary folders and files in the caches."""
-    cache = Path(model.shell.environ["MG_CACHE"]) / "images"
-    return [
-        one.name for one in cache.rglob("*") if one.name.startswith(("making-", "fetching-", "writing-", "engine-"))
-    ]
-
-
-def manifests(registry: ImageRegistry, name: str) -> list[str]:
-    folder = registry.data / "docker/registry/v2/repositories" / name / "_manifests/revisions/sha256"
-    return sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
 
 
 @pytest.mark.parametrize(
@@ -115,7 +87,7 @@ def test_a_lock_that_wants_a_source_distribution_is_refused_and_nothing_of_it_ru
     assert "evil" in error["message"]
     assert "nothing is built for an image" in error["message"]
     assert not ran.exists()
-    assert left(model) == []
+    assert model.left() == []
 
 
 def test_a_wheel_for_another_platform_is_refused(model: ImageModel, tmp_path: Path) -> None:
@@ -125,14 +97,14 @@ def test_a_wheel_for_another_platform_is_refused(model: ImageModel, tmp_path: Pa
     error = failed(model)
     assert error["code"] == "image-wheel"
     assert "x86_64-manylinux_2_28" in error["message"]
-    assert left(model) == []
+    assert model.left() == []
 
 
 def test_a_wheel_that_is_another_than_the_locked_one_is_refused(model: ImageModel, tmp_path: Path) -> None:
     image_models.wheel(tmp_path / "wheels", "tool", "2.0.0", {"tool.py": "import os\n"})
     error = failed(model)
     assert (error["code"], error["exitCode"]) == ("lock-hashes", 1)
-    assert left(model) == []
+    assert model.left() == []
 
 
 @pytest.mark.parametrize("where", ["artifact/other.json", "artifact"])
@@ -210,7 +182,7 @@ def test_a_connection_that_is_cut_once_is_taken_up_again(
     image = model.shell.json("build", "--push", f"{registry.address}/cut-{method.lower()}")["images"][0]
     assert len(cuts) == 1
     assert image["pushed"]["new"]
-    assert manifests(registry, f"cut-{method.lower()}/cancer")
+    assert registry.manifests(f"cut-{method.lower()}/cancer")
 
 
 def test_a_registry_that_answers_503_for_a_while_is_waited_for(model: ImageModel, registry: ImageRegistry) -> None:
@@ -239,7 +211,7 @@ def test_a_registry_that_takes_no_layer_gets_no_manifest(
     error = failed(model, "--push", f"{registry.address}/{name}")
     assert (error["code"], error["exitCode"]) == (code, exit_code)
     assert registry.count("PUT", "/manifests/") == 0
-    assert manifests(registry, f"{name}/cancer") == []
+    assert registry.manifests(f"{name}/cancer") == []
 
 
 def test_a_blob_that_the_registry_only_says_it_has_is_sent_after_all(
@@ -257,14 +229,14 @@ def test_a_blob_that_the_registry_only_says_it_has_is_sent_after_all(
     image = model.shell.json("build", "--push", f"{registry.address}/lies")["images"][0]
     assert len(lies) >= 4
     assert image["pushed"]["new"]
-    assert manifests(registry, "lies/cancer")
+    assert registry.manifests("lies/cancer")
 
 
 def test_a_registry_that_loses_blobs_for_ever_gets_no_name_for_them(model: ImageModel, registry: ImageRegistry) -> None:
     registry.fault = lambda method, path: "lie" if method == "HEAD" and "/blobs/" in path else None
     error = failed(model, "--push", f"{registry.address}/lost")
     assert (error["code"], error["exitCode"]) == ("registry", 5)
-    assert manifests(registry, "lost/cancer") == []
+    assert registry.manifests("lost/cancer") == []
 
 
 def test_a_slow_registry_is_only_slow(model: ImageModel, registry: ImageRegistry) -> None:
@@ -330,12 +302,12 @@ def test_a_build_that_is_killed_while_it_pushes_leaves_no_name_and_the_next_one_
     started.append(subprocess.Popen(argv, cwd=model.root, env={**os.environ, **model.shell.environ}))
     assert started[0].wait(60) < 0
     assert killed.is_set()
-    assert manifests(registry, "killed/cancer") == []
+    assert registry.manifests("killed/cancer") == []
     registry.fault = None
     image = model.shell.json("build", "--push", f"{registry.address}/killed")["images"][0]
     assert image["pushed"]["new"]
-    assert image["digest"].removeprefix("sha256:") in manifests(registry, "killed/cancer")
-    assert left(model) == []
+    assert image["digest"].removeprefix("sha256:") in registry.manifests("killed/cancer")
+    assert model.left() == []
 
 
 def test_a_registry_that_wants_tokens_gets_them_for_what_is_pushed_and_for_nothing_else(

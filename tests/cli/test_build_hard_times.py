@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,10 @@ from image_models import ImageModel
 from mlops_gitops.adapters import registry as registries
 from mlops_gitops.adapters import registry_session
 from mlops_gitops.adapters.registry_session import Session
-from servers import base_images, image_registry, small_disks
+from servers import base_images, small_disks
 from servers.image_registry import ImageRegistry
 
 pytestmark = pytest.mark.skipif(not Path(image_models.UV).is_file(), reason="uv is not installed")
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageRegistry]:
-    with image_registry.serve(tmp_path_factory.mktemp("registry") / "one") as found:
-        yield found
 
 
 @pytest.fixture
@@ -37,38 +30,21 @@ def waits() -> list[float]:
 
 
 @pytest.fixture
-def model(
-    tmp_path: Path, served: ImageRegistry, monkeypatch: pytest.MonkeyPatch, waits: list[float]
-) -> Iterator[ImageModel]:
+def model(tmp_path: Path, registry: ImageRegistry, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> ImageModel:
     for room in ("cli.building", "adapters.image_bases"):
         monkeypatch.setattr(f"mlops_gitops.{room}.Session", functools.partial(Session, wait=waits.append))
-    base = base_images.put(served.address, "python", base_images.tiny())
-    served.fault = None
-    served.forget()
-    yield image_models.made(tmp_path / "repo", base=base, cache=tmp_path / "cache", wheels=tmp_path / "wheels")
-    served.fault = None
+    base = base_images.put(registry.address, "python", base_images.tiny())
+    return image_models.made(tmp_path / "repo", base=base, cache=tmp_path / "cache", wheels=tmp_path / "wheels")
 
 
-def place(model: ImageModel, served: ImageRegistry) -> str:
+def place(model: ImageModel, registry: ImageRegistry) -> str:
     """A repository of the test's own."""
-    return f"{served.address}/{model.root.parent.name.replace('_', '-').lower()}"
-
-
-def manifests(served: ImageRegistry, where: str) -> list[str]:
-    name = where.partition("/")[2]
-    folder = served.data / "docker/registry/v2/repositories" / name / "cancer/_manifests/revisions/sha256"
-    return sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
-
-
-def left(folder: Path) -> list[str]:
-    return [
-        one.name for one in folder.rglob("*") if one.name.startswith(("making-", "fetching-", "writing-", "engine-"))
-    ]
+    return f"{registry.address}/{model.root.parent.name.replace('_', '-').lower()}"
 
 
 @pytest.mark.parametrize("fault", ["429 7", "503", "500"])
 def test_a_registry_that_says_later_is_asked_later(
-    model: ImageModel, served: ImageRegistry, waits: list[float], fault: str
+    model: ImageModel, registry: ImageRegistry, waits: list[float], fault: str
 ) -> None:
     seen: set[tuple[str, str]] = set()
 
@@ -76,22 +52,22 @@ def test_a_registry_that_says_later_is_asked_later(
         one = (method, path.partition("?")[0].partition("/uploads/")[0])
         return None if one in seen else seen.add(one) or fault
 
-    served.fault = once
-    assert model.shell.json("build", "--push", place(model, served))["images"][0]["pushed"]["new"]
+    registry.fault = once
+    assert model.shell.json("build", "--push", place(model, registry))["images"][0]["pushed"]["new"]
     assert len(waits) >= 5
     if fault == "429 7":
         assert waits.count(7.0) == len(seen) - 1, "as long as it asks, but for an upload, which is taken up anew"
 
 
 def test_a_registry_that_says_later_for_ever_is_given_up(
-    model: ImageModel, served: ImageRegistry, waits: list[float]
+    model: ImageModel, registry: ImageRegistry, waits: list[float]
 ) -> None:
-    served.fault = lambda _, path: "429 100000" if "/blobs/uploads" in path else None
-    error = model.shell.json("build", "--push", place(model, served))["error"]
+    registry.fault = lambda _, path: "429 100000" if "/blobs/uploads" in path else None
+    error = model.shell.json("build", "--push", place(model, registry))["error"]
     assert (error["code"], error["exitCode"], error["retry"]) == ("registry", 5, True)
     assert "429" in error["message"]
     assert max(waits) <= 20, "nobody waits for as long as a registry pleases"
-    assert manifests(served, place(model, served)) == []
+    assert registry.manifests(f"{place(model, registry)}/cancer") == []
 
 
 @pytest.mark.parametrize(
@@ -100,50 +76,98 @@ def test_a_registry_that_says_later_for_ever_is_given_up(
 )
 def test_a_registry_that_never_answers_is_given_up_in_time(  # noqa: PLR0917 - fixtures and parameters
     model: ImageModel,
-    served: ImageRegistry,
+    registry: ImageRegistry,
     monkeypatch: pytest.MonkeyPatch,
     method: str,
     part: str,
     code: str | None,
 ) -> None:
     monkeypatch.setattr(registry_session, "_READ", 0.2)
-    served.fault = lambda asked, path: "silent" if asked == method and part in path else None
+    registry.fault = lambda asked, path: "silent" if asked == method and part in path else None
     begun = time.monotonic()
-    error = model.shell.json("build", "--push", place(model, served))["error"]
+    error = model.shell.json("build", "--push", place(model, registry))["error"]
     assert (error["code"], error["exitCode"]) == (code or "registry-unreachable", 5)
     assert time.monotonic() - begun < 30
-    assert manifests(served, place(model, served)) == []
+    assert registry.manifests(f"{place(model, registry)}/cancer") == []
 
 
 def test_a_registry_whose_answers_have_no_end_is_given_up_in_time(
-    model: ImageModel, served: ImageRegistry, monkeypatch: pytest.MonkeyPatch
+    model: ImageModel, registry: ImageRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry_session, "_LONGEST_ANSWER", 0.5)
     monkeypatch.setattr(registries, "_PATIENCE", 0.5)
     begun = time.monotonic()
     for kind in ("/manifests/", "/blobs/"):
-        served.fault = lambda method, path, kind=kind: "drips" if method == "GET" and kind in path else None
-        error = model.shell.json("build", "--push", place(model, served))["error"]
+        registry.fault = lambda method, path, kind=kind: "drips" if method == "GET" and kind in path else None
+        error = model.shell.json("build", "--push", place(model, registry))["error"]
         assert error["exitCode"] == 5
         if kind == "/manifests/":
             assert error["code"] == "registry-slow"
     assert time.monotonic() - begun < 30
-    assert left(model.root.parent / "cache") == []
+    assert model.left() == []
+
+
+@pytest.mark.parametrize(
+    ("method", "part", "kind"),
+    [
+        ("GET", "/manifests/", "drips its head"),
+        ("HEAD", "/blobs/", "drips its head"),
+        ("POST", "/blobs/uploads/", "drips its head"),
+        ("POST", "/blobs/uploads/", "drips"),
+        ("PUT", "/manifests/", "drips"),
+    ],
+)
+def test_an_answer_whose_head_or_end_never_comes_is_given_up_in_time(  # noqa: PLR0917 - fixtures and parameters
+    model: ImageModel, registry: ImageRegistry, monkeypatch: pytest.MonkeyPatch, method: str, part: str, kind: str
+) -> None:
+    monkeypatch.setattr(registry_session, "_LONGEST_ANSWER", 1.0)
+    registry.fault = lambda asked, path: kind if asked == method and part in path else None
+    begun = time.monotonic()
+    error = model.shell.json("build", "--push", place(model, registry))["error"]
+    assert (error["code"], error["exitCode"], error["retry"]) == ("registry-slow", 5, True)
+    assert time.monotonic() - begun < 30
+    assert registry.manifests(f"{place(model, registry)}/cancer") == []
+
+
+def test_what_a_registry_does_not_see_while_another_writes_it_is_put_and_asked_for_again(
+    model: ImageModel, registry: ImageRegistry
+) -> None:
+    """As a registry on files does: it empties a file before it writes it anew."""
+    seen: set[tuple[str, str]] = set()
+    found: list[str] = []
+
+    def once(method: str, path: str) -> str | None:
+        one = (method, path)
+        if "/manifests/" not in path or "/python/" in path or method == "HEAD" or one in seen:
+            return None
+        seen.add(one)
+        if method == "PUT":
+            return "unseen"
+        found.append(path)
+        return "lost" if ("PUT", path) in seen else None
+
+    registry.fault = once
+    image = model.shell.json("build", "--push", place(model, registry))["images"][0]
+    assert sum(method == "PUT" for method, _ in seen) >= 4, "the image, its tag, and what is attached"
+    assert any(path.endswith(image["digest"]) for path in found)
+    registry.fault = None
+    again = model.shell.json("build", "--push", place(model, registry))["images"][0]
+    assert (again["pushed"]["new"], again["pushed"]["blobs"]) == (False, 0)
 
 
 def test_a_blob_that_a_registry_loses_is_pushed_again_and_no_release_names_it_before(
-    model: ImageModel, served: ImageRegistry
+    model: ImageModel, registry: ImageRegistry
 ) -> None:
-    where = place(model, served)
+    where = place(model, registry)
     image = model.shell.json("build", "--push", where)["images"][0]
     weights = image["layers"][-1]["digest"]
-    served.fault = lambda method, path: "lost" if method in {"HEAD", "GET"} and path.endswith(weights) else None
+    registry.fault = lambda method, path: "lost" if method in {"HEAD", "GET"} and path.endswith(weights) else None
     error = released(model, image["pushed"]["reference"])
     assert (error["code"], error["exitCode"]) == ("image-incomplete", 1)
     assert weights in error["message"]
     again = model.shell.json("build", "--push", where)["images"][0]
     assert [one["state"] for one in again["layers"]] == ["there", "there", "there", "pushed"]
-    served.fault = None
+    registry.fault = None
     assert released(model, image["pushed"]["reference"]) is None
 
 
@@ -167,30 +191,30 @@ def released(model: ImageModel, reference: str) -> Any:
 
 @pytest.mark.parametrize("kibibytes", [4, 16, 40, 64, 96, 160])
 def test_a_full_disk_is_told_and_with_room_the_same_command_goes_on(
-    model: ImageModel, served: ImageRegistry, tmp_path: Path, kibibytes: int
+    model: ImageModel, registry: ImageRegistry, tmp_path: Path, kibibytes: int
 ) -> None:
     model.write("features.py", "# " + "x" * 50_000)
     model.value["spec"]["serving"]["image"]["code"] = ["features.py"]
     model.write(image_models.WEIGHTS, '{"learner": {"weights": [' + "0.5," * 10_000 + '1]}, "version": [3, 0, 0]}')
     model.commit()
-    where, cache = place(model, served), tmp_path / "small"
+    where, cache = place(model, registry), tmp_path / "small"
     model.shell.environ = {**model.shell.environ, "MG_CACHE": str(cache)}
     with small_disks.mounted(cache, kibibytes=kibibytes) as resized:
         found = model.shell.json("build", "--push", where)
         if "error" in found:
             assert found["error"]["exitCode"] == 5, found
             assert found["error"]["code"] in {"image-cache", "disk"}
-            assert manifests(served, where) == []
+            assert registry.manifests(f"{where}/cancer") == []
         else:
             assert kibibytes >= 96
-        assert left(cache) == []
+        assert model.left() == []
         resized(32 << 10)
         assert model.shell.json("build", "--push", where)["images"][0]["digest"]
-        assert manifests(served, where)
+        assert registry.manifests(f"{where}/cancer")
 
 
-def test_two_builds_of_one_model_at_once_are_both_right(model: ImageModel, served: ImageRegistry) -> None:
-    where = place(model, served)
+def test_two_builds_of_one_model_at_once_are_both_right(model: ImageModel, registry: ImageRegistry) -> None:
+    where = place(model, registry)
     argv = [sys.executable, "-m", "mlops_gitops", "build", "--push", where, "--format", "json"]
     environ = {**os.environ, **model.shell.environ}
     both = [subprocess.Popen(argv, cwd=model.root, env=environ, stdout=subprocess.PIPE) for _ in range(2)]
@@ -200,4 +224,4 @@ def test_two_builds_of_one_model_at_once_are_both_right(model: ImageModel, serve
     image = model.shell.json("build", "--push", where)["images"][0]
     assert image["digest"] in "".join(digests)
     assert not image["pushed"]["new"]
-    assert left(model.root.parent / "cache") == []
+    assert model.left() == []

@@ -24,6 +24,7 @@ from mlops_gitops.promotion.verify import verify
 from shells import Shell
 
 MODEL = "tumours"
+DRIFT = ("data.drift", "test.radius")
 TRAIN = """
 import sys, os
 import mlflow, pandas
@@ -101,6 +102,7 @@ def manifest(version: str, inputs: int) -> str:
                 - {{name: radius, type: double, required: true, range: {{min: 0, max: 40}}}}
               unique: [[row]]
               overlap: {{key: [row], max: 0}}
+              drift: {{of: train, in: [test], max: 0.5, looks: counted, weights: {{row: 0}}}}
           reproducibility: {{class: canonical}}
           serving: {{pattern: rest}}
         """).format(version=version, inputs=inputs, columns=columns, past=PAST if version != "1.0.0" else "")
@@ -113,6 +115,7 @@ class Site(Shell):
         """Write the manifest of a version, commit it, and train."""
         folder = self.folder / "models" / MODEL
         (folder / "model.yaml").write_text(manifest(version, inputs))
+        assert self("test", "data", MODEL, "--write-reference") == 0, self.err
         estate.git("add", "--all", cwd=self.folder)
         estate.git("commit", "--quiet", "--message", f"Version {version}", cwd=self.folder)
         subprocess.run(["rm", "-rf", "artifact"], cwd=folder, check=True)
@@ -203,6 +206,8 @@ def test_the_whole_way(site: Site) -> None:  # noqa: PLR0915 - the way is long
     assert {one["kind"]: one["verdict"] for one in told["reports"]} == dict.fromkeys(
         ("scan", "data-tests", "model-tests"), "pass"
     )
+    (drift,) = (one for report in told["reports"] for one in report["checks"] if (one["id"], one["subject"]) == DRIFT)
+    assert "look 1 at train, which may spend 1/2 of the errors" in drift["message"]
     assert site.json("release", MODEL)["result"] == "nothing-to-do"
 
     assert site("promote", "--all") == 0, site.out + site.err
@@ -232,8 +237,9 @@ def test_the_whole_way(site: Site) -> None:  # noqa: PLR0915 - the way is long
     assert "look 1 of 4 at data " in (site("explain", MODEL, "prod", "--release", "1.1.0"), site.out)[1]
     (look,) = site.json("history", MODEL, "--looks")["looks"]
     assert (look["number"], look["version"], look["verdict"]) == (1, "1.1.0", "pass")
-    (unlooked,) = (one for one in site.json("release", MODEL, "--dry-run")["reports"] if one["kind"] == "comparison")
-    assert unlooked["checks"][0]["id"] == "comparison.look", "a dry run looks at nothing"
+    dry = {one["kind"]: one for one in site.json("release", MODEL, "--dry-run")["reports"]}
+    assert dry["comparison"]["checks"][0]["id"] == "comparison.look", "a dry run looks at nothing"
+    assert dry["data-tests"]["verdict"] == "pass", "the same data are the look that was published"
     assert site("promote", "--all") == 0
     assert site("promote", MODEL, "--to", "prod") == 0, site.out
     assert site.aliases() == {"dev": "2", "champion": "2"}

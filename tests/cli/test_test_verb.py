@@ -239,6 +239,22 @@ def test_a_report_is_left_in_every_form(models: Callable[..., Path], run: Run, t
     assert {one["name"] for one in said["subject"]} >= {"artifact", "data/test"}
 
 
+@pytest.mark.parametrize("link", ["reports", "reports/cancer", "reports/cancer/report.json"])
+def test_a_report_is_not_written_through_a_link(
+    models: Callable[..., Path], run: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, link: str
+) -> None:
+    """Whoever opens a pull request can commit one where the report is to lie."""
+    models()
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "victim").write_text("precious")
+    path = tmp_path / link
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(outside / "victim" if path.suffix else outside)
+    code, _, err = run("data", "--report", "reports")
+    assert (code, "is a link" in err) == ((0, False) if path.suffix else (2, True))
+    assert [(one.name, one.read_text()) for one in outside.iterdir()] == [("victim", "precious")]
+
+
 def test_a_model_that_never_answers_is_stopped_within_the_time_that_it_has(
     models: Callable[..., Path], run: Run
 ) -> None:

@@ -194,8 +194,14 @@ def test_severities_are_read_where_they_are_given(more: dict[str, Any], severity
                         "introduced",
                         "fixed",
                         "aliases",
+                        "severity",
+                        "type",
+                        "score",
+                        "versions",
+                        "database_specific",
+                        "ecosystem_specific",
+                        "upstream",
                     ]
-                    + ["severity", "type", "score", "versions", "database_specific", "ecosystem_specific", "upstream"]
                 ),
                 inner,
                 max_size=6,

@@ -55,9 +55,7 @@ class Site:
     def snapshot(self) -> Snapshot:
         return Snapshot(self.store.fetch())
 
-    def release(
-        self, *reports: Report, content: str | None = None, renew: bool = False, model: str = MODEL
-    ) -> Release:
+    def release(self, *reports: Report, content: str | None = None, renew: bool = False, model: str = MODEL) -> Release:
         """Publish the next release; ``content`` of an earlier one makes that one again."""
         self.made += content is None
         word = content or f"{self.made}"
@@ -267,6 +265,13 @@ def test_verify_counts_again_and_finds_a_number_that_was_made_up(site: Site) -> 
     ]
     site.release(report(first))
     assert len(site.problems()) == 2, "who comes after a forger is not blamed"
+    about = site.release()
+    claim = estate.claim("comparison", about, champion=first, details=dict(report("").details))
+    files = estate.evidence(holdouts.numbered(claim, [9], total=9))
+    settle(site.store, lambda _: Proposal(None, files, "By hand\n"), now=site.now)
+    site.release(report(first))
+    assert site.numbers()[-1][1] == 10, "counting goes on from the highest number"
+    assert len(site.problems()) == 4, "nor is who comes after one that was too high"
 
 
 def test_details_may_hold_anything(site: Site) -> None:
@@ -276,6 +281,15 @@ def test_details_may_hold_anything(site: Site) -> None:
         settle(site.store, lambda _, one=claim: Proposal(None, estate.evidence(one), "By hand\n"), now=site.now)
         assert site.judged(about)[0] is Answer.PENDING
     assert site.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "quiet"), [({}, True), ({"answers": "verdict"}, True), ({"answers": "numbers"}, False)]
+)
+def test_numbers_of_a_look_are_told_only_where_the_policy_says_so(answers: dict[str, str], quiet: bool) -> None:  # noqa: FBT001 - a table
+    rule = Holdout.from_value({"looks": 3, **answers})
+    assert rule is not None
+    assert rule.quiet is quiet
 
 
 def test_a_quiet_look_tells_whether_it_passed_and_nothing_else() -> None:
@@ -288,6 +302,14 @@ def test_a_quiet_look_tells_whether_it_passed_and_nothing_else() -> None:
     assert "0.001" not in str(claim.details)
     assert "interval" not in str(claim.details)
     assert [one.holdout for one in holdouts.looks(claim)] == [DATA], "it is a look all the same"
+
+
+def test_a_look_is_quiet_unless_the_policy_says_otherwise() -> None:
+    for answers, quiet in (({}, True), ({"answers": "verdict"}, True), ({"answers": "numbers"}, False)):
+        found = estate.policy(estate.environment("prod", gates=[gate(**answers)])).comparison
+        assert found is not None
+        assert found.holdout is not None
+        assert found.holdout.quiet is quiet
 
 
 def test_where_looks_are_quiet_the_model_tests_do_not_tell_what_the_comparison_keeps() -> None:

@@ -264,7 +264,9 @@ def test_another_question_or_another_answer_is_another_look(large: Make) -> None
         def predict(jobs: Sequence[Job], /) -> list[Predictions | Failed]:
             digests = {"champion": "0" * 64, "challenger": answers * 64}
             return [
-                Predictions(np.asarray(noisy(2)(pd.read_parquet(job.data))), "probability", digests[job.artifact.digest])
+                Predictions(
+                    np.asarray(noisy(2)(pd.read_parquet(job.data))), "probability", digests[job.artifact.digest]
+                )
                 for job in jobs
             ]
 

@@ -112,10 +112,10 @@ def _on_the_same(snapshot: Snapshot, model: str, files: Collection[str]) -> Iter
     for begin in range(0, len(others), _AT_ONCE):
         some = others[begin : begin + _AT_ONCE]
         tree.prefetch([layout.releases(name) for name in some])
-        for name, about in [(name, one) for name in some for one in snapshot.release_ids(name)]:
-            data = tree.read(layout.release(name, about)) or b""
+        for other, about in ((name, one) for name in some for one in snapshot.release_ids(name)):
+            data = tree.read(layout.release(other, about)) or b""
             if any(one in data for one in wanted):
-                yield snapshot.release(name, about)
+                yield snapshot.release(other, about)
 
 
 def entries(snapshot: Snapshot, model: str) -> tuple[Entry, ...]:

@@ -2,7 +2,7 @@
 
 It is kept nowhere, as that of comparisons (``ledger.py``).  Data tests that count their looks are judged by the numbers
 that the looks have on the newest commit, say those numbers, and are published only on a commit where the looks still
-have them.  So no look is forgotten, two at once cannot have the same number, and ``verify`` counts again along the past.
+have them.  So no look is forgotten, two at once cannot have the same number, and ``verify`` counts again.
 
 Looks are counted by model, section and reference, by digest.  The same data held against it again are the same look.
 Pure.

@@ -161,7 +161,8 @@ def _next(test: Criterion, seen: _Seen) -> str:
     ways = [test.automatic] if test.automatic else []
     if seen.evidence:
         ways = ["see the failing check in that evidence, correct what it found, and release again"]
-    return "; or ".join([*ways, f"by hand: {test.by_hand}, and sign it (`mlops-gitops score --attest {test.id}`)"])
+    hand = f"by hand: {test.by_hand}; say how under `tests.byHand`, and sign it"
+    return "; or ".join([*ways, f"{hand} (`mlops-gitops score --attest {test.id}`)"])
 
 
 def _automatic(

@@ -105,9 +105,7 @@ def mark(kind: str, x: float, y: float, *, size: float = 4.5, label: str = "") -
     inner = f"<title>{label}</title>" if label else ""
     if kind == "broken":
         far = 1.4 * size
-        corners = " ".join(
-            f"{x + across:g},{y + up:g}" for across, up in ((0, -far), (far, 0), (0, far), (-far, 0))
-        )
+        corners = " ".join(f"{x + across:g},{y + up:g}" for across, up in ((0, -far), (far, 0), (0, far), (-far, 0)))
         return f'<polygon class="mean-{kind}" points="{corners}">{inner}</polygon>'
     return f'<circle class="mean-{kind}" cx="{x:g}" cy="{y:g}" r="{size:g}">{inner}</circle>'
 

@@ -6,7 +6,20 @@ import math
 from collections.abc import Sequence
 
 from mlops_gitops.evidence.figures import Calibration, Curve, Line, Point
-from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, around, beside, fitted, line, mark, picture, short, text, under
+from mlops_gitops.reporting.page.axes import (
+    EDGE,
+    WIDE,
+    Axis,
+    around,
+    beside,
+    fitted,
+    line,
+    mark,
+    picture,
+    short,
+    text,
+    under,
+)
 from mlops_gitops.reporting.page.distributions import KINDS
 from mlops_gitops.testing import wording
 

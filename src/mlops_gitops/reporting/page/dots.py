@@ -7,7 +7,20 @@ from collections.abc import Sequence
 
 from mlops_gitops.evidence.figures import Intervals, Line, Point
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, around, fitted, line, mark, picture, short, text, under, width_of
+from mlops_gitops.reporting.page.axes import (
+    EDGE,
+    WIDE,
+    Axis,
+    around,
+    fitted,
+    line,
+    mark,
+    picture,
+    short,
+    text,
+    under,
+    width_of,
+)
 from mlops_gitops.reporting.page.distributions import KINDS
 from mlops_gitops.testing import wording
 
@@ -42,7 +55,8 @@ def drawn(figure: Intervals) -> str:
         return ""
     top = 16 + 14 * len(figure.lines)
     floor = top + _ROW * len(points) + 6
-    parts = [_line(one, axis, number, floor) for number, one in enumerate(figure.lines)]
+    kinds = ("limit" if figure.better and number == 0 else "other" for number in range(len(figure.lines)))
+    parts = [_line(one, axis, at, floor, kind) for at, (one, kind) in enumerate(zip(figure.lines, kinds, strict=True))]
     shared = _shared([one.label for one in points])
     if shared:
         parts.append(text(_LEFT - 10, top - 5, fitted(shared, _LEFT - 18), anchor="end", kind="soft"))
@@ -61,7 +75,7 @@ def told(figure: Intervals) -> str:
     return f"{figure.axis}: {'; '.join(points)}" + (f"; lines: {', '.join(lines)}" if lines else "")
 
 
-def _line(one: Line, axis: Axis, number: int, floor: float) -> str:
+def _line(one: Line, axis: Axis, number: int, floor: float, kind: str) -> str:
     if not math.isfinite(one.value):
         return ""
     x, y = axis.at(one.value), 14 + 14 * number
@@ -69,7 +83,6 @@ def _line(one: Line, axis: Axis, number: int, floor: float) -> str:
     right = x + 4 + width_of(words) > WIDE - EDGE  # no room there: to the left of the line, whole if it can be
     shown = fitted(words, max(x - 4, width_of(words)) if right else WIDE - EDGE - x)
     place = max(x - 4, min(width_of(words), WIDE - EDGE)) if right else x + 4
-    kind = "limit" if number == 0 else "other"
     return line(kind, x, y - 8, x, floor) + text(place, y, shown, anchor="end" if right else "start", kind="halo")
 
 

@@ -94,7 +94,12 @@ def _(figure: Matrix) -> tuple[str, str, Sequence[str], list[Sequence[str]]]:
         for column, other in enumerate(names[:row])
         if row < len(figure.values) and column < len(figure.values[row])
     ]
-    return matrices.drawn(figure), "blue is above zero; red, or with a stroke, below", ("One", "Other", "Value"), list(rows)
+    return (
+        matrices.drawn(figure),
+        "blue is above zero; red, or with a stroke, below",
+        ("One", "Other", "Value"),
+        list(rows),
+    )
 
 
 def _shapes(points: Sequence[Point]) -> str:

@@ -10,6 +10,8 @@ from mlops_gitops.testing import wording
 
 MOST = 30
 _LEFT = 142
+_ROOMY = 18
+"""In narrower squares there is room for every second number above them."""
 _WRITTEN = 9
 """Up to so many names there is room for the numbers themselves."""
 
@@ -38,7 +40,8 @@ def drawn(figure: Matrix) -> str:
         parts.append(
             text(_LEFT - 8, y + size / 2 + 4, f"{fitted(name, _LEFT - 42)} {row + 1}", anchor="end", kind="ink")
         )
-        parts.append(text(_LEFT + (row + 0.5) * size, 16, str(row + 1), anchor="middle"))
+        if size >= _ROOMY or row % 2 == 0:
+            parts.append(text(_LEFT + (row + 0.5) * size, 16, str(row + 1), anchor="middle"))
         parts += [
             _square(figure.values[row][column], _LEFT + column * size, y, size, written=len(names) <= _WRITTEN)
             for column in range(len(names))

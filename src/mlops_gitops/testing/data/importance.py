@@ -1,11 +1,11 @@
 """What the model makes of each of its inputs, as the weights of columns that are held against a reference.
 
 ``importance.json`` is committed beside the manifest, so that a test of data needs no model.  It says what the primary
-metric loses when an input is shuffled (permutation importance; Breiman 2001, *Machine Learning* 45:5), by which artifact
-and on which data.  Of the error that the features share, one half is shared evenly and the other half by importance:
-inputs that tell the same hide each other's importance, and what is measured is never known exactly, so no input gets
-less than half of an even share.  What is not an input of the model gets nothing; the target and the scores, which are a
-family of their own, share evenly.
+metric loses when an input is shuffled (permutation importance; Breiman 2001, *Machine Learning* 45:5), by which
+artifact and on which data.  Of the error that the features share, one half is shared evenly and the other half by
+importance: inputs that tell the same hide each other's importance, and what is measured is never known exactly, so no
+input gets less than half of an even share.  What is not an input of the model gets nothing; the target and the scores,
+which are a family of their own, share evenly.
 
 The file comes from a repository and is not trusted: it is bounded, and whatever does not add up is a ``ValueError``.
 """
@@ -24,6 +24,7 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.manifests.model import Model
+from mlops_gitops.testing import wording
 from mlops_gitops.testing.data.columns import Locate
 
 FILE = "importance.json"
@@ -133,6 +134,6 @@ def applied(
 
 def _words(found: Importance, names: tuple[str, ...]) -> str:
     shared = sorted(shares(names, found.inputs).items(), key=lambda each: (-each[1], each[0]))
-    first = ", ".join(f"{name} {share:.0%}" for name, share in shared[:_TOLD])
+    first = ", ".join(f"{name} {wording.percent(share)}" for name, share in shared[:_TOLD])
     more = f" and {len(shared) - _TOLD} more" if len(shared) > _TOLD else ""
     return f"inputs share the errors by what they bring to {found.metric} on {found.dataset}: {first}{more}"

@@ -125,10 +125,13 @@ class Wanted:
     """What to count beyond the ordinary: edges and watched values by column, and keys whose distinct rows to count.
 
     ``moments`` and ``distinct`` name the columns whose exact sums and distinct values are wanted; ``EVERY`` in them
-    stands for all.  ``digests`` asks for those of the rows.  Of a column that is not in ``only``, nothing but its type
-    is wanted and what the file's footer says of it; ``None`` wants every column.  ``asks`` are for rows that fit a
-    condition.  ``groups``, and the rows in blocks ``by`` a column, are written beside the counts of a shard, for questions
-    that no profile answers; where the rows are at hand, they are asked instead.
+    stands for all.  ``digests`` asks for those of the rows.  ``asks`` are for rows that fit a condition.  ``groups``,
+    and the rows in blocks ``by`` a column, are written beside the counts of a shard, for questions that no profile
+    answers; where the rows are at hand, they are asked instead.
+
+    ``only`` is for tests that need no whole profile, which is what ``None`` wants.  Of a column that is not in it,
+    nothing but its type is wanted and what the file's footer says of it.  Of one that is, nulls, NaN, infinities and
+    extremes are; it has a histogram where it has edges, and categories where values of it are watched.
     """
 
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -142,6 +145,11 @@ class Wanted:
     asks: tuple[Ask, ...] = ()
     groups: tuple[Group, ...] = ()
     by: By | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether every column is wanted with all that a profile says of it."""
+        return self.only is None
 
     def __or__(self, other: Wanted) -> Wanted:
         """Both at once: every edge and every value that either asks for."""

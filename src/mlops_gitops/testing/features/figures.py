@@ -61,7 +61,7 @@ def of_subsets(found: Subsets | None) -> Iterator[Figure]:
         ("What only this input explains", found.without),
     ):
         if shares:
-            yield Intervals(title, "share of the target's variance", _points(shares), _ZERO, note=note)
+            yield Intervals(title, "share explained", _points(shares), _ZERO, note=note)
 
 
 def _points(found: Mapping[str, Estimate]) -> tuple[Point, ...]:
