@@ -32,8 +32,9 @@ from scipy import stats
 from grounds.simulation import simulated
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.data_tests import DriftTests
+from mlops_gitops.testing.data.designs import design_effect
 from mlops_gitops.testing.data.profile import Column, Histogram
-from mlops_gitops.testing.data.shifts import Errors, Incomparable, Sample, design_effect, of_values, shares
+from mlops_gitops.testing.data.shifts import Errors, Incomparable, Sample, of_values, shares
 from mlops_gitops.testing.data.spending import spending
 
 PAGE = Path(__file__).parents[1] / "docs/explanation/drift.md"

@@ -17,7 +17,7 @@ from typing import Any
 def main(words: list[str]) -> int:
     """Run the Action that ``words`` name; this many imports and no more, because every step pays for them."""
     source = os.path.realpath(__file__).rsplit("/", 3)[0] + "/src"
-    if os.path.exists(f"{sys.prefix}/.complete"):  # packages of ours, which nobody else may write
+    if os.path.exists(f"{sys.prefix}/.complete"):  # noqa: PTH110 - packages of ours; pathlib costs as much as the rest
         keep(source, f"{sys.prefix}/compiled")
     sys.path.insert(0, source)
     from mlops_gitops.actions.__main__ import main as action

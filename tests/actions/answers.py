@@ -24,7 +24,9 @@ WRONG = frozenset({"error", "findings", "problems", "failures", "unsealed", "mis
 """The fields that tell what went wrong, or is missing."""
 BETTER = {"fail": "pass", "pending": "pass"}
 WORSE = {
-    **{"pass": "fail", "holds": "broken", "12 checks passed": "1 of 12 checks failed"},
+    "pass": "fail",
+    "holds": "broken",
+    "12 checks passed": "1 of 12 checks failed",
     **dict.fromkeys(("promoted", "rolled-back", "changed", "move"), "refused"),
 }
 SAID = frozenset({"result", "verdict", "answer", "outcome", "summary"})

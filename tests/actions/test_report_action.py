@@ -1,4 +1,4 @@
-"""``report`` in a real workflow, as its page shows it: reports of other jobs in, one comment on the pull request out."""
+"""``report`` in a real workflow, as its page shows it: reports of other jobs in, one comment out."""
 
 from __future__ import annotations
 

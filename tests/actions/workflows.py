@@ -130,7 +130,7 @@ def run(
             target = repository / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content.encode() if isinstance(content, str) else content)
-        _commit(repository, home)
+        commit(repository, home)
     (folder / "event.json").write_text(json.dumps({"number": 1, **payload}))
     (folder / "secrets").write_text("".join(f"{name}={json.dumps(value)}\n" for name, value in (secrets or {}).items()))
     told = {
@@ -168,7 +168,7 @@ def run(
 
 
 def substitute(named: str, folder: Path) -> Path:
-    """Where act finds what stands in the place of ``actions/NAME@REF``: a folder of its own whose root is the action."""
+    """Where act finds what stands in the place of ``actions/NAME@REF``: a folder whose root is the action."""
     name = named.partition("@")[0].rpartition("/")[2]
     target = folder / "substitutes" / name
     if not target.exists():
@@ -225,7 +225,8 @@ def example_step(name: str, **replaced: str) -> str:
     return "".join(f"- {json.dumps(one)}\n" for one in [*before, {"id": name, **last, "with": given}])
 
 
-def _commit(repository: Path, home: Path) -> None:
+def commit(repository: Path, home: Path) -> None:
+    """The first commit of a repository that is not one yet."""
     who = ["-c", "user.name=Ada Example", "-c", "user.email=ada@example.com"]
     for words in (
         ["init", "--quiet", "--initial-branch=main"],

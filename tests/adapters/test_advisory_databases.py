@@ -90,7 +90,7 @@ def test_what_changed_is_read_again(tmp_path: Path) -> None:
         b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b"[" * 100_000, b'{"id": 1}', b'{"id": "CVE-1"}',
         b'{"id": "CVE-1", "modified": "yesterday"}', b'{"id": "CVE-1", "modified": "2026-01-01"}',
         b'{"id": "\\ud800", "modified": "2026-01-01T00:00:00Z"}',
-        record("CVE-1", "\ud800").encode(), record("CVE-1", "x").replace('"fixed"', '"introduced": 5, "fixed"').encode(),
+        record("CVE-1", "\ud800").encode(), record("CVE-1").replace('"fixed"', '"introduced": 5, "fixed"').encode(),
         b'{"id": "CVE-1\\u001b[2J", "modified": "2026-01-01T00:00:00Z"}', b"9" * 6000,
     ],
     ids=lambda content: ascii(content[:30]),

@@ -152,8 +152,8 @@ def test_a_mount_that_goes_while_the_sandbox_is_made_costs_no_training(here: Gro
     racing.parent.mkdir()
     racing.write_text(
         f"#!/bin/sh\necho >>{calls}\n"
-        f"[ $(($(wc -l <{calls}) % 3)) -eq 0 ] && exec {shutil.which('bwrap')} \"$@\"\n"
-        "echo \"bwrap: Can't bind mount /oldroot/ on /newroot/: Unable to apply mount flags: Invalid argument\" >&2\n"
+        f'[ $(($(wc -l <{calls}) % 3)) -eq 0 ] && exec {shutil.which("bwrap")} "$@"\n'
+        'echo "bwrap: Can\'t bind mount /oldroot/ on /newroot/: Unable to apply mount flags: Invalid argument" >&2\n'
         "exit 1\n"
     )
     racing.chmod(0o755)

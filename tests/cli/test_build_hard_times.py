@@ -107,6 +107,54 @@ def test_a_registry_whose_answers_have_no_end_is_given_up_in_time(
     assert model.left() == []
 
 
+@pytest.mark.parametrize(
+    ("method", "part", "kind"),
+    [
+        ("GET", "/manifests/", "drips its head"),
+        ("HEAD", "/blobs/", "drips its head"),
+        ("POST", "/blobs/uploads/", "drips its head"),
+        ("POST", "/blobs/uploads/", "drips"),
+        ("PUT", "/manifests/", "drips"),
+    ],
+)
+def test_an_answer_whose_head_or_end_never_comes_is_given_up_in_time(  # noqa: PLR0917 - fixtures and parameters
+    model: ImageModel, registry: ImageRegistry, monkeypatch: pytest.MonkeyPatch, method: str, part: str, kind: str
+) -> None:
+    monkeypatch.setattr(registry_session, "_LONGEST_ANSWER", 1.0)
+    registry.fault = lambda asked, path: kind if asked == method and part in path else None
+    begun = time.monotonic()
+    error = model.shell.json("build", "--push", place(model, registry))["error"]
+    assert (error["code"], error["exitCode"], error["retry"]) == ("registry-slow", 5, True)
+    assert time.monotonic() - begun < 30
+    assert registry.manifests(f"{place(model, registry)}/cancer") == []
+
+
+def test_what_a_registry_does_not_see_while_another_writes_it_is_put_and_asked_for_again(
+    model: ImageModel, registry: ImageRegistry
+) -> None:
+    """As a registry on files does: it empties a file before it writes it anew."""
+    seen: set[tuple[str, str]] = set()
+    found: list[str] = []
+
+    def once(method: str, path: str) -> str | None:
+        one = (method, path)
+        if "/manifests/" not in path or "/python/" in path or method == "HEAD" or one in seen:
+            return None
+        seen.add(one)
+        if method == "PUT":
+            return "unseen"
+        found.append(path)
+        return "lost" if ("PUT", path) in seen else None
+
+    registry.fault = once
+    image = model.shell.json("build", "--push", place(model, registry))["images"][0]
+    assert sum(method == "PUT" for method, _ in seen) >= 4, "the image, its tag, and what is attached"
+    assert any(path.endswith(image["digest"]) for path in found)
+    registry.fault = None
+    again = model.shell.json("build", "--push", place(model, registry))["images"][0]
+    assert (again["pushed"]["new"], again["pushed"]["blobs"]) == (False, 0)
+
+
 def test_a_blob_that_a_registry_loses_is_pushed_again_and_no_release_names_it_before(
     model: ImageModel, registry: ImageRegistry
 ) -> None:

@@ -283,6 +283,15 @@ def test_details_may_hold_anything(site: Site) -> None:
     assert site.problems() == []
 
 
+@pytest.mark.parametrize(
+    ("answers", "quiet"), [({}, True), ({"answers": "verdict"}, True), ({"answers": "numbers"}, False)]
+)
+def test_numbers_of_a_look_are_told_only_where_the_policy_says_so(answers: dict[str, str], quiet: bool) -> None:  # noqa: FBT001 - a table
+    rule = Holdout.from_value({"looks": 3, **answers})
+    assert rule is not None
+    assert rule.quiet is quiet
+
+
 def test_a_quiet_look_tells_whether_it_passed_and_nothing_else() -> None:
     passed = report("a" * 64)
     assert holdouts.quiet(passed) is passed

@@ -144,6 +144,11 @@ def _handler(registry: ImageRegistry, inner: str) -> type[BaseHTTPRequestHandler
                 self.close_connection = True
             elif fault == "drips":
                 self._drip()
+            elif fault == "drips its head":
+                self._drip_head()
+            elif fault == "unseen":
+                self._drain()
+                self._answer(400, {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]})
             elif registry.referrers and referred:
                 self._refer(referred["name"], referred["digest"])
             elif fault == "lie":
@@ -168,6 +173,19 @@ def _handler(registry: ImageRegistry, inner: str) -> type[BaseHTTPRequestHandler
             self.end_headers()
             while not registry.over.wait(0.05):
                 self.wfile.write(b" ")
+
+        def _drip_head(self) -> None:
+            self._drain()
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+            while not registry.over.wait(0.05):
+                self.wfile.write(b"x")
+
+        def _answer(self, status: int, document: dict[str, Any]) -> None:
+            data = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
 
         def _refer(self, name: str, digest: str) -> None:
             """What refers to a manifest, which need not be there; an empty list where nothing does."""

@@ -152,6 +152,26 @@ def test_few_rows_answer_nothing_and_say_how_many_would(project: Make) -> None:
     assert "would decide; there are 120" in shown.fix
 
 
+def test_one_day_answers_nothing_where_days_are_blocks_and_the_rest_is_told(project: Make) -> None:
+    """Three days of many rows, a reference of two hundred days: what is missing are days, and not rows."""
+
+    def daily(spec: dict[str, Any]) -> None:
+        drifting()(spec)
+        spec["data"][1]["timeColumn"] = "seen"
+
+    made_ = project(daily, train=rows(20_000, seed=1), test=rows(72, seed=2))
+    written(made_)
+    shown = drifts(made_)["data.drift", "test.site"]
+    assert shown.verdict is Verdict.INCONCLUSIVE
+    assert shown.fix == "at least 10 blocks are needed; rows of one day of seen are one block"
+    small = project(drifting(), train=rows(200, seed=1), test=rows(20_000, seed=2))
+    written(small)
+    assert "would decide against a reference of" in drifts(small)["data.drift", "test.mean texture"].fix
+    tiny = project(drifting(), train=rows(20_000, seed=1), test=rows(40, seed=2))
+    written(tiny)
+    assert drifts(tiny)["data.drift", "test.site"].fix == "about 50 rows with a value are the least, and there are 40"
+
+
 def test_blocks_of_rows_count_for_fewer(project: Make) -> None:
     """Each day has a mean of its own: 4,800 rows of 200 days say far less than 4,800 independent ones."""
 

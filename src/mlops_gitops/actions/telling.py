@@ -182,6 +182,8 @@ def _summary(action: Action, document: Document, result: str, reasons: list[str]
         lines += [action.summary(document, result), ""]
     if reasons:
         lines += ["What stands in the way:", "", *(f"* {outputs.code(one)}" for one in reasons), ""]
+    if isinstance(document.get("pullRequest"), str):
+        lines += [f"Pull request {outputs.pull_request(document['pullRequest'])} proposes it.", ""]
     if isinstance(document.get("commit"), str):
         lines += [f"Commit {outputs.code(document['commit'])} of the environment repository.", ""]
     return "\n".join(lines)

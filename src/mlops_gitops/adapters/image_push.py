@@ -1,6 +1,8 @@
 """An image into a registry: its blobs, then its manifest, then what is attached to it.
 
 A run that is killed leaves blobs that nothing names, which registries remove, and no manifest that names a missing one.
+Others may push the same at the same time: some registries lose sight of a file for as long as another writes it again,
+and an index of attachments is read and put back whole, so what was put is asked for until it stands.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ from dataclasses import dataclass, field
 from mlops_gitops import canonical
 from mlops_gitops.adapters import registry, registry_uploads
 from mlops_gitops.adapters.registry import MissingBlobs
-from mlops_gitops.adapters.registry_session import Session
+from mlops_gitops.adapters.registry_session import ATTEMPTS, Session
 from mlops_gitops.adapters.registry_uploads import Stream, Traffic
 from mlops_gitops.canonical import JSON
+from mlops_gitops.errors import Refused, WorldFailed
 from mlops_gitops.packaging.image import assembly
 from mlops_gitops.packaging.image.assembly import Descriptor, Image
 
@@ -68,10 +71,28 @@ def push(
         registry_uploads.push_blob(session, repository, one, stream, traffic=traffic, source=source)
     if new:
         _put(session, repository, image.manifest, blobs, traffic=traffic)
-        registry.manifest(session, repository, image.digest)
-        registry.put_manifest(session, repository, tag, image.manifest)
+        _look(session, repository, image.digest)
+        _put(session, repository, image.manifest, blobs, traffic=traffic, reference=tag)
     attached = tuple(attach(session, repository, image.descriptor, one, traffic=traffic) for one in attachments)
     return Pushed(new, traffic, attached)
+
+
+def _look(session: Session, repository: str, digest: str) -> None:
+    """See that a manifest which the registry took is there.  Raises ``WorldFailed`` where it stays away."""
+    for attempt in range(ATTEMPTS):
+        try:
+            registry.manifest(session, repository, digest)
+        except Refused as missing:
+            if missing.code != "image-missing":
+                raise
+            session.wait(0.5 * 2**attempt)
+        else:
+            return
+    raise WorldFailed(
+        f"the registry {session.registry} took {repository}@{digest} and does not have it",
+        hint="look whether it runs out of space or removes what is new; then run the same command again",
+        code="registry",
+    )
 
 
 def attach(session: Session, repository: str, subject: Descriptor, one: Attachment, *, traffic: Traffic) -> str:
@@ -85,7 +106,11 @@ def attach(session: Session, repository: str, subject: Descriptor, one: Attachme
     for blob, stream in blobs:
         registry_uploads.push_blob(session, repository, blob, stream, traffic=traffic)
     if not _put(session, repository, manifest, blobs, traffic=traffic):
-        _note(session, repository, subject, manifest, one, annotations=annotations)
+        for attempt in range(ATTEMPTS):
+            _note(session, repository, subject, manifest, one, annotations=annotations)
+            if _stands(session, repository, subject.digest, digest):
+                break
+            session.wait(0.5 * 2**attempt)
     return digest
 
 
@@ -119,23 +144,33 @@ def _note(
         key=lambda kept: str(kept["digest"]),
     )
     index = json.dumps({"schemaVersion": 2, "mediaType": assembly.INDEX, "manifests": entries}).encode()
-    registry.put_manifest(session, repository, subject.digest.replace(":", "-"), index, media_type=assembly.INDEX)
+    tag = subject.digest.replace(":", "-")
+    _put(session, repository, index, (), traffic=Traffic(), reference=tag, media_type=assembly.INDEX)
 
 
 def _put(
-    session: Session, repository: str, manifest: bytes, blobs: Sequence[tuple[Descriptor, Stream]], *, traffic: Traffic
+    session: Session,
+    repository: str,
+    manifest: bytes,
+    blobs: Sequence[tuple[Descriptor, Stream]],
+    *,
+    traffic: Traffic,
+    reference: str | None = None,
+    media_type: str = assembly.MANIFEST,
 ) -> bool:
-    """Put a manifest; whether its subject was noted.
+    """Put a manifest under a tag or its digest; whether its subject was noted.
 
-    Where the registry only said that it has a blob, or has lost one since, what it does not have is sent once more.
+    Where the registry only said that it has a blob, or does not see it just now, what it does not have is sent again.
     """
-    digest = f"sha256:{canonical.sha256(manifest)}"
-    try:
-        return registry.put_manifest(session, repository, digest, manifest)
-    except MissingBlobs:
-        for one, stream in blobs:
-            registry_uploads.push_blob(session, repository, one, stream, traffic=traffic)
-        return registry.put_manifest(session, repository, digest, manifest)
+    name = reference or f"sha256:{canonical.sha256(manifest)}"
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return registry.put_manifest(session, repository, name, manifest, media_type=media_type)
+        except MissingBlobs:
+            session.wait(0.25 * 2**attempt)
+            for one, stream in blobs:
+                registry_uploads.push_blob(session, repository, one, stream, traffic=traffic)
+    return registry.put_manifest(session, repository, name, manifest, media_type=media_type)
 
 
 def _small(data: bytes, media_type: str) -> tuple[Descriptor, Stream]:

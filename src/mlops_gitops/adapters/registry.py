@@ -30,6 +30,8 @@ from mlops_gitops.packaging.image.assembly import (
 _ACCEPT = f"{MANIFEST}, {INDEX}, {DOCKER_MANIFEST}, {DOCKER_INDEX}"
 _OK, _CREATED, _MISSING = 200, 201, 404
 _CHUNK = 1 << 20
+_UNSEEN = ("BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "DIGEST_INVALID")
+"""What a registry says of a manifest whose parts it does not see: lost, or just being written by somebody else."""
 _PATIENCE, _SLOWEST = 120.0, 50_000
 """A blob may take so many seconds, and one more for each so many bytes."""
 
@@ -146,7 +148,7 @@ def put_manifest(session: Session, repository: str, reference: str, data: bytes,
     )
     if answer.status_code != _CREATED:
         failure = session.failed(answer, f"take the manifest of {repository}")
-        if "BLOB_UNKNOWN" in failure.message:
+        if any(word in failure.message for word in _UNSEEN):
             raise MissingBlobs(failure.message, hint="run the same command again", code="registry")
         raise failure
     told = answer.headers.get("Docker-Content-Digest")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -186,16 +185,10 @@ def _written(files: Sequence[tuple[Path, bytes]], style: str, world: World) -> i
 
 def _replace(path: Path, data: bytes) -> None:
     """The whole file or the old one, and never through a link."""
+    from mlops_gitops.cli.writing import replaced
+
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-            try:
-                file.write(data)
-                file.close()
-                Path(file.name).chmod(0o644)
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        replaced(path, data)
     except OSError as error:
         raise WorldFailed(
             f"{path.name} cannot be written: {error.strerror or error}",

@@ -102,8 +102,8 @@ def count(
 ) -> list[Path]:
     """Count the files of one job, ``share`` being its number and how many jobs there are; the files written.
 
-    Of every data set it looks at the columns of the first file.  Raises ``Refused`` where a data set or the reference is
-    not there or cannot be read.
+    Of every data set it looks at the columns of the first file.  Raises ``Refused`` where a data set or the reference
+    is not there or cannot be read.
     """
     wished = wanted_by(model, folder=folder, root=root, locate=locate)
     comparisons = [one for one in wished if isinstance(one, Comparison)]
@@ -150,7 +150,7 @@ def _merged(several: Sequence[tuple[Path, partials.Partial]]) -> Merged:
     for folder, part in several:
         for group, names in part.groups.items():
             files.setdefault(group, []).extend(folder / name for name in names)
-    return Merged(partials.merged([part for _, part in several]), files)
+    return Merged(partials.complete(partials.merged([part for _, part in several])), files)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -160,8 +160,11 @@ def _files(folder: Path) -> list[Path]:
 
 def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
-            return stream.read(partials.LARGEST + 1)
+        return shards.content(path.name, folder=path.parent, root=path.parent, most=partials.LARGEST)
+    except ValueError as reason:
+        raise Refused(
+            f"{path} cannot be used: {reason}", hint="count the shard again", code="partial-profile"
+        ) from reason
     except OSError as error:
         raise WorldFailed(
             f"{path} cannot be read: {error.strerror or error}", hint="check the folder and the disk", code="disk"

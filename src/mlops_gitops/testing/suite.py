@@ -132,7 +132,7 @@ def measured(
         if metric is None or model.task not in metric.tasks:
             continue
         with contextlib.suppress(Unmeasurable):
-            found[name] = metric.measure(evaluation.sample).value
+            found[name] = metric.value(evaluation.sample)
     return found
 
 

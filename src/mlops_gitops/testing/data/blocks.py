@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from mlops_gitops.canonical import JSON
+from mlops_gitops.testing.data.designs import design_effect, design_effect_of_categories
 from mlops_gitops.testing.data.profile import Column, Profile
 from mlops_gitops.testing.data.scans import By
-from mlops_gitops.testing.data.shifts import Incomparable, design_effect, design_effect_of_categories
+from mlops_gitops.testing.data.shifts import Incomparable
 
 Counted: TypeAlias = "Mapping[str, Mapping[str | None, Mapping[str, int]]]"
 """Rows by column, block and place; rows without a block are in the block ``None``."""
@@ -25,14 +26,14 @@ def places(column: Column) -> tuple[str, ...]:
     """Where a value of this column can lie: its bins by number, or its categories and the others."""
     if column.histogram is not None:
         return tuple(map(str, range(len(column.histogram.counts))))
-    if column.categories or column.type == "boolean":
+    if column.type in {"boolean", "string"}:  # also where a shard has none: its columns are those of the others
         return (*(f"c{one}" for one in categories(column)), OTHER)
     return ()
 
 
 def categories(column: Column) -> tuple[str, ...]:
     """The categories that are told apart."""
-    return tuple(one.value for one in column.categories) or ("false", "true")
+    return ("false", "true") if column.type == "boolean" else tuple(one.value for one in column.categories)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Blocks:
         found: dict[str, float] = {}
         for name, blocks in self.counted.items():
             column = profile.column(name)
-            if column is None:
+            if column is None or (column.type == "string" and not column.categories):
                 continue
             rows = list(_rows(blocks, places(column)))
             try:

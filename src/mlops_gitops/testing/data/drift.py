@@ -25,9 +25,10 @@ from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data import distributions, shifts
 from mlops_gitops.testing.data.columns import DATA, Locate
+from mlops_gitops.testing.data.designs import FEWEST_BLOCKS
 from mlops_gitops.testing.data.profile import Column, Profile
 from mlops_gitops.testing.data.reference import Reference
-from mlops_gitops.testing.data.shifts import Errors, Incomparable, Sample, Shift
+from mlops_gitops.testing.data.shifts import FEWEST_ROWS, Errors, Incomparable, Sample, Shift
 from mlops_gitops.testing.data.spending import Spending, spending
 
 
@@ -54,6 +55,7 @@ SKEW = Kind(
     "find the step that training and serving do differently, or train on data like those that are asked",
 )
 _UNJUDGED = frozenset({"datetime", "binary", "other"})
+_IF = "if the change is what it seems"
 WRITE = "mlops-gitops test data {model} --write-reference"
 
 
@@ -218,7 +220,7 @@ def _values(held: _Held) -> Check:
         message = f"{held.subject} cannot be compared with the reference: {reason}"
         changed = held.before.column.type != held.after.column.type
         verdict = Verdict.FAIL if changed else Verdict.INCONCLUSIVE
-        fix = f"write the reference again (`{held.write}`)" if changed else "provide more rows"
+        fix = f"write the reference again (`{held.write}`)" if changed else _least(held)
         return Check(held.kind.id, held.subject, verdict, message, location=held.location, fix=fix)
     return _check(held.kind.id, f"the values of {held.subject}", shift, held, distributions.of_values)
 
@@ -266,10 +268,28 @@ def _fix(verdict: Verdict, shift: Shift, held: _Held) -> str:
         return ""
     later = replace(held.errors, of_fail=held.errors.of_fail * held.spent.later / held.spent.share)
     needed = shift.rows_to_decide(held.tests.max, errors=later)
-    if needed is None:
+    if needed is not None:
+        needed = math.ceil(needed * max(1.0, held.after.design))
         return (
-            f"no number of rows decides it: the reference counts for {wording.rows(int(shift.reference))} only, the "
-            "change is as large as the limit, or too many categories are counted together (the weight 0 leaves it out)"
+            f"if the change is what it seems, about {wording.rows(needed)} would decide; there are {held.after.rows:,}"
         )
-    needed = math.ceil(needed * max(1.0, held.after.design))
-    return f"if the change is what it seems, about {wording.rows(needed)} would decide; there are {held.after.rows:,}"
+    both = shift.rows_on_either_side(held.tests.max, errors=later)
+    if both is None:
+        why = "too many categories are counted together" if shift.unseen else "the change is as large as the limit"
+        return f"no number of rows decides it: {why}; the weight 0 leaves the column out"
+    old, new = (math.ceil(both * max(1.0, one.design)) for one in (held.before, held.after))
+    return (
+        f"{_IF}, about {wording.rows(new)} would decide against a reference of {old:,}, and the reference has "
+        f"{held.before.rows:,}; write it again from more (`{held.write}`), or look at the cause"
+    )
+
+
+def _least(held: _Held) -> str:
+    """How many rows an answer takes at least, where there are too few for any."""
+    for sample, words in ((held.before, f"write the reference again from more (`{held.write}`): "), (held.after, "")):
+        if sample.worth(sample.present) < FEWEST_ROWS:
+            if sample.design >= sample.rows and held.assumed != wording.INDEPENDENT:
+                return f"{words}at least {FEWEST_BLOCKS} blocks are needed; {held.assumed}"
+            needed = math.ceil(FEWEST_ROWS * max(1.0, sample.design))
+            return f"{words}about {wording.rows(needed)} with a value are the least, and there are {sample.present:,}"
+    return "provide more rows"

@@ -19,7 +19,6 @@ from mlops_gitops.testing.data.imported import checks as imports
 from mlops_gitops.testing.data.relations import Relations
 from mlops_gitops.testing.data.rows import leaks, overlaps
 from mlops_gitops.testing.data.scans import Scan
-from mlops_gitops.testing.data.scans import Scan, Wanted
 from mlops_gitops.testing.data.spending import Count, nobody
 from mlops_gitops.testing.sharding import Counting, asked
 

@@ -69,16 +69,21 @@ def _reference(
         message = f"whether {subject} is in {key.dataset} cannot be told: {reason}"
         yield Check("data.reference-key", subject, Verdict.INCONCLUSIVE, message, location=location, fix=HERE)
         return
+    if not rows:
+        message = f"{subject} holds nothing to look up in {key.dataset}: each row lacks a part of the key"
+        fix = "fill the columns, or take the key out of the manifest"
+        yield Check("data.reference-key", subject, Verdict.INCONCLUSIVE, message, location=location, fix=fix)
+        return
     limit = key.max_violation_rate
     message = f"{subject} is not in {key.dataset} in {wording.share(orphans, rows)}"
     message += f"; at most {wording.percent(limit)} may be missing"
-    failed = rows > 0 and orphans / rows > limit
+    failed = orphans / rows > limit
     yield Check(
         "data.reference-key",
         subject,
         Verdict.FAIL if failed else Verdict.PASS,
         message,
-        observed=orphans / rows if rows else 0.0,
+        observed=orphans / rows,
         limit=limit,
         rows=rows,
         location=location,

@@ -15,6 +15,7 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.manifests.row_tests import LabelTests
 from mlops_gitops.testing import wording
+from mlops_gitops.testing.data import discretion
 from mlops_gitops.testing.data.columns import DATA, Locate
 from mlops_gitops.testing.data.files import DataFile
 from mlops_gitops.testing.data.relations import CLASSES, Relations
@@ -97,9 +98,8 @@ def _classes(tests: LabelTests, file: DataFile, label: str, relations: Relations
     if tests.min_class_share is not None:
         rarest, count = min(found.items(), key=lambda pair: pair[1])
         limit = tests.min_class_share
-        message = (
-            f"the rarest of {len(found)} classes of {subject} is {rarest[:40]!r} with {wording.share(count, rows)}"
-        )
+        example = discretion.shown(label, rarest)
+        message = f"the rarest of {len(found)} classes of {subject} is {example} with {wording.share(count, rows)}"
         message += f"; at least {wording.percent(limit)} are demanded"
         failed = count / rows < limit
         yield Check(
@@ -178,6 +178,8 @@ def _suspects(model: Model, source: Source, label: str) -> tuple[int, int]:
         import sklearn  # noqa: F401 - whether it is there
     except ImportError:
         raise Unmeasurable("scikit-learn is not installed (`pip install scikit-learn`)") from None
+    from mlops_gitops.testing.texts import as_texts
+
     present = engine.columns(source)
     inputs = [one.name for one in model.interface.inputs if one.name in present]
     if not inputs:
@@ -186,7 +188,7 @@ def _suspects(model: Model, source: Source, label: str) -> tuple[int, int]:
     names = engine.arrays(source, {"label": f"CAST({engine.quoted(label)} AS VARCHAR)"})["label"]
     kept = np.flatnonzero(~np.ma.getmaskarray(names))
     kept = kept[np.linspace(0, len(kept) - 1, min(len(kept), MOST_ROWS)).astype(np.int64)] if len(kept) else kept
-    texts = np.ma.getdata(names)[kept].astype(str)
+    texts = as_texts(np.ma.getdata(names)[kept])
     counts = np.unique(texts, return_counts=True)[1]
     if len(kept) < FEWEST_ROWS or len(counts) < 2 or counts.min() < FOLDS:  # noqa: PLR2004 - two classes
         raise Unmeasurable(f"it takes {FEWEST_ROWS} labelled rows and {FOLDS} of each class; there are {len(kept):,}")
@@ -197,6 +199,8 @@ def _matrix(columns: Sequence[Any], kept: Any) -> Any:
     """Numbers as they are, everything else as the rank of its text; a missing one is NaN."""
     import numpy as np
 
+    from mlops_gitops.testing.texts import as_texts
+
     found = []
     for raw in columns:
         missing, values = np.ma.getmaskarray(raw)[kept], np.ma.getdata(raw)[kept]
@@ -205,7 +209,7 @@ def _matrix(columns: Sequence[Any], kept: Any) -> Any:
         elif values.dtype.kind == "M":
             numbers = values.astype("datetime64[s]").astype(np.float64)
         else:
-            numbers = np.unique(values.astype(str), return_inverse=True)[1].astype(np.float64)
+            numbers = np.unique(as_texts(values), return_inverse=True)[1].astype(np.float64)
         numbers = np.where(np.isfinite(numbers), numbers, np.nan)
         numbers[missing] = np.nan
         found.append(numbers)

@@ -29,12 +29,12 @@ class Known:
         if self.feature not in stored or not all(is_time(stored.get(one, "")) for one in (self.column, self.moment)):
             return {}
         value, known, moment = (quoted(one) for one in (self.feature, self.column, self.moment))
-        told = f"coalesce(isfinite({known}) AND isfinite({moment}), false)"
+        told = " AND ".join(f"coalesce(isfinite({one}) AND {_time(one)} IS NOT NULL, false)" for one in (known, moment))
         rows, late, unknown = self.names
         return {
             rows: f"{value} IS NOT NULL",
-            late: f"{value} IS NOT NULL AND {told} AND CAST({known} AS TIMESTAMP) > CAST({moment} AS TIMESTAMP)",
-            unknown: f"{value} IS NOT NULL AND NOT {told}",
+            late: f"{value} IS NOT NULL AND {told} AND {_time(known)} > {_time(moment)}",
+            unknown: f"{value} IS NOT NULL AND NOT ({told})",
         }
 
     @property
@@ -47,6 +47,11 @@ class Known:
     def told(self) -> JSON:
         """The three columns."""
         return ["known", self.feature, self.column, self.moment]
+
+
+def _time(column: str) -> str:
+    """The time in microseconds; null where they do not reach so far as the days and seconds of the column do."""
+    return f"TRY_CAST({column} AS TIMESTAMP)"
 
 
 def wanted(known_at: Mapping[str, str], file: DataFile) -> Wanted:

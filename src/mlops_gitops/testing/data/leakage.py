@@ -17,6 +17,7 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.testing import statistics, wording
 from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurable
+from mlops_gitops.testing.texts import as_texts
 
 BINS = 64
 """A numeric feature is also read in so many bins of equal weight, to find power that does not rise or fall steadily."""
@@ -52,7 +53,7 @@ class Feature:
             numbers = values.astype("datetime64[us]").astype(np.float64)
             numbers[missing | np.isnat(values)] = np.nan
             return cls(name, numbers, categorical=False)
-        text = np.where(missing, "", values).astype(str)
+        text = as_texts(np.where(missing, "", values))
         codes = np.unique(text, return_inverse=True)[1].astype(np.float64)
         codes[missing] = -1.0
         return cls(name, codes, categorical=True)

@@ -164,10 +164,16 @@ def merged(parts: Sequence[Partial]) -> Partial:
 
 def whole(part: Partial, distinct: Mapping[tuple[str, ...], int]) -> Scan:
     """The scan of the data set, all shards being there.  Raises ``Refused`` where one is missing."""
+    complete(part)
+    return Scan(part.profile, part.stored, distinct, part.counts)
+
+
+def complete(part: Partial) -> Partial:
+    """What was counted in all shards.  Raises ``Refused`` where one is missing."""
     missing = [at + 1 for at in range(part.shards) if at not in part.files]
     if missing:
         raise _apart(f"shard {missing[0]} of {part.shards} of {part.dataset} was not counted")
-    return Scan(part.profile, part.stored, distinct, part.counts)
+    return part
 
 
 def _apart(message: str) -> Refused:

@@ -12,7 +12,7 @@ from mlops_gitops.evidence.windows import Window
 from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import blocks, wording
-from mlops_gitops.testing.data import drift, importance
+from mlops_gitops.testing.data import drift, importance, shards
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files
 from mlops_gitops.testing.data.profile import Profile
@@ -21,7 +21,7 @@ from mlops_gitops.testing.data.relations import Relations, Rows
 from mlops_gitops.testing.data.scans import EVERY, By, Scan, Wanted
 from mlops_gitops.testing.data.spending import Count
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.engines import shards
+from mlops_gitops.testing.engines import shards as kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +76,9 @@ def found(
 
     Weights by importance are not read yet: see ``Comparison.weighed``.
     """
-    path = (folder / f"{tests.of}{SUFFIX}").resolve()
     write = drift.WRITE.format(model=model.name)
     try:
-        if not path.is_relative_to(root.resolve()):
-            raise ValueError("it leads out of the repository")  # noqa: TRY301 - one place says it
-        with path.open("rb") as stream:
-            reference = read(stream.read(LARGEST + 1))
+        reference = read(shards.content(f"{tests.of}{SUFFIX}", folder=folder, root=root, most=LARGEST))
         if reference.dataset != tests.of:
             raise ValueError(f"it is that of {reference.dataset!r}")  # noqa: TRY301 - one place says it
         return Comparison(kind, tests, reference)
@@ -156,7 +152,7 @@ def _profiled(file: DataFile, *, edges: Mapping[str, tuple[float, ...]]) -> Refe
     everything = frozenset({EVERY})
     wanted = Wanted(edges, watched, moments=everything, distinct=everything, digests=True)
     if file.opened.shards:
-        profile = shards.scanned(file.dataset.name, file.opened, wanted, shards.here).profile
+        profile = kernel.scanned(file.dataset.name, file.opened, wanted, kernel.here).profile
     else:
         profile = engine.scan(file.opened, wanted).profile
     designs, _ = design_effects(file, profile, Rows())

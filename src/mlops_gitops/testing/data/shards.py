@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from mlops_gitops.manifests import places
 from mlops_gitops.testing.data.scans import Source, source
 
 MOST_SHARDS = 10_000
@@ -46,10 +47,21 @@ def located(uri: str, *, folder: Path, root: Path, media_type: str | None) -> So
 
 def inside(uri: str, *, folder: Path, root: Path) -> Path:
     """The path that ``uri`` leads to, links included.  Raises ``ValueError`` where it leaves the repository."""
-    resolved = (folder / uri).resolve()
+    try:
+        resolved = (folder / uri).resolve()
+    except RuntimeError:
+        raise ValueError(f"{uri} is a link that leads to itself") from None
     if not resolved.is_relative_to(root.resolve()):
         raise ValueError(f"{uri} leads out of the repository")
     return resolved
+
+
+def content(uri: str, *, folder: Path, root: Path, most: int) -> bytes:
+    """The bytes of a small file beside the manifest, at most one more than ``most``: never of a pipe or a device.
+
+    Raises ``OSError`` and ``ValueError`` with what is wrong.
+    """
+    return places.read(str(inside(uri, folder=folder, root=root)), root=str(root.resolve()), most=most)
 
 
 def of_files(folder: Path, files: list[Path], uri: str, media_type: str | None) -> Source:

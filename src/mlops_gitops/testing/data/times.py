@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.verdicts import Check, Verdict
@@ -47,7 +47,8 @@ class _Future:
         if not is_time(stored.get(self.column, "")):
             return {}
         column = quoted(self.column)
-        return {_FUTURE: f"isfinite({column}) AND CAST({column} AS TIMESTAMP) > TIMESTAMP '{self.latest}'"}
+        later = f"(year({column}) > {MAXYEAR} OR TRY_CAST({column} AS TIMESTAMP) > TIMESTAMP '{self.latest}')"
+        return {_FUTURE: f"isfinite({column}) AND {later}"}
 
     @property
     def told(self) -> JSON:

@@ -95,7 +95,8 @@ class ColumnPart:
         if self.type in NUMERIC:
             self._ask_numbers(statement)
         elif self.type == "datetime":
-            value = f"CASE WHEN isfinite({self.column}) THEN {self.column} END"
+            # days and seconds reach further than microseconds do: what is beyond those has no place among extremes
+            value = f"CASE WHEN isfinite({self.column}) THEN TRY_CAST({self.column} AS TIMESTAMP) END"
             for extreme in ("min", "max"):
                 statement.add(f"epoch_us({extreme}({value}))")
         elif self.grouped:

@@ -39,6 +39,8 @@ __all__ = [
     "scan",
 ]
 
+AT_ONCE = 256
+"""Columns, and conditions, of one statement: what it takes to plan one grows with the square of its length."""
 MOST_BLOCKS = 1024
 """Entities beyond that share a block, which makes the blocks fewer and larger and no less independent."""
 
@@ -78,24 +80,43 @@ def scan(one: Source, wanted: Wanted, *, shard: int = 0) -> Scan:
         if all(columns.values()) and not (wanted.keys or wanted.distinct_rows or wanted.digests or wanted.asks):
             return Scan(Profile(told.rows, tuple(one for one in columns.values() if one)), stored, {})
         statement = Statement(one)
-        parts = [
-            ColumnPart(name, type_of(kind), statement, wanted) for name, kind in stored.items() if not columns[name]
-        ]
+        left = [name for name in stored if not columns[name]]
+        parts = [ColumnPart(name, type_of(stored[name]), statement, wanted) for name in left[:AT_ONCE]]
         keys = {key: statement.distinct(key, told.dense(key)) for key in wanted.keys if set(key) <= set(stored)}
         if wanted.distinct_rows:
             keys[()] = statement.distinct(list(stored))
         asked = {name: condition for ask in wanted.asks for name, condition in ask(stored).items()}
-        for condition in asked.values():
+        first = dict([*asked.items()][:AT_ONCE])
+        for condition in first.values():
             statement.add(f"count(*) FILTER ({condition})")
         run = RowsPart(list(stored), statement) if wanted.digests else None
         answer = statement.run(connection)
         rows = answer.rows
         columns |= {part.name: part.read(answer) for part in parts}
         distinct = {key: read(answer) for key, read in keys.items()}
-        counts = {name: int(answer.take()) for name in asked}
+        counts = {name: int(answer.take()) for name in first}
         digests = Digests(hashing(connection), (run.read(answer, shard=shard, rows=rows),)) if run else None
+        for at in range(AT_ONCE, len(left), AT_ONCE):
+            statement = Statement(one)
+            more = [ColumnPart(name, type_of(stored[name]), statement, wanted) for name in left[at : at + AT_ONCE]]
+            answer = statement.run(connection)
+            columns |= {part.name: part.read(answer) for part in more}
+            parts += more
+        counts |= _conditions(connection, one, dict([*asked.items()][AT_ONCE:]))
         columns |= {part.name: part.added_again(columns[part.name], connection, one) for part in parts}
         return Scan(Profile(rows, tuple(one for one in columns.values() if one), digests), stored, distinct, counts)
+
+
+def _conditions(connection: duckdb.DuckDBPyConnection, one: Source, asked: Mapping[str, str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for at in range(0, len(asked), AT_ONCE):
+        some = dict([*asked.items()][at : at + AT_ONCE])
+        statement = Statement(one)
+        for condition in some.values():
+            statement.add(f"count(*) FILTER ({condition})")
+        answer = statement.run(connection)
+        found |= {name: int(answer.take()) for name in some}
+    return found
 
 
 def quantiles(one: Source, *, bins: int) -> dict[str, tuple[float, ...]]:

@@ -61,14 +61,14 @@ def distinct(files: Sequence[Path], *, rows: int) -> int:
     """How many different groups there are; ``rows`` is about how many rows the files were made from."""
     source = _source(files)
     query = f"SELECT count(*) FROM (SELECT DISTINCT high, low FROM {reader(source)} WHERE {_WITHIN})"  # noqa: S608
-    with opened(source) as connection:
+    with opened(source, own=True) as connection:
         return sum(_number(connection, query, [source.argument, *one]) for one in _ranges(rows))
 
 
 def rows(files: Sequence[Path]) -> int:
     """How many rows the groups have together."""
     source = _source(files)
-    with opened(source) as connection:
+    with opened(source, own=True) as connection:
         return _number(connection, f"SELECT coalesce(sum(rows), 0) FROM {reader(source)}", [source.argument])  # noqa: S608
 
 
@@ -79,14 +79,14 @@ def shared(train: Sequence[Path], test: Sequence[Path], *, rows: int) -> int:
         f"SELECT coalesce(sum(rows), 0) FROM (SELECT high, low, rows FROM {reader(right)} WHERE {_WITHIN}) "  # noqa: S608
         f"SEMI JOIN (SELECT high, low FROM {reader(left)} WHERE {_WITHIN}) USING (high, low)"
     )
-    with opened(left, right) as connection:
+    with opened(left, right, own=True) as connection:
         return sum(_number(connection, query, [right.argument, *one, left.argument, *one]) for one in _ranges(rows))
 
 
 def texts(files: Sequence[Path], *, most: int) -> dict[str, int]:
     """The values, the most frequent first, with their rows; NaN is left out."""
     source = _source(files)
-    with opened(source) as connection:
+    with opened(source, own=True) as connection:
         found = connection.execute(
             f"SELECT value, sum(rows) AS n FROM {reader(source)} WHERE value <> 'nan' "  # noqa: S608 - bound
             f"GROUP BY value ORDER BY n DESC, value LIMIT {int(most)}",
@@ -102,7 +102,7 @@ def contradicted(files: Sequence[Path], *, rows: int) -> int:
         f"SELECT sum(rows) AS n, count(DISTINCT label) AS k FROM {reader(source)} WHERE {_WITHIN} GROUP BY high, low"  # noqa: S608
     )
     query = f"SELECT coalesce(sum(n), 0) FROM ({groups}) WHERE k > 1"  # noqa: S608 - as above
-    with opened(source) as connection:
+    with opened(source, own=True) as connection:
         return sum(_number(connection, query, [source.argument, *one]) for one in _ranges(rows))
 
 

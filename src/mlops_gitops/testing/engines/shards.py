@@ -18,9 +18,10 @@ from typing import Protocol
 
 from mlops_gitops.testing.data import partials, shards
 from mlops_gitops.testing.data.partials import Partial
+from mlops_gitops.testing.data.profile import Column
 from mlops_gitops.testing.data.scans import Group, Scan, Source, Wanted
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.engines import groups
+from mlops_gitops.testing.engines import footers, groups
 from mlops_gitops.testing.engines.connections import LIMITS, Limits, within
 
 
@@ -77,8 +78,14 @@ def counted(task: Task, target: Path) -> Partial:
             name = f"group-{at}-{task.shard}.parquet"
             groups.write(one, group, scan.stored, target / name)
             files[group] = (name,)
-    blocks = None if wanted.by is None else engine.blocks(one, wanted.by, scan.profile)
-    return replace(empty, profile=scan.profile, stored=scan.stored, counts=scan.counts, groups=files, blocks=blocks)
+    profile = replace(scan.profile, columns=tuple(_plain(column, wanted) for column in scan.profile.columns))
+    blocks = None if wanted.by is None else engine.blocks(one, wanted.by, profile)
+    return replace(empty, profile=profile, stored=scan.stored, counts=scan.counts, groups=files, blocks=blocks)
+
+
+def _plain(column: Column, wanted: Wanted) -> Column:
+    """What every shard tells of a column alike: the footer of one may be silent, so that more was counted there."""
+    return column if footers.counted(column.name, wanted) else Column(column.name, column.type, column.nulls)
 
 
 def grouped(wanted: Wanted) -> list[Group]:

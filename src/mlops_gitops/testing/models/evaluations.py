@@ -26,6 +26,7 @@ from mlops_gitops.testing.models.metrics import Sample
 from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predictions
 from mlops_gitops.testing.models.samples import Evaluation, Truth
 from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
+from mlops_gitops.testing.texts import as_texts
 
 _TIME = "time of the row"
 _ENTITY = "entity of the row"
@@ -173,7 +174,7 @@ def _codes(raw: Any) -> npt.NDArray[np.int64]:
     values, missing = np.ma.getdata(raw), np.ma.getmaskarray(raw)
     codes = np.zeros(len(values), dtype=np.int64)
     given = values[~missing]
-    known, found = np.unique(given.astype(str) if given.dtype.kind == "O" else given, return_inverse=True)
+    known, found = np.unique(as_texts(given) if given.dtype.kind == "O" else given, return_inverse=True)
     codes[~missing] = found
     codes[missing] = len(known)
     return codes
@@ -188,11 +189,11 @@ def _scales(model: Model, training: DataFile, names: Any) -> dict[int, Floats]:
     raw = engine.arrays(training.opened, {target.column: engine.quoted(target.column), **asked})
     values, times = _floats(raw[target.column]), _codes(raw[_TIME])
     series = np.ma.getdata(raw.get(_ENTITY, np.zeros(len(values), dtype=np.int64)))
-    known, codes = np.unique(series.astype(str), return_inverse=True)
+    known, codes = np.unique(as_texts(series), return_inverse=True)
     order = np.lexsort((times, codes))
     values, codes = values[order], codes[order]
     place = {name: at for at, name in enumerate(known.tolist())}
-    mine = np.array([place.get(name, -1) for name in np.ma.getdata(names).astype(str).tolist()], dtype=np.int64)
+    mine = np.array([place.get(name, -1) for name in as_texts(np.ma.getdata(names)).tolist()], dtype=np.int64)
     found = {}
     for lag in _lags(model):
         scale = _steps(values, codes, lag, len(known))

@@ -27,6 +27,7 @@ from mlops_gitops.testing.models.metrics import Sample
 from mlops_gitops.testing.models.metrics.sample import decided
 from mlops_gitops.testing.models.samples import MISSING, Evaluation
 from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurable
+from mlops_gitops.testing.texts import as_texts
 
 RATES: Mapping[Definition, tuple[str, ...]] = {
     "demographic-parity": ("selection rate",),
@@ -173,7 +174,7 @@ def groups(
     names, codes = [""], np.zeros(len(sample.labels), dtype=np.int64)
     counted = _counted(sample, classes)
     for column, raw in columns.items():
-        text = np.where(np.ma.getmaskarray(raw), MISSING, np.ma.getdata(raw).astype(str))
+        text = np.where(np.ma.getmaskarray(raw), MISSING, as_texts(np.ma.getdata(raw)))
         values, mine = np.unique(text, return_inverse=True)
         there, codes = np.unique(codes * len(values) + mine, return_inverse=True)
         each = [(names[at // len(values)], f"{column} = {values[at % len(values)]}") for at in there.tolist()]

@@ -27,6 +27,7 @@ from mlops_gitops.testing.models.limits import unmeasured
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
 from mlops_gitops.testing.models.samples import MISSING, Evaluation
 from mlops_gitops.testing.statistics import Unmeasurable
+from mlops_gitops.testing.texts import as_texts
 
 BINS = 4
 MOST_VALUES = 20
@@ -203,7 +204,7 @@ def _texts(name: str, values: Any, missing: Any) -> tuple[npt.NDArray[np.int64],
     codes = np.zeros(len(values), dtype=np.int64)
     given = values[~missing]
     known, found, counts = np.unique(
-        given.astype(str) if given.dtype.kind == "O" else given, return_inverse=True, return_counts=True
+        as_texts(given) if given.dtype.kind == "O" else given, return_inverse=True, return_counts=True
     )
     if len(known) <= MOST_VALUES:
         codes[~missing] = found
@@ -212,7 +213,7 @@ def _texts(name: str, values: Any, missing: Any) -> tuple[npt.NDArray[np.int64],
     place = np.full(len(known), MOST_VALUES - 1)
     place[frequent] = np.arange(MOST_VALUES - 1)
     codes[~missing] = place[found]
-    return codes, [*(f"{name} = {_text(known[at].item())}" for at in frequent), f"{name} among the rarer ones"]
+    return codes, [*(f"{name} = {_text(known[[at]].tolist()[0])}" for at in frequent), f"{name} among the rarer ones"]
 
 
 def _text(value: object) -> str:

@@ -75,8 +75,7 @@ def checks(
             _ID, subject, "there is no past release that could be asked, so nothing is known of age", place
         )
         return
-    here = metric.measure(now, confidence=CONFIDENCE)
-    drawn = figure(points, subject=subject, now=here, allowed=model.monitoring.max_age)
+    drawn = figure(points, subject=subject, now=metric.value(now), allowed=model.monitoring.max_age)
     yield replace(_judged(model, now, subject, points, locate), figures=(drawn,))
 
 
@@ -93,14 +92,14 @@ def curve(metric: Metric, now: Sample, formers: Sequence[Former]) -> list[Point]
     return sorted(found, key=lambda one: (one.days, one.version))
 
 
-def figure(points: Sequence[Point], *, subject: str, now: Estimate, allowed: timedelta | None) -> Curve:
+def figure(points: Sequence[Point], *, subject: str, now: float, allowed: timedelta | None) -> Curve:
     """Quality by age, for the page that draws it: the model that is tested is a line across, `maxAge` one upright."""
     drawn = tuple(
         figures.Point(one.version, one.value.value, *one.value.interval, at=one.days, rows=one.value.rows)
         for one in points
     )
     bounds = () if allowed is None else (figures.Line("maxAge", allowed.total_seconds() / 86_400),)
-    across = (figures.Line("the model that is tested", now.value),)
+    across = (figures.Line("the model that is tested", now),)
     return Curve(f"{subject} by age", "age in days", subject, drawn, across, bounds, "bars: 90 % intervals")
 
 

@@ -19,7 +19,7 @@ from mlops_gitops.findings import Location
 from mlops_gitops.manifests.data_tests import Imported
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
-from mlops_gitops.testing.data import columns
+from mlops_gitops.testing.data import columns, shards
 from mlops_gitops.testing.data.columns import DATA, Locate
 from mlops_gitops.testing.data.files import DataFile
 from mlops_gitops.testing.data.imported import deepchecks, evidently, great_expectations, pandera, pointblank
@@ -77,14 +77,12 @@ def materials(model: Model, *, folder: Path, root: Path) -> Iterator[tuple[str, 
 
 
 def _read(one: Imported, *, folder: Path, root: Path) -> bytes:
-    path = (folder / one.file).resolve()
-    if not path.is_relative_to(root.resolve()):
-        raise Unknown("it leads out of the repository")
     try:
-        with path.open("rb") as stream:
-            return stream.read(LARGEST + 1)
+        return shards.content(one.file, folder=folder, root=root, most=LARGEST)
     except OSError as error:
         raise Unknown(f"it cannot be read: {error.strerror or error}") from error
+    except ValueError as reason:
+        raise Unknown(str(reason)) from reason
 
 
 def _results(file: DataFile, rows: int, one: Imported, data: bytes, location: Location) -> Iterator[Check]:

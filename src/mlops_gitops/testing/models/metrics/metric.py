@@ -63,7 +63,7 @@ class Metric:
     def value(self, sample: Sample) -> float:
         """The value alone, which may be there where its interval is not.  Raises ``Unmeasurable``."""
         if self.own is not None:
-            return self.measure(sample).value
+            return self.measure(sample._replace(blocks=None)).value
         self._check(sample)
         with np.errstate(over="ignore", invalid="ignore"):
             found = self.influences(sample)[0]
