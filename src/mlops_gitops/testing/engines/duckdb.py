@@ -73,7 +73,19 @@ def scan(one: Source, wanted: Wanted, *, shard: int = 0) -> Scan:
 
     ``shard`` is the place of the file among those of its data set.
     """
-    with opened(one) as connection:
+    try:
+        return _scan(one, wanted, shard=shard)
+    except Refused as refusal:
+        if not wanted.asks or not isinstance(
+            refusal.__cause__, duckdb.ConversionException | duckdb.OutOfRangeException
+        ):
+            raise
+    # two rules have a part in common that cannot be computed for a row, and the engine did so outside of both
+    return _scan(one, wanted, shard=shard, apart=True)
+
+
+def _scan(one: Source, wanted: Wanted, *, shard: int, apart: bool = False) -> Scan:
+    with opened(one, apart=apart) as connection:
         stored = stored_types(connection, one)
         told = footers.read(connection, one, stored, wanted)
         columns: dict[str, Column | None] = {name: told.column(name, kind, wanted) for name, kind in stored.items()}
