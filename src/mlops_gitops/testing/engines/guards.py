@@ -33,21 +33,31 @@ _COUNTED: set[tuple[object, ...]] = set()
 
 def check(one: Source) -> None:
     """Raises ``Refused`` where a file is a trap."""
+    headers: dict[bytes, Path] = {}
     for path in one.files:
         if one.format == "parquet":
             _footer(path)
         elif one.format in {"csv", "json"} and path.suffix == ".gz":
             _dense(path)
         if one.format == "csv":
-            _header(path)
+            headers.setdefault(_header(path).strip().replace(b'"', b""), path)
+    headers.pop(b"", None)
+    if len(headers) > 1:  # an engine takes the columns of all files in the order of the first
+        first, other, *_ = headers.values()
+        raise Refused(
+            f"{other.name} has not the columns of {first.name}, in their order",
+            hint="write all shards with the same columns, in the same order",
+            code="shards-differ",
+        )
 
 
-def _header(path: Path) -> None:
+def _header(path: Path) -> bytes:
+    """The first line; nothing where it cannot be read."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            line = stream.readline(LONGEST_LINE)
+            line = stream.readline(LONGEST_LINE).removeprefix(b"\xef\xbb\xbf")
     except (OSError, EOFError, zlib.error):
-        return  # the engine says it better
+        return b""  # the engine says it better
     columns = 1 + max(line.count(one) for one in (b",", b";", b"\t", b"|"))
     if columns > MOST_COLUMNS:
         raise too_many(path, columns)
@@ -57,6 +67,7 @@ def _header(path: Path) -> None:
             hint="write the file with one line for the names of the columns and one for each row",
             code=UNREADABLE,
         )
+    return line
 
 
 def too_many(path: Path, columns: int) -> Refused:
