@@ -253,3 +253,29 @@ def test_a_wide_table_is_counted_in_several_statements_to_the_same_end(
     monkeypatch.setattr(engine, "AT_ONCE", 3)
     assert engine.scan(source(path), wanted) == whole
     assert dict(whole.counts) == {"q0": 0, "q1": 3, "q2": 3, "q3": 3, "q4": 3}
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        (b"1,2\n", "some line has more or fewer values", "as many values in each line"),
+        (b"1,caf\xe9,3\n", "on Line: 152", "as UTF-8"),
+        (b'1,"' + b"a" * 3_000_000 + b'",3\n', "on Line: 1", "every quote is closed"),
+    ],
+    ids=["ragged", "Latin-1", "endless"],
+)
+def test_a_line_that_cannot_be_read_is_told_with_what_to_do(
+    tmp_path: Path, line: bytes, message: str, hint: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"x,s,n\n" + b"1.5,a,3\n" * 150 + line)
+    with pytest.raises(Refused) as caught:
+        engine.columns(source(path))
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_a_name_with_a_comma_is_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('"weight, kg"\n1.5\n2.5\n')
+    assert engine.columns(source(path)) == {"weight, kg": "double"}

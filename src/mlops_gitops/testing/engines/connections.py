@@ -39,9 +39,10 @@ _VALUE = re.compile(r"([\"']).*\1")
 _DAMAGED = "write the file again; it is damaged, or not of the format that its name says"
 _HINTS = {
     "is encrypted": "write it without encryption: the tests hold no keys",
-    "unicode": "write the file as UTF-8",
-    "UTF-8": "write the file as UTF-8",
+    "Invalid unicode": "write the file as UTF-8: that line is of another encoding",
+    "UTF-8": "write the file as UTF-8: that line is of another encoding",
     "maximum_object_size": "write shorter lines: an object of JSON lines may have 16 MiB",
+    "Expected Number of Columns": "write as many values in that line as there are columns, and close every quote",
     "Maximum line size": "write shorter lines, and check that every quote is closed",
 }
 """By a word of the engine, what helps better than to write the file again."""
@@ -172,7 +173,7 @@ def _words(error: duckdb.Error, sources: tuple[Source, ...]) -> Refused | WorldF
         )
     return Refused(
         f"{names} cannot be read: {said}",
-        hint=next((hint for word, hint in _HINTS.items() if word in said), _DAMAGED),
+        hint=next((hint for word, hint in _HINTS.items() if word in str(error)), _DAMAGED),
         code=UNREADABLE,
     )
 

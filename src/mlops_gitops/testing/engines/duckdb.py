@@ -65,6 +65,8 @@ def _described(connection: duckdb.DuckDBPyConnection, one: Source) -> dict[str, 
     rows = connection.execute(f"DESCRIBE SELECT * FROM {reader(one)}", [one.argument]).fetchall()  # noqa: S608
     if len(rows) > guards.MOST_COLUMNS:
         raise guards.too_many(one.path, len(rows))
+    if one.format == "csv" and len(rows) == 1:
+        guards.check_parted(one, str(rows[0][0]))
     return {str(row[0]): str(row[1]) for row in rows}
 
 

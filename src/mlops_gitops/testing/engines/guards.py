@@ -19,6 +19,7 @@ MOST_COLUMNS = 4096
 """A file with more columns is refused before it is read: no table of features has them, and a hostile header may."""
 LONGEST_LINE = 2 * 1024 * 1024
 LARGEST_FOOTER = 64 * 1024 * 1024
+_SEPARATORS = ",;\t|"
 _LOOKED = 64 * 1024 * 1024
 _DENSEST = 400
 """How many times as large the beginning of a file may be without compression; gzip reaches 1,030 at most."""
@@ -58,7 +59,7 @@ def _header(path: Path) -> bytes:
             line = stream.readline(LONGEST_LINE).removeprefix(b"\xef\xbb\xbf")
     except (OSError, EOFError, zlib.error):
         return b""  # the engine says it better
-    columns = 1 + max(line.count(one) for one in (b",", b";", b"\t", b"|"))
+    columns = 1 + max(line.count(one.encode()) for one in _SEPARATORS)
     if columns > MOST_COLUMNS:
         raise too_many(path, columns)
     if len(line) == LONGEST_LINE:
@@ -68,6 +69,17 @@ def _header(path: Path) -> bytes:
             code=UNREADABLE,
         )
     return line
+
+
+def check_parted(one: Source, name: str) -> None:
+    """Raises ``Refused`` where the only column, ``name``, is a whole line: no comma parts all lines alike."""
+    line = _header(one.files[0]).strip().decode(errors="replace")
+    if line == name and set(name) & set(_SEPARATORS):
+        raise Refused(
+            f"{one.path.name} cannot be parted into columns: some line has more or fewer values than the first has names",
+            hint="write as many values in each line as there are columns, and close every quote",
+            code=UNREADABLE,
+        )
 
 
 def too_many(path: Path, columns: int) -> Refused:
