@@ -134,3 +134,16 @@ def test_all_of_it_on_good_data_passes(project: Make) -> None:
     found = [one for one in report(project(labelled(**limits))).checks if one.id.startswith("data.labels")]
     assert len(found) == 2 * 4
     assert {check.verdict for check in found} == {Verdict.PASS}
+
+
+def test_a_label_that_is_written_as_a_real_number_is_the_whole_one(project: Make, records: Records) -> None:
+    """As pandas writes it where some are missing."""
+
+    def change(spec: dict[str, Any]) -> None:
+        labelled(domain=[0, 1])(spec)
+        spec["interface"]["target"] = {"column": "benign", "type": "double", "positive": 1}
+
+    train = records[0].assign(benign=[1.0, 0.0, None, *([0.0, 1.0] * 141)][:284])
+    made = project(change, train=train, test=train.assign(benign=[2.0, *train["benign"][1:]]))
+    assert one(report(made), "data.labels-domain", "train.benign").verdict is Verdict.PASS
+    assert one(report(made), "data.labels-domain", "test.benign").observed == 1

@@ -16,6 +16,8 @@ from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.remote import REMOTE
 from mlops_gitops.testing.data.scans import Source
 
+_SHOWN = 200
+"""Characters of a uri in a message."""
 TESTED = frozenset({"training", "validation", "test"})
 """The roles whose data are tested."""
 
@@ -92,9 +94,8 @@ def _file(dataset: Dataset, index: int, *, folder: Path, root: Path, hashed: boo
             return DataFile(dataset, index, None, "", f"{uri} is not a file here", hint)
         return DataFile(dataset, index, found, Hashing(found) if hashed else "")
     except (ValueError, OSError) as error:
-        return DataFile(
-            dataset, index, None, "", str(error), "produce the data inside the repository, or correct `uri`"
-        )
+        problem = f"{dataset.uri[:_SHOWN]}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        return DataFile(dataset, index, None, "", problem, "produce the data inside the repository, or correct `uri`")
     except Refused as refusal:
         return DataFile(dataset, index, None, "", refusal.message, refusal.hint)
 
