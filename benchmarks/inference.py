@@ -137,6 +137,8 @@ def tables(draws: int) -> str:
     """The table in Markdown."""
     chance = np.random.default_rng(26)
     lines = [
+        f"Shares of {draws} draws:",
+        "",
         "| What the columns hold | rows | ours fails | raw extremes fail | ours finds a tenfold column |",
         "|:--|--:|--:|--:|--:|",
     ]

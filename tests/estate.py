@@ -61,6 +61,7 @@ def trust(extra: tuple[dict[str, object], ...] = ()) -> dict[str, object]:
         "scan",
         "data-tests",
         "model-tests",
+        "history-tests",
         "comparison",
         "reproduction",
         "infra-tests",

@@ -155,13 +155,17 @@ def gated(answer: str = "pending") -> dict[str, Any]:
     }  # fmt: skip
 
 
+_AFTER = "after: it must run in dev first, and 1.1.0 runs there"
+_NOBODY = "approvals: nobody has approved yet; still missing: 1 more of group risk and 1 more"
+
+
 def planned(*moves: tuple[str, str, str], model: str = "flight-delays") -> dict[str, Any]:
     """Environment, outcome and, where it does not move, why."""
     listed = [
         {
             "model": model, "environment": environment, "outcome": outcome, "release": RELEASE, "version": "1.2.0",
             "replaced": None, "promotion": None,
-            "reasons": [{"gate": why.split(":")[0], "answer": "pending", "reason": why, "evidence": []}] if why else [],
+            "reasons": _pending(*why.split(": ")) if why else [],
             "error": None, "targets": [], "whole": True,
         }
         for environment, outcome, why in moves
@@ -170,6 +174,10 @@ def planned(*moves: tuple[str, str, str], model: str = "flight-delays") -> dict[
         "result": "planned", "commit": None, "commits": [], "dryRun": True, "promotions": listed, "pullRequest": None,
         "derived": {"mlflow": {"configured": False, "changes": [], "error": None}},
     }  # fmt: skip
+
+
+def _pending(gate: str, *reason: str) -> list[dict[str, Any]]:
+    return [{"gate": gate, "answer": "pending", "reason": ": ".join(reason), "evidence": []}]
 
 
 def told(**documents: Any) -> tuple[Told, ...]:
@@ -220,8 +228,7 @@ def good() -> dict[str, Any]:
         "release": released(*scored([*BETTER, *SLICES[:2]])),
         "reproduce": reproduced(),
         "build": built(),
-        "promote": planned(("dev", "move", ""), ("staging", "pending", "after: dev must run it first"),
-                           ("prod", "pending", "approvals: 2 approvals are missing")),
+        "promote": planned(("dev", "move", ""), ("staging", "pending", _AFTER), ("prod", "pending", _NOBODY)),
     }  # fmt: skip
 
 

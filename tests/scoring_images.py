@@ -6,7 +6,10 @@ import functools
 import io
 import json
 import os
+import subprocess
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +24,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from cancer import manifest
+from image_models import ImageModel
 from mlops_gitops.manifests import rendering
 from servers.docker_engine import Engine
+from shells import Shell
 
 PROGRAM = Path(__file__).parent / "servers" / "scoring_program.py"
 NUMBERS = ("mean texture", "mean smoothness", "mean symmetry")
@@ -148,3 +153,21 @@ class Images:
 def environ(engine: Engine) -> dict[str, str]:
     """The variables that lead to the engine."""
     return {"PATH": os.environ["PATH"], "DOCKER_HOST": engine.host}
+
+
+@contextmanager
+def repository(engine: Engine, base: str, folder: Path, **more: str) -> Iterator[ImageModel]:
+    """A committed model with a Dockerfile of its own, whose command line has ``more`` in its environment."""
+    root = folder / "models-repository"
+    variables = {**environ(engine), "HOME": str(folder), "MG_CACHE": str(folder / "cache"), **more}
+    document = value(load={**QUICK, "concurrency": 1})
+    made = ImageModel(root, Shell(root, Path(), variables), document)
+    lay_out(made.folder, document)
+    made.write("Dockerfile", recipe(base))
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True, env={**os.environ, **variables})
+    made.commit()
+    engine.client.images.pull(base)  # an own Dockerfile's base stays in the engine, as with `docker build`
+    yield made
+    for one in engine.client.images.list(name="cancer"):
+        engine.client.images.remove(one.id, force=True)
+    engine.client.images.remove(base, force=True)

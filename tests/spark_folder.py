@@ -1,4 +1,4 @@
-"""Where PySpark lies: in a folder of its own, as PyTorch does, and for the same reason."""
+"""Where PySpark lies: in a folder of its own, as PyTorch does, and for the same reason; or where MG_SPARK says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[1] / ".spark"
+FOLDER = Path(os.environ.get("MG_SPARK") or Path(__file__).parents[1] / ".spark")
 
 
 def spark_folder() -> Path:

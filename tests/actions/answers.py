@@ -1,4 +1,4 @@
-"""Answers of verbs made from their published schemas: typical ones from the examples, and hostile ones.
+"""Answers of verbs made from their published schemas: typical ones from the examples, good, bad and hostile ones.
 
 A hostile answer fits the schema like any other; every text that may be anything is the same text.
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import outputs
+from mlops_gitops.errors import WorldFailed
 from mlops_gitops.manifests import schema
 
 Schema = Mapping[str, Any]
@@ -17,6 +18,54 @@ Schema = Mapping[str, Any]
 def typical(verb: str) -> dict[str, Any]:
     """What the examples of the schema make up together."""
     return _checked(verb, _made(schema.document(f"output/{verb}"), schema.document(f"output/{verb}"), None))
+
+
+WRONG = frozenset({"error", "findings", "problems", "failures", "unsealed", "missing"})
+"""The fields that tell what went wrong, or is missing."""
+BETTER = {"fail": "pass", "pending": "pass"}
+WORSE = {
+    "pass": "fail",
+    "holds": "broken",
+    "12 checks passed": "1 of 12 checks failed",
+    **dict.fromkeys(("promoted", "rolled-back", "changed", "move"), "refused"),
+}
+SAID = frozenset({"result", "verdict", "answer", "outcome", "summary"})
+"""The fields that say how it went."""
+DONE = frozenset({"promotion", "commit", "pullRequest"})
+"""The fields of a move that exist only once it has happened."""
+
+
+def well(verb: str) -> dict[str, Any]:
+    """The same where nothing went wrong."""
+    return _checked(verb, _turned(typical(verb), BETTER, WRONG))
+
+
+def badly(verb: str) -> dict[str, Any]:
+    """The same where the answer is no."""
+    moved = "promotions" if verb == "promote" else "rollbacks" if verb == "rollback" else ""
+    return _checked(verb, _turned(typical(verb), WORSE, DONE if moved else frozenset()))
+
+
+def failure(code: str, message: str, hint: str, exit_code: int) -> dict[str, Any]:
+    """What any verb prints where it came to no answer."""
+    told = {"code": code, "message": message, "hint": hint, "retry": exit_code == WorldFailed.exit_code}
+    document: dict[str, Any] = {"error": {**told, "exitCode": exit_code}}
+    outputs.check("error", document)
+    return document
+
+
+def _turned(value: Any, words: Mapping[str, str], emptied: frozenset[str]) -> Any:
+    if isinstance(value, list):
+        return [_turned(one, words, emptied) for one in value]
+    if not isinstance(value, dict):
+        return value
+
+    def turned(name: str, one: Any) -> Any:
+        if name in emptied:
+            return [] if isinstance(one, list) else None
+        return words.get(one, one) if name in SAID and isinstance(one, str) else _turned(one, words, emptied)
+
+    return {name: turned(name, one) for name, one in value.items()}
 
 
 def hostile(verb: str, text: str) -> dict[str, Any]:

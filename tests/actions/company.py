@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from workflows import ACT, ROOT, environment, stage
+from workflows import ACT, ROOT, THEIRS, environment, stage, substitute
 
 from fakehub import Hub
 from mlops_gitops.manifests.starters import workflows as starters
@@ -33,7 +32,6 @@ MODELS, ENVIRONMENTS = "airline/models", "airline/environments"
 SECONDS = 180
 WORKFLOWS = ROOT / ".github" / "workflows"
 OURS = re.compile(r"uses: mlops-gitops/mlops-gitops/[\w./-]+@(\w+)")
-THEIRS = re.compile(r"uses: (actions/([\w-]+))@([0-9a-f]{40})")
 _SHELL = """#!/bin/sh
 exec /usr/bin/env $(/usr/bin/env | /usr/bin/sed -n 's/^\\(INPUT_[^=]*\\)=.*/-u \\1/p') /bin/bash "$@"
 """
@@ -214,22 +212,8 @@ class Company:
         texts = [path.read_text(encoding="utf-8") for path in sorted(WORKFLOWS.glob("*-*.yml"))]
         refs = {ref for text in texts for ref in OURS.findall(text)} | {starters.NEWEST}
         ours = {f"mlops-gitops/mlops-gitops@{ref}={self.product}" for ref in refs}
-        substitutes = Path(__file__).parent / "substitutes"
-        named = {found for text in texts for found in THEIRS.findall(text)}
-        theirs = {
-            f"{name}@{ref}={self._substitute(substitutes, short)}" for name, short, ref in named if short != "checkout"
-        }
-        return sorted(ours | theirs)
-
-    def _substitute(self, folder: Path, name: str) -> Path:
-        """act wants a repository whose root is the action; the program that two of them share goes along."""
-        target = self.folder / "substitutes" / name
-        if not target.exists():
-            shutil.copytree(folder / name, target)
-            shutil.copy(folder / "keep.py", target)
-            text = (target / "action.yml").read_text().replace("/../keep.py", "/keep.py")
-            (target / "action.yml").write_text(text)
-        return target
+        named = {found for text in texts for found in THEIRS.findall(text) if "/checkout@" not in found}
+        return sorted(ours | {f"{one}={substitute(one, self.folder)}" for one in named})
 
     def _environment(self, home: Path) -> dict[str, str]:
         shells = self.folder / "shells"

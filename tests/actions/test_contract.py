@@ -105,6 +105,22 @@ def test_what_every_action_has(name: str) -> None:
     assert secret == {one for one in ("token", "signing-key") if one in inputs}
 
 
+@pytest.mark.parametrize("name", ACTIONS)
+def test_when_it_fails_names_every_cause_that_can_apply(name: str) -> None:
+    readme = (ROOT / "actions" / name / "README.md").read_text(encoding="utf-8")
+    _, _, told = readme.partition("## When it fails\n\n| what it says | cause | what to do |\n|---|---|---|\n")
+    rows = [line.strip("| ").split(" | ") for line in told.strip().split("\n")]
+    assert all(len(row) == 3 for row in rows), rows
+    given = {one.name for one in action(name).inputs}
+    causes = {"fork": True, "a GitHub Enterprise Server (GHES)": True}
+    causes["the App is not installed"] = "token" in given
+    causes["the branch is protected"] = "signing-key" in given
+    causes["`pull-requests: write`"] = name in {"report", "promote", "reconcile"}
+    causes["`GITHUB_TOKEN` cannot read teams"] = name in {"gate", "promote", "reconcile"}
+    missing = [cause for cause, applies in causes.items() if applies and not any(cause in row[1] for row in rows)]
+    assert missing == []
+
+
 def test_the_tables_of_every_readme_are_current() -> None:
     assert load(ROOT / "actions" / "_runtime" / "readme.py").main(["--check"]) == 0
 

@@ -212,7 +212,7 @@ def test_from_a_pull_request_to_production_and_back(airline: Airline) -> None:
     assert ran.succeeded, ran.said[-3000:]
     assert gate_of(ran) == (
         True,
-        {"plan": "success", "validate": "success", "check": "success", "approvals": "skipped"},
+        {"plan": "success", "validate": "success", "check": "success", "champion": "skipped", "approvals": "skipped"},
     )
     assert json.loads(ran.job("plan").outputs("plan")["models"]) == [MODEL]
     assert ran.job("check").outputs("test")["result"] == "passed"
@@ -220,8 +220,11 @@ def test_from_a_pull_request_to_production_and_back(airline: Airline) -> None:
     assert ran.job("report").outputs("report")["comment"] == "created"
     assert "roc" in comment.body
     assert sorted(one.name for one in ran.artifacts.iterdir()) == [
-        "mlops-gitops-report (manifests)", f"mlops-gitops-report of {MODEL}", "mlops-gitops-summary",
+        f"mlops-gitops-pages of {MODEL}", "mlops-gitops-report (manifests)", f"mlops-gitops-report of {MODEL}",
+        "mlops-gitops-summary",
     ]  # fmt: skip
+    pages = ran.artifacts / f"mlops-gitops-pages of {MODEL}"
+    assert [one.name for one in pages.rglob("*.xml")] == ["junit.xml"]
     assert "44 checks" in (ran.artifacts / "mlops-gitops-summary" / "summary.md").read_text()
 
     hub.review(MODELS, 1, GRACE)
@@ -263,6 +266,32 @@ def test_from_a_pull_request_to_production_and_back(airline: Airline) -> None:
     assert airline.below("controls/prod/") == [f"controls/prod/{MODEL}.yaml"]
     assert airline.reconcile().succeeded
     assert airline.runs("prod") == first, "what was taken back is not promoted forward again"
+
+
+def test_a_candidate_is_shown_against_what_runs_by_a_job_that_runs_none_of_its_code(airline: Airline) -> None:
+    hub, before = airline.hub, airline.hub.tip(MODELS)
+    hub.commit(MODELS, files("1.0.1"), by=ADA)
+    assert airline.release(before).succeeded
+    assert airline.reconcile().succeeded
+    demanding = estate.environment("dev", gates=[{"evidence": "model-tests"}, {"evidence": "comparison"}])
+    hub.commit(ENVIRONMENTS, {"environments/dev/environment.yaml": render(demanding)})
+    reader = hub.token("app", repositories=(ENVIRONMENTS,), contents="read", pulls="none")
+    given = {"variables": {"ENVIRONMENTS_URL": airline.url}, "secrets": {"ENVIRONMENTS_READ_TOKEN": reader}}
+
+    pull, tip = airline.propose("1.0.2"), hub.tip(ENVIRONMENTS)
+    ran = airline.check(pull, **given)
+    assert ran.succeeded, ran.said[-3000:]
+    compared = ran.job("champion").outputs("champion")
+    assert (compared["result"], compared["commit"], hub.tip(ENVIRONMENTS)) == ("planned", "", tip)
+    (comment,) = pull.comments
+    assert "**Candidate against champion (release" in comment.body
+    untouched(ran, reader)
+    assert reader not in (ran.collected / "prepared").read_text()
+
+    fork = airline.propose("1.0.2", fork=True)
+    ran = airline.check(fork, token=hub.token("fork", repositories=(MODELS,)), variables=given["variables"])
+    assert "champion" not in ran.names()
+    assert gate_of(ran)[0]
 
 
 def test_a_fork_gets_every_check_and_can_reach_nothing(airline: Airline) -> None:

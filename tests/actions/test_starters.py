@@ -79,9 +79,14 @@ def test_every_job_has_its_permissions_a_limit_and_pins(name: str) -> None:
 
 def test_code_of_a_pull_request_meets_no_secret_and_only_reads() -> None:
     called = reusable("model-pull-request.yml")
-    text = (ROOT / ".github" / "workflows" / "model-pull-request.yml").read_text(encoding="utf-8")
-    assert "secrets" not in called["on"]["workflow_call"]
-    assert "${{ secrets." not in text
+    shown = {name: re.findall(r"secrets\.\w+", str(job)) for name, job in called["jobs"].items()}
+    assert {name: one for name, one in shown.items() if one} == {"champion": ["secrets.ENVIRONMENTS_READ_TOKEN"]}
+    (checkout, fetch, compare, keep) = called["jobs"]["champion"]["steps"]
+    named = [one["uses"].partition("@")[0].rpartition("/")[2] for one in (checkout, fetch, compare, keep)]
+    assert named == ["checkout", "download-artifact", "release", "upload-artifact"], "nothing that runs its code"
+    assert compare["with"]["dry-run"] is True
+    assert "signing-key" not in compare["with"]
+    assert "head.repo.full_name == github.repository" in called["jobs"]["champion"]["if"], "and never of a fork"
     writing = [name for name, job in called["jobs"].items() if "write" in job["permissions"].values()]
     assert writing == ["report"]
     steps = [step.get("uses", "") for step in called["jobs"]["report"]["steps"]]

@@ -26,6 +26,9 @@ PRODUCT = ("actions", "src", "schemas", "pyproject.toml", "uv.lock", "README.md"
 ACT = Path(sys.executable).parent / "act"
 REPOSITORY = "airline/models"
 SECONDS = 240
+SUBSTITUTES = Path(__file__).parent / "substitutes"
+THEIRS = re.compile(r"(?<![\w./-])actions/[\w-]+@\w+\b")
+"""GitHub's own actions as a step names them."""
 
 COLLECT = """
       - if: always()
@@ -54,6 +57,16 @@ class Ran:
         """The outputs of one step."""
         found: dict[str, str] = self.steps[step]["outputs"]
         return found
+
+    def failures(self) -> dict[str, Any]:
+        """What the steps that failed say of it: the failure in the report, or the whole of a report without one."""
+        failed = [name for name, one in self.steps.items() if one["outcome"] == "failure"]
+        return {name: self._told(self.outputs(name)) for name in failed}
+
+    def _told(self, left: dict[str, str]) -> Any:
+        path = self.collected / Path(left.get("report-path", "")).name
+        report = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else left
+        return report.get("error", report)
 
     def document(self, step: str, output: str) -> Any:
         """The JSON file that an output names, as the last step kept it."""
@@ -93,11 +106,13 @@ def run(
     files: Mapping[str, str | bytes] | None = None,
     environ: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
     clone: Path | None = None,
 ) -> Ran:
     """Run one job of ``steps`` in a repository that holds ``files``, or in ``clone``, as ``event`` would start it.
 
-    A step is named by its Action, or by it, ``_`` and a word where there are several.
+    A step is named by its Action, or by it, ``_`` and a word where there are several.  GitHub's own actions are
+    substitutes.  ``variables`` are those of the repository, which a workflow reads as ``vars``.
     """
     repository, home, collected = clone or folder / "repository", folder / "home", folder / "collected"
     for path in (repository, home, collected):
@@ -115,22 +130,25 @@ def run(
             target = repository / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content.encode() if isinstance(content, str) else content)
-        _commit(repository, home)
+        commit(repository, home)
     (folder / "event.json").write_text(json.dumps({"number": 1, **payload}))
     (folder / "secrets").write_text("".join(f"{name}={json.dumps(value)}\n" for name, value in (secrets or {}).items()))
-    variables = {
+    told = {
         "COLLECTED": str(collected),
         "MG_PYTHON": sys.executable,
         "PYTHONDONTWRITEBYTECODE": "1",
         **(environ or {}),
     }
+    theirs = {f"{one}={substitute(one, folder)}" for one in THEIRS.findall(steps) if "/checkout@" not in one}
     done = subprocess.run(
         [
             str(ACT), event, "--platform", "ubuntu-latest=-self-hosted", "--no-cache-server", "--action-offline-mode",
             "--workflows", str(folder / "run.yml"),
             "--local-repository", f"mlops-gitops/mlops-gitops@v1={product}",
             "--eventpath", str(folder / "event.json"), "--secret-file", str(folder / "secrets"),
-            *(word for name, value in variables.items() if value for word in ("--env", f"{name}={value}")),
+            *(word for one in sorted(theirs) for word in ("--local-repository", one)),
+            *(word for name, value in (variables or {}).items() for word in ("--var", f"{name}={value}")),
+            *(word for name, value in told.items() if value for word in ("--env", f"{name}={value}")),
         ],
         cwd=repository, env=environment(home), capture_output=True, timeout=SECONDS, check=False,
     )  # fmt: skip
@@ -138,12 +156,27 @@ def run(
         raise AssertionError(
             f"act did not reach the last step:\n{done.stdout.decode()[-4000:]}{done.stderr.decode()[-2000:]}"
         )
-    return Ran(
+    ran = Ran(
         succeeded=done.returncode == 0,
         steps=json.loads((collected / "steps.json").read_text()),
         collected=collected,
         pwned=tuple((collected / "pwned.txt").read_text().split()),
     )
+    for name, told in ran.failures().items():
+        print(f"{name} failed: {json.dumps(told, indent=1)[:4000]}")  # pytest shows it of a test that fails
+    return ran
+
+
+def substitute(named: str, folder: Path) -> Path:
+    """Where act finds what stands in the place of ``actions/NAME@REF``: a folder whose root is the action."""
+    name = named.partition("@")[0].rpartition("/")[2]
+    target = folder / "substitutes" / name
+    if not target.exists():
+        shutil.copytree(SUBSTITUTES / name, target)
+        shutil.copy(SUBSTITUTES / "keep.py", target)
+        text = (target / "action.yml").read_text().replace("/../keep.py", "/keep.py")
+        (target / "action.yml").write_text(text)
+    return target
 
 
 def pull_request(*, title: str = "A change", branch: str = "change", fork: bool = False) -> dict[str, Any]:
@@ -181,16 +214,19 @@ def example(name: str) -> str:
 
 
 def example_step(name: str, **replaced: str) -> str:
-    """The last step of the example, with an id so that its outputs can be read; ``replaced`` stands for its inputs."""
+    """The steps of the example after the checkout, the last with an id so that its outputs can be read.
+
+    ``replaced`` stands for inputs of the last: names of models, and places that only a test knows.
+    """
     (job,) = yaml.safe_load(example(name))["jobs"].values()
-    *before, last = job["steps"]
-    assert all(one["uses"].startswith("actions/checkout@") for one in before)
+    *before, last = (one for one in job["steps"] if not one["uses"].startswith("actions/checkout@"))
     assert last["uses"] == f"mlops-gitops/mlops-gitops/actions/{name}@v1"
     given = {**last.get("with", {}), **{key.replace("_", "-"): value for key, value in replaced.items()}}
-    return f"- {json.dumps({'id': name, **last, 'with': given})}\n"
+    return "".join(f"- {json.dumps(one)}\n" for one in [*before, {"id": name, **last, "with": given}])
 
 
-def _commit(repository: Path, home: Path) -> None:
+def commit(repository: Path, home: Path) -> None:
+    """The first commit of a repository that is not one yet."""
     who = ["-c", "user.name=Ada Example", "-c", "user.email=ada@example.com"]
     for words in (
         ["init", "--quiet", "--initial-branch=main"],

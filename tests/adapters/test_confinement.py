@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mlops_gitops.adapters.confinement import Bubblewrap
 from mlops_gitops.adapters.trainings import SHIM
 from mlops_gitops.reproduction.trainings import Order
 from training_grounds import BOTH, GOOD, Ground, contents, ground, troubles
@@ -143,3 +144,21 @@ def test_a_bubblewrap_that_is_not_allowed_counts_as_none(here: Ground, tmp_path:
     refusing.chmod(0o755)
     here.environ["PATH"] = f"{refusing.parent}:{here.environ['PATH']}"
     assert "not allowed here" in here.run(GOOD).isolation
+
+
+def test_a_mount_that_goes_while_the_sandbox_is_made_costs_no_training(here: Ground, tmp_path: Path) -> None:
+    """What a container that ends anywhere on the machine does to bubblewrap now and then: here two times of three."""
+    racing, calls = tmp_path / "tools" / "bwrap", tmp_path / "calls"
+    racing.parent.mkdir()
+    racing.write_text(
+        f"#!/bin/sh\necho >>{calls}\n"
+        f'[ $(($(wc -l <{calls}) % 3)) -eq 0 ] && exec {shutil.which("bwrap")} "$@"\n'
+        'echo "bwrap: Can\'t bind mount /oldroot/ on /newroot/: Unable to apply mount flags: Invalid argument" >&2\n'
+        "exit 1\n"
+    )
+    racing.chmod(0o755)
+    here.environ["PATH"] = f"{racing.parent}:{here.environ['PATH']}"
+    run = here.run(GOOD)
+    assert run.usable
+    assert run.isolation == Bubblewrap.isolation, "and it is not done without"
+    assert len(calls.read_text()) == 6, "whether it works here, and the training"

@@ -191,7 +191,7 @@ def test_other_tasks_and_text_formats(tmp_path: Path) -> None:
         ("dies", "ended by SIGABRT before it answered: about to die|ended by SIGABRT"),
         ("short", "the model gave 568 predictions for 569 rows"),
         ("wide", r"predict_proba gave the shape \(569, 3\), and two classes need \(569, 2\)"),
-        ("words", "not a table of numbers"),
+        ("words", "the model gave text where numbers are needed"),
         ("greedy", "ran out of the memory"),
         ("network", "a model under test has no network"),
         ("forges", "left no readable answer"),

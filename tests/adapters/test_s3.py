@@ -15,6 +15,7 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
+from mlops_gitops.adapters import s3
 from mlops_gitops.adapters.s3 import Store
 from mlops_gitops.errors import Refused
 from mlops_gitops.testing.data.scans import Wanted
@@ -37,14 +38,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict
         "aws_access_key_id": "root",
         "aws_secret_access_key": "root",
     }
-    s3, iam = boto3.client("s3", **root), boto3.client("iam", **root)
-    s3.create_bucket(Bucket="airline")
+    store, iam = boto3.client("s3", **root), boto3.client("iam", **root)
+    store.create_bucket(Bucket="airline")
     for at in range(3):
         path = folder / f"{at}.parquet"
         pq.write_table(pa.table({"n": [at, at + 10]}), path)
-        s3.put_object(Bucket="airline", Key=f"train/day=1 ö+/{at}.parquet", Body=path.read_bytes())
-    s3.put_object(Bucket="airline", Key="train/_SUCCESS", Body=b"")
-    s3.put_object(Bucket="airline", Key="test data.parquet", Body=path.read_bytes())
+        store.put_object(Bucket="airline", Key=f"train/day=1 ö+/{at}.parquet", Body=path.read_bytes())
+    store.put_object(Bucket="airline", Key="train/_SUCCESS", Body=b"")
+    store.put_object(Bucket="airline", Key="test data.parquet", Body=path.read_bytes())
     iam.create_user(UserName="reader")
     policy = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::*"}]}'
     iam.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=policy)
@@ -147,3 +148,28 @@ def test_a_list_that_is_none_is_refused(tmp_path: Path, body: bytes) -> None:
     lines = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     with answering(lines) as (url, _), pytest.raises((ValueError, Refused), match="list of s3://airline/x/"):
         fetched(keys(url), tmp_path, "s3://airline/x/")
+
+
+def listing(*keys: str, more: str = "") -> bytes:
+    contents = "".join(f"<Contents><Key>{key}</Key></Contents>" for key in keys)
+    token = f"<NextContinuationToken>{more}</NextContinuationToken>" if more else ""
+    body = f"<ListBucketResult>{contents}{token}</ListBucketResult>".encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+@pytest.mark.parametrize("name", ["{outside}/evil.parquet", "../evil.parquet", "a/../../evil.parquet", "a//b.parquet"])
+def test_an_object_is_not_written_where_its_name_leads(tmp_path: Path, name: str) -> None:
+    """Whoever writes objects into a bucket chooses their names, and below ``x/`` one may begin with a slash."""
+    folder, outside = tmp_path / "folder", tmp_path / "outside"
+    outside.mkdir()
+    lines = listing(f"x/{name.format(outside=outside)}")
+    with answering(lines) as (url, _), pytest.raises(ValueError, match="is no name of a file"):
+        fetched(keys(url), folder, "s3://airline/x/")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_list_without_end_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "_PAGES", 5)
+    with answering(listing("x/folder/", more="again")) as (url, asked), pytest.raises(ValueError, match="has no end"):
+        fetched(keys(url), tmp_path, "s3://airline/x/")
+    assert len(asked) == 5

@@ -13,30 +13,40 @@ import pytest
 
 from mlops_gitops.adapters.spark import Cluster
 from mlops_gitops.errors import WorldFailed
+from mlops_gitops.manifests.row_tests import RowRule
+from mlops_gitops.testing.data.row_rules import Rules
 from mlops_gitops.testing.data.scans import EVERY, Source, Wanted
 from mlops_gitops.testing.engines import duckdb as engine
 from spark_folder import spark_folder
 
 EVERYTHING = frozenset({EVERY})
 WANTED = Wanted(
-    keys=(("id",),), distinct_rows=True, moments=EVERYTHING, distinct=EVERYTHING, digests=True, watched={"c": ("a",)}
+    keys=(("id",),),
+    distinct_rows=True,
+    moments=EVERYTHING,
+    distinct=EVERYTHING,
+    digests=True,
+    watched={"c": ("a",)},
+    asks=(Rules((RowRule("small", "x < 1"),)),),
 )
 ON_SPARK = """
 import json, sys
 from pathlib import Path
 from mlops_gitops.adapters.spark import Cluster
 from mlops_gitops.errors import Refused
+from mlops_gitops.manifests.row_tests import RowRule
+from mlops_gitops.testing.data.row_rules import Rules
 from mlops_gitops.testing.data.scans import EVERY, Source, Wanted
 from mlops_gitops.testing.engines import shards
 
 everything = frozenset({EVERY})
 wanted = Wanted(keys=(("id",),), distinct_rows=True, moments=everything, distinct=everything, digests=True,
-                watched={"c": ("a",)})
+                watched={"c": ("a",)}, asks=(Rules((RowRule("small", "x < 1"),)),))
 for folder in sys.argv[1:]:
     parts = Source(Path(folder), "parquet", tuple(sorted(Path(folder).iterdir())))
     try:
         found = shards.scanned("d", parts, wanted, Cluster("local[2]"))
-        print(json.dumps([found.profile.digest(), sorted(found.distinct.values())]))
+        print(json.dumps([found.profile.digest(), sorted(found.distinct.values()), found.counts]))
     except Refused as refusal:
         print(json.dumps([refusal.code, refusal.message]))
 """
@@ -64,7 +74,9 @@ def test_spark_counts_what_one_process_counts_and_refuses_what_it_refuses(tmp_pa
     done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     same, broken = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("["))
-    assert same == [here.profile.digest(), sorted(here.distinct.values())] == [same[0], [3999, 4000]]
+    assert same == [here.profile.digest(), [3999, 4000], dict(here.counts)]
+    assert 1000 < here.counts["rule small broken"] < 3000
+    assert sorted(here.distinct.values()) == [3999, 4000]
     assert broken[0] == "data-unreadable"
     assert "1.parquet cannot be read" in broken[1]
 

@@ -158,11 +158,13 @@ def test_what_the_manifest_demands_is_judged(run: Run, tmp_path: Path) -> None:
     (folder / "coverage.json").write_text(
         json.dumps({"files": {"a.py": {"summary": {"num_statements": 10, "covered_lines": 5}}}})
     )
-    code, out, err = run("cancer", "--format", "json")
+    code, out, err = run("cancer", "--format", "json", "--report", "reports")
     assert code == 1, err
     told = json.loads(out)
     (report,) = told["reports"]
     assert report["kind"] == "feature-tests"
+    assert [one["figure"] for one in report["figures"]] == ["intervals", "intervals", "intervals", "matrix"]
+    assert "How the inputs go together" in (tmp_path / "reports/cancer/report.html").read_text()
     checks = {(one["id"], one["subject"]): one for one in report["checks"]}
     assert checks["feature.unused", "noise"]["verdict"] == "fail"
     assert "the model does not use it" in checks["feature.unused", "noise"]["message"]

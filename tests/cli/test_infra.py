@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,25 +24,9 @@ def model(engine: Engine, serving_base: str, tmp_path: Path) -> Iterator[ImageMo
         "prod": estate.environment("prod", after=["dev"], gates=[{"evidence": "infra-tests"}]),
     }
     bare = Estate.new(policies).bare(tmp_path)
-    root = tmp_path / "models-repository"
-    environ = {
-        **scoring_images.environ(engine),
-        "HOME": str(tmp_path),
-        "MG_CACHE": str(tmp_path / "cache"),
-        "MG_ENVIRONMENTS": bare.as_uri(),
-        "USER": "grace",
-    }
-    value = scoring_images.value(load={**scoring_images.QUICK, "concurrency": 1})
-    made = ImageModel(root, Shell(root, bare, environ), value)
-    scoring_images.lay_out(made.folder, value)
-    made.write("Dockerfile", scoring_images.recipe(serving_base))
-    subprocess.run(["git", "init", "--quiet", str(root)], check=True, env={**os.environ, **environ})
-    made.commit()
-    engine.client.images.pull(serving_base)  # an own Dockerfile's base stays in the engine, as with `docker build`
-    yield made
-    for one in engine.client.images.list(name="cancer"):
-        engine.client.images.remove(one.id, force=True)
-    engine.client.images.remove(serving_base, force=True)
+    named = {"MG_ENVIRONMENTS": bare.as_uri(), "USER": "grace"}
+    with scoring_images.repository(engine, serving_base, tmp_path, **named) as made:
+        yield ImageModel(made.root, Shell(made.root, bare, made.shell.environ), made.value)
 
 
 def reports(told: Any) -> dict[str, Any]:

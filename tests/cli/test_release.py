@@ -18,11 +18,13 @@ import estate
 from estate import NOW, Estate
 from mlops_gitops.adapters.git import Repository
 from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.transaction import Proposal, settle
 from mlops_gitops.promotion.verify import verify
 from shells import Shell
 
 MODEL = "tumours"
+DRIFT = ("data.drift", "test.radius")
 TRAIN = """
 import sys, os
 import mlflow, pandas
@@ -58,6 +60,10 @@ rows[300:].to_parquet("data/test.parquet")
 """
 
 
+PAST = "    model: {staleness: {dataset: test, maxLoss: 0.2}, business: {metric: missed}}"
+"""Tests of a model that has past releases."""
+
+
 def manifest(version: str, inputs: int) -> str:
     names = ["radius", "texture", "smoothness"][:inputs]
     columns = "\n".join(f"      - {{name: {name}, type: double, required: true}}" for name in names)
@@ -88,15 +94,18 @@ def manifest(version: str, inputs: int) -> str:
             target: {{column: malignant, type: boolean, positive: true}}
           metrics:
             - {{name: roc_auc, dataset: test, primary: true, threshold: {{min: 0.80}}, maxRegression: 0.05}}
+          monitoring: {{maxAge: P90D}}
           tests:
+        {past}
             data:
               columns:
                 - {{name: radius, type: double, required: true, range: {{min: 0, max: 40}}}}
               unique: [[row]]
               overlap: {{key: [row], max: 0}}
+              drift: {{of: train, in: [test], max: 0.5, looks: counted, weights: {{row: 0}}}}
           reproducibility: {{class: canonical}}
           serving: {{pattern: rest}}
-        """).format(version=version, inputs=inputs, columns=columns)
+        """).format(version=version, inputs=inputs, columns=columns, past=PAST if version != "1.0.0" else "")
 
 
 class Site(Shell):
@@ -106,6 +115,7 @@ class Site(Shell):
         """Write the manifest of a version, commit it, and train."""
         folder = self.folder / "models" / MODEL
         (folder / "model.yaml").write_text(manifest(version, inputs))
+        assert self("test", "data", MODEL, "--write-reference") == 0, self.err
         estate.git("add", "--all", cwd=self.folder)
         estate.git("commit", "--quiet", "--message", f"Version {version}", cwd=self.folder)
         subprocess.run(["rm", "-rf", "artifact"], cwd=folder, check=True)
@@ -196,6 +206,8 @@ def test_the_whole_way(site: Site) -> None:  # noqa: PLR0915 - the way is long
     assert {one["kind"]: one["verdict"] for one in told["reports"]} == dict.fromkeys(
         ("scan", "data-tests", "model-tests"), "pass"
     )
+    (drift,) = (one for report in told["reports"] for one in report["checks"] if (one["id"], one["subject"]) == DRIFT)
+    assert "look 1 at train, which may spend 1/2 of the errors" in drift["message"]
     assert site.json("release", MODEL)["result"] == "nothing-to-do"
 
     assert site("promote", "--all") == 0, site.out + site.err
@@ -225,24 +237,31 @@ def test_the_whole_way(site: Site) -> None:  # noqa: PLR0915 - the way is long
     assert "look 1 of 4 at data " in (site("explain", MODEL, "prod", "--release", "1.1.0"), site.out)[1]
     (look,) = site.json("history", MODEL, "--looks")["looks"]
     assert (look["number"], look["version"], look["verdict"]) == (1, "1.1.0", "pass")
-    (unlooked,) = (one for one in site.json("release", MODEL, "--dry-run")["reports"] if one["kind"] == "comparison")
-    assert unlooked["checks"][0]["id"] == "comparison.look", "a dry run looks at nothing"
+    dry = {one["kind"]: one for one in site.json("release", MODEL, "--dry-run")["reports"]}
+    assert dry["comparison"]["checks"][0]["id"] == "comparison.look", "a dry run looks at nothing"
+    assert dry["data-tests"]["verdict"] == "pass", "the same data are the look that was published"
     assert site("promote", "--all") == 0
     assert site("promote", MODEL, "--to", "prod") == 0, site.out
     assert site.aliases() == {"dev": "2", "champion": "2"}
 
-    # The first release is asked again on the newest rows, and its age is that of its evidence.
-    path = site.folder / "models" / MODEL / "model.yaml"
-    text = path.read_text()
-    tests = "model: {staleness: {dataset: test, maxLoss: 0.2}, business: {metric: missed}}"
-    path.write_text(text.replace("  tests:\n", f"  monitoring: {{maxAge: P90D}}\n  tests:\n    {tests}\n"))
-    told = site.json("test", "model", MODEL)
-    (aged,) = (one for one in told["reports"][0]["checks"] if one["id"] == "model.staleness")
-    assert aged["verdict"] == "pass", aged
-    assert "1.0.0 after " in aged["message"]
-    (moved,) = (one for one in told["reports"][0]["checks"] if one["id"] == "model.business")
-    assert "0 past releases have both numbers, which are too few" in moved["message"]
-    path.write_text(text)
+    # The first release was asked again on the newest rows; its age is that of its evidence, and both are evidence now.
+    for one_of in (told, site.json("test", "model", MODEL)):
+        (past,) = (one for one in one_of["reports"] if one["kind"] == "history-tests")
+        (aged, moved) = past["checks"]
+        assert (aged["id"], aged["verdict"]) == ("model.staleness", "pass"), aged
+        assert "1.0.0 after " in aged["message"]
+        assert (moved["id"], moved["verdict"]) == ("model.business", "inconclusive")
+        assert "0 past releases have both numbers, which are too few" in moved["message"]
+    (score,) = site.json("score", MODEL, "--release", "1.1.0")["scores"]
+    assert {one["id"]: one["how"] for one in score["tests"]}["model-4"] == "automatic"
+    snapshot = Snapshot(
+        Repository(site.environ["MG_ENVIRONMENTS"], branch="main", cache=site.folder / "c", environ=os.environ).fetch()
+    )
+    dossier = snapshot.dossier(MODEL, snapshot.find_release(MODEL, "1.1.0"))
+    (said,) = [one.claim for one in dossier.evidence if one.claim.kind == "history-tests"]
+    (point,) = said.details["ages"]  # type: ignore[misc,union-attr]
+    assert (point["version"], point["value"]) == ("1.0.0", pytest.approx(aged["observed"], abs=1))  # type: ignore[index,call-overload]
+    assert [one["name"] for one in said.details["materials"]] == ["artifact", "data/test", "past/1.0.0"]  # type: ignore[union-attr,index,call-overload]
 
     # Somebody moves an alias by hand; the next run puts it right.
     site.moved_by_hand("champion", "1")

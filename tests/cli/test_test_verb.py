@@ -237,3 +237,52 @@ def test_a_report_is_left_in_every_form(models: Callable[..., Path], run: Run, t
     outputs.check("test", json.loads((room / "report.json").read_text()))
     said = json.loads((room / "model-tests.intoto.json").read_text())
     assert {one["name"] for one in said["subject"]} >= {"artifact", "data/test"}
+
+
+@pytest.mark.parametrize("link", ["reports", "reports/cancer", "reports/cancer/report.json"])
+def test_a_report_is_not_written_through_a_link(
+    models: Callable[..., Path], run: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, link: str
+) -> None:
+    """Whoever opens a pull request can commit one where the report is to lie."""
+    models()
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "victim").write_text("precious")
+    path = tmp_path / link
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(outside / "victim" if path.suffix else outside)
+    code, _, err = run("data", "--report", "reports")
+    assert (code, "is a link" in err) == ((0, False) if path.suffix else (2, True))
+    assert [(one.name, one.read_text()) for one in outside.iterdir()] == [("victim", "precious")]
+
+
+def test_a_model_that_never_answers_is_stopped_within_the_time_that_it_has(
+    models: Callable[..., Path], run: Run
+) -> None:
+    """A graph that passes the scan, for it holds nothing but numbers, and turns in a circle."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    folder = models(lambda spec: spec.update(artifact={"format": "onnx", "path": "model.onnx"}))
+    kinds = (("i", TensorProto.INT64, []), ("on", TensorProto.BOOL, []), ("v", TensorProto.FLOAT, [None, None]))
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["on"], ["still"]), helper.make_node("Identity", ["v"], ["w"])],
+        "body",
+        [helper.make_tensor_value_info(*one) for one in kinds],
+        [
+            helper.make_tensor_value_info("still", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("w", TensorProto.FLOAT, [None, None]),
+        ],
+    )
+    graph = helper.make_graph(
+        [helper.make_node("Loop", ["", "yes", "x"], ["y"], body=body)],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, len(FEATURES)])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, len(FEATURES)])],
+        initializer=[helper.make_tensor("yes", TensorProto.BOOL, [], [True])],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(made, folder / "model.onnx")
+    code, out, err = run("model", "--within", "3")
+    assert (code, err) == (1, "")
+    assert "there are no predictions on test: the model gave no answer within 3 seconds and was stopped" in out
+    assert run("model", "--within", "-1")[0] == 2

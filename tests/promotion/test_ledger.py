@@ -13,6 +13,7 @@ import estate
 from estate import MODEL, NOW, Estate
 from mlops_gitops.evidence import holdouts
 from mlops_gitops.evidence.gates import Answer
+from mlops_gitops.evidence.holdouts import Look
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.manifests.environment import Holdout
 from mlops_gitops.manifests.release import Release
@@ -26,13 +27,16 @@ from mlops_gitops.reporting import looks as told
 from mlops_gitops.testing.champions.paired import Proportions
 from stores import MemoryStore
 
-DATA, FRESH = "6b86" * 16, "d473" * 16
+DATA, FRESH = "d" * 64, "d473" * 16
+"""The first is the file that every release of the estate names."""
 APPROVED = {"approvals": {"quorum": 1}}
 
 
-def report(champion: str, chance: float = 0.001, *, data: str = DATA, anchor: str | None = None) -> Report:
+def report(
+    champion: str, chance: float = 0.001, *, data: str = DATA, anchor: str | None = None, asked: str | None = None
+) -> Report:
     check = Check("comparison.metric", "roc_auc", Verdict.PASS, "roc_auc rose", observed=0.01, interval=(0.0, 0.02))
-    details = holdouts.looked([(data, chance)], anchor=anchor)
+    details = holdouts.looked([Look(data, chance, asked=asked)], anchor=anchor)
     return Report("comparison", (check,), "no worse", champion=champion, details=details)
 
 
@@ -51,13 +55,13 @@ class Site:
     def snapshot(self) -> Snapshot:
         return Snapshot(self.store.fetch())
 
-    def release(self, *reports: Report, content: str | None = None, renew: bool = False) -> Release:
+    def release(self, *reports: Report, content: str | None = None, renew: bool = False, model: str = MODEL) -> Release:
         """Publish the next release; ``content`` of an earlier one makes that one again."""
         self.made += content is None
         word = content or f"{self.made}"
         made = publish.release(
             self.store,
-            build=lambda before: estate.release(f"1.{word}.0", supersedes=before, content=word),
+            build=lambda before: estate.release(f"1.{word}.0", supersedes=before, content=word, model=model),
             reports=reports,
             provenance=lambda _: {},
             signer=estate.signer("ci"),
@@ -83,8 +87,14 @@ class Site:
         done = apply.promote(self.store, lambda _: wishes, signer=estate.signer("ci"), now=self.now).result
         assert done[0].receipt is not None, done[0].decision
 
-    def numbers(self) -> list[tuple[str, int | None]]:
-        return [(one.version, one.number) for one in ledger.entries(self.snapshot, MODEL)]
+    def numbers(self, model: str = MODEL) -> list[tuple[str, int | None]]:
+        return [(one.version, one.number) for one in ledger.entries(self.snapshot, model)]
+
+    def shown(self) -> str:
+        """The ledger as people read it."""
+        holdout = self.snapshot.environment("prod").gates[0].holdout  # type: ignore[union-attr]
+        taken = {name: len(one) for name, one in ledger.of_model(self.snapshot, MODEL, [DATA, FRESH]).taken.items()}
+        return told.text(ledger.entries(self.snapshot, MODEL), {"prod": holdout}, taken)
 
     def problems(self) -> list[tuple[str, str]]:
         return [(one.id, one.message) for one in verify(self.store, self.store.fetch()).problems]
@@ -107,28 +117,92 @@ def champion(site: Site) -> str:
     return found
 
 
-def test_each_release_that_is_compared_is_a_look_and_the_data_wear_out(site: Site) -> None:
+def test_each_release_that_is_compared_is_a_look_and_the_data_wear_out() -> None:
+    site = Site(gate(data=[DATA, FRESH]))
+    site.promote(site.release())
     for number in (1, 2, 3):
         answer, why = site.judged(site.release(report(champion(site))))
-        assert (answer, f"look {number} of 3 at data 6b866b866b86" in why) == (Answer.PASS, True), why
+        assert (answer, f"look {number} of 3 at data dddddddddddd" in why) == (Answer.PASS, True), why
     assert "fresh data are due for the next" in why
     answer, why = site.judged(site.release(report(champion(site))))
     assert answer is Answer.PENDING
-    assert "it was look 4 at data 6b866b866b86, which may judge 3: fresh data are due" in why
+    assert "it was look 4 at data dddddddddddd, which may judge 3: fresh data are due" in why
     assert site.judged(site.release(report(champion(site), data=FRESH)))[0] is Answer.PASS
     assert site.problems() == []
-    shown = told.text(
-        ledger.entries(site.snapshot, MODEL), {"prod": site.snapshot.environment("prod").gates[0].holdout}
+    shown = site.shown()
+    assert "prod, data dddddddddddd: 4 of 3 looks are taken, fresh data are due; each may pass by luck with 0.017" in (
+        shown
     )
-    assert "prod: 4 of 3 looks are taken, fresh data are due; each may pass by luck with 0.017" in shown
-    assert "prod: 1 of 3 looks are taken, 2 left" in shown
+    assert "prod, data d473d473d473: 1 of 3 looks are taken, 2 left" in shown
+
+
+def test_who_adds_a_row_does_not_begin_anew_unless_the_policy_names_the_file(site: Site) -> None:
+    first = champion(site)
+    for number in range(1, 4):
+        answer, why = site.judged(site.release(report(first, data=f"{number}" * 64)))
+        assert (answer, f"look {number} of 3" in why) == (Answer.PASS, True), why
+    answer, why = site.judged(site.release(report(first, data="4" * 64)))
+    assert answer is Answer.PENDING
+    assert "it was comparison 4 of this model, and the policy lets 3 judge and names no data: fresh data are due" in why
+    assert "prod, data 444444444444: 4 of 3 looks are taken, fresh data are due" in site.shown()
+    assert site.problems() == []
+
+
+def test_another_name_for_the_model_does_not_give_fresh_looks_at_the_same_file() -> None:
+    site = Site(gate(data=[DATA]))
+    site.promote(site.release())
+    other = site.release(model="delays-of-flights")
+    for _ in range(3):
+        site.release(report(other.id), model="delays-of-flights")
+    answer, why = site.judged(site.release(report(champion(site))))
+    assert answer is Answer.PENDING
+    assert "it was look 4 at data dddddddddddd, which may judge 3" in why
+    assert "3 more by other models" in site.shown()
+    assert site.numbers("delays-of-flights")[-1][1] == 3
+    assert site.problems() == []
+
+
+def test_a_model_that_answers_otherwise_when_it_is_asked_again_takes_another_look(site: Site) -> None:
+    first = champion(site)
+    for number, asked in enumerate(("a", "b", "c", "d"), start=1):
+        about = site.release(report(first, asked=asked), content="9", renew=True)
+        answer, why = site.judged(about)
+        assert (answer is Answer.PASS) is (number <= 3), why
+    assert "it was look 4" in why
+    site.release(report(first, asked="d"), content="9", renew=True)
+    assert site.numbers()[-1][1] == 4, "the same questions with the same answers are the same look"
+    assert site.problems() == []
+
+
+def test_looks_that_were_cut_out_of_the_repository_make_no_room(site: Site) -> None:
+    first = champion(site)
+    looked = [site.release(report(first)) for _ in range(3)]
+    gone = [path for path in site.store.fetch().files if "/comparison-" in path and looked[0].id in path]  # type: ignore[attr-defined]
+    settle(site.store, lambda _: Proposal(None, dict.fromkeys(gone), "Tidy up\n"), now=site.now)
+    answer, why = site.judged(site.release(report(first)))
+    assert (answer, "it was look 4" in why) == (Answer.PENDING, True), why
+    assert [kind for kind, _ in site.problems()] == ["append-only"]
+
+
+@pytest.mark.parametrize("chance", [float("nan"), -0.5, 2, 10**400])
+def test_what_is_no_chance_does_not_pass(chance: float) -> None:
+    details: dict[str, Any] = {"looks": [{"holdout": DATA, "chance": chance, "number": 1, "total": 1}]}
+    short = holdouts.short_of(Holdout(looks=3), estate.claim("comparison", "0" * 64, details=details))
+    assert short is not None
+    sound = {"holdout": FRESH, "chance": 0.001, "number": 1, "total": 1}
+    details["looks"].append(sound)
+    short = holdouts.short_of(Holdout(looks=3), estate.claim("comparison", "0" * 64, details=details))
+    assert short is not None, "one look that counts does not stand for one that says nothing"
+    assert holdouts.short_of(Holdout(3), estate.claim("comparison", "0" * 64, details={"looks": [sound]})) is None
+    sound["number"] = 0
+    assert holdouts.short_of(Holdout(3), estate.claim("comparison", "0" * 64, details={"looks": [sound]})) is not None
 
 
 def test_a_look_has_to_be_surer_than_its_share(site: Site) -> None:
     assert site.judged(site.release(report(champion(site), 0.05 / 3)))[0] is Answer.PASS
     answer, why = site.judged(site.release(report(champion(site), 0.017)))
     assert answer is Answer.PENDING
-    assert "look 2 of 3 at data 6b866b866b86 may pass by luck with a chance of 0.017" in why
+    assert "look 2 of 3 at data dddddddddddd may pass by luck with a chance of 0.017" in why
 
 
 def test_the_same_look_made_again_is_counted_once_and_another_champion_is_another_look(site: Site) -> None:
@@ -181,12 +255,23 @@ def test_verify_counts_again_and_finds_a_number_that_was_made_up(site: Site) -> 
         site.release(report(first))
     about = site.release()
     claim = estate.claim("comparison", about, champion=first, details=dict(report("").details))
-    forged = holdouts.numbered(claim, [1])
+    forged = holdouts.numbered(claim, [1], total=1)
     files = estate.evidence(forged)
     settle(site.store, lambda _: Proposal(None, files, "By hand\n"), now=site.now)
     assert site.judged(about)[0] is Answer.PASS, "who may sign comparisons could sign any verdict too"
-    ((kind, message),) = site.problems()
-    assert (kind, message) == ("look", "it says that it was look 1 at data 6b866b866b86, and it was 4")
+    assert site.problems() == [
+        ("look", "it says that it was look 1 at data dddddddddddd, and it was 4"),
+        ("look", "it says that it was comparison 1 of flight-delays, and it was 4"),
+    ]
+    site.release(report(first))
+    assert len(site.problems()) == 2, "who comes after a forger is not blamed"
+    about = site.release()
+    claim = estate.claim("comparison", about, champion=first, details=dict(report("").details))
+    files = estate.evidence(holdouts.numbered(claim, [9], total=9))
+    settle(site.store, lambda _: Proposal(None, files, "By hand\n"), now=site.now)
+    site.release(report(first))
+    assert site.numbers()[-1][1] == 10, "counting goes on from the highest number"
+    assert len(site.problems()) == 4, "nor is who comes after one that was too high"
 
 
 def test_details_may_hold_anything(site: Site) -> None:
@@ -196,6 +281,15 @@ def test_details_may_hold_anything(site: Site) -> None:
         settle(site.store, lambda _, one=claim: Proposal(None, estate.evidence(one), "By hand\n"), now=site.now)
         assert site.judged(about)[0] is Answer.PENDING
     assert site.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "quiet"), [({}, True), ({"answers": "verdict"}, True), ({"answers": "numbers"}, False)]
+)
+def test_numbers_of_a_look_are_told_only_where_the_policy_says_so(answers: dict[str, str], quiet: bool) -> None:  # noqa: FBT001 - a table
+    rule = Holdout.from_value({"looks": 3, **answers})
+    assert rule is not None
+    assert rule.quiet is quiet
 
 
 def test_a_quiet_look_tells_whether_it_passed_and_nothing_else() -> None:
@@ -208,6 +302,29 @@ def test_a_quiet_look_tells_whether_it_passed_and_nothing_else() -> None:
     assert "0.001" not in str(claim.details)
     assert "interval" not in str(claim.details)
     assert [one.holdout for one in holdouts.looks(claim)] == [DATA], "it is a look all the same"
+
+
+def test_a_look_is_quiet_unless_the_policy_says_otherwise() -> None:
+    for answers, quiet in (({}, True), ({"answers": "verdict"}, True), ({"answers": "numbers"}, False)):
+        found = estate.policy(estate.environment("prod", gates=[gate(**answers)])).comparison
+        assert found is not None
+        assert found.holdout is not None
+        assert found.holdout.quiet is quiet
+
+
+def test_where_looks_are_quiet_the_model_tests_do_not_tell_what_the_comparison_keeps() -> None:
+    passed = report("a" * 64)
+    unsure = replace(passed, checks=(replace(passed.checks[0], verdict=Verdict.INCONCLUSIVE),))
+    measured = Check(
+        "model.metric", "roc_auc", Verdict.PASS, "roc_auc is 0.8731", observed=0.8731, interval=(0.86, 0.88)
+    )
+    healthy = Check("model.finite", "test", Verdict.PASS, "every prediction on test is a finite number", observed=0)
+    tested = Report("model-tests", (measured, healthy), "1 of 1 checks passed")
+    assert holdouts.hushed([tested, passed]) == (tested, passed)
+    told, _ = holdouts.hushed([tested, unsure])
+    assert told.verdict is Verdict.PASS
+    assert "87" not in str([one.document() for one in told.checks])
+    assert told.checks[1] == healthy
 
 
 def test_the_anchor_is_the_first_or_the_last_that_people_approved() -> None:
@@ -249,7 +366,7 @@ def test_twenty_equal_tries_rarely_win_and_a_better_one_does() -> None:
     def wins(rule: Holdout, gained: int, lost: int, number: int) -> bool:
         chance = Proportions(1_800 - lost, gained, lost, 200 - gained).chance(0.0)
         claim = estate.claim("comparison", "0" * 64, details=dict(report("", chance).details))
-        return holdouts.short_of(rule, holdouts.numbered(claim, [number])) is None
+        return holdouts.short_of(rule, holdouts.numbered(claim, [number], total=number)) is None
 
     for _ in range(150):
         # 160 rows on which the champion tossed a coin, and each try tosses again

@@ -61,6 +61,22 @@ def stepped(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
 def test_one_pass_says_what_a_slow_walk_says(kind: str, data: st.DataObject) -> None:
     left, right = data.draw(pairs(kind))
     tolerance = Tolerance(data.draw(st.sampled_from([0.0, 1e-3, 0.5])), data.draw(st.sampled_from([0.0, 1e-3])))
+    walked(left, right, tolerance)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_half_of_the_smallest_numbers_is_no_number_of_their_type(kind: str) -> None:
+    """Found once by chance: rounded to the type, half of three units would be two, and two apart would be within."""
+    unit = np.finfo(kind).smallest_subnormal
+    left, right = np.array([0, unit], kind), np.array([0, 3 * unit], kind)
+    walked(left, right, Tolerance(0.5, 0.0))
+    if kind == "float32":
+        assert (left[1], right[1]) == (np.float32(1e-45), np.float32(4e-45))
+        assert tallied(left, right, tolerance=Tolerance(0.5, 0.0)).beyond
+
+
+def walked(left: np.ndarray, right: np.ndarray, tolerance: Tolerance) -> None:
+    """One pass says what a slow walk in wider numbers says."""
     found = tallied(left, right, tolerance=tolerance)
     finite = [
         (index, one, other)
@@ -77,7 +93,7 @@ def test_one_pass_says_what_a_slow_walk_says(kind: str, data: st.DataObject) -> 
         assert found.where is not None
         there = abs(np.longdouble(left[found.where]) - np.longdouble(right[found.where]))
         assert there == pytest.approx(max(exact), rel=1e-6)
-    slack = 1 + 4 * float(np.finfo(kind).eps)
+    slack = 1 + 4 * float(np.finfo(left.dtype).eps)
     limits = [
         tolerance.absolute + np.longdouble(tolerance.relative) * abs(np.longdouble(other)) for _, _, other in finite
     ]

@@ -41,10 +41,3 @@ def test_few_blocks_say_nothing() -> None:
         clusters.mean(np.arange(90.0), np.arange(90) // 10)
     with pytest.raises(Unmeasurable, match="0 blocks"):
         clusters.mean(np.zeros(0), np.zeros(0, dtype=np.int64))
-
-
-def test_neighbouring_times_are_a_block_whatever_their_series() -> None:
-    times = np.tile(np.arange(1000), 3)
-    found = clusters.in_time(times)
-    assert len(np.unique(found)) == 100
-    assert all((found[times == one] == found[one]).all() for one in (0, 9, 10, 999))

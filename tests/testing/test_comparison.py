@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from sklearn.linear_model import LogisticRegression
 
 from cancer import FEATURES, Project, bad, find, one, save
 from mlops_gitops import canonical
+from mlops_gitops.evidence import holdouts, statements
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.manifests.metrics import Metric, Slice, Threshold
+from mlops_gitops.testing.champions import paired
 from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.suite import Champion, compare
 
@@ -78,7 +81,7 @@ def test_a_worse_challenger_is_refused_with_the_number_and_the_line(large: Make)
     assert check.verdict is Verdict.FAIL
     pattern = (
         rf"roc_auc fell from 0\.\d{{3}} to 0\.\d{{3}} \({MINUS}0\.\d{{3}}, 95 % interval "
-        rf"{MINUS}0\.\d{{3}} to {MINUS}0\.\d{{3}}\); at most {MINUS}0\.020 is allowed"
+        rf"{MINUS}0\.\d{{3}} to {MINUS}0\.\d{{3}}; rows are taken as independent\); at most {MINUS}0\.020 is allowed"
     )
     assert re.fullmatch(pattern, check.message), check.message
     assert made.line(check.location) == "maxRegression: 0.02"
@@ -215,6 +218,67 @@ def test_a_slice_that_the_champion_guards_cannot_be_dropped(large: Make) -> None
     assert bad(compared(large(sliced), pair(noisy(2), noisy(2)), metrics=(guarded,))) == {}
 
 
+def test_a_slice_that_the_champion_guards_cannot_be_hidden_among_others(large: Make) -> None:
+    """With more rows wanted than the smallest value has, it would be judged together with the next."""
+    guarded = Metric("roc_auc", "test", Threshold(), max_regression=0.1, slices=(Slice("site", Threshold(), 200),))
+
+    def coarse(spec: dict[str, Any]) -> None:
+        spec["metrics"][0]["slices"] = [{"column": "site", "minRows": 5000, "threshold": {"min": 0.5}}]
+
+    def parts(*metrics: Metric) -> set[str]:
+        found = compared(large(coarse), pair(noisy(2), noisy(2)), metrics=metrics)
+        return {check.subject for check in find(found, "comparison.slice")}
+
+    assert len(parts()) < 3
+    assert len(parts(guarded)) == 3
+
+
+def test_an_improvement_that_the_champion_demands_cannot_be_dropped(large: Make) -> None:
+    demanding = Metric("roc_auc", "test", Threshold(), min_improvement=0.01)
+    lax = large(lambda spec: spec["metrics"][0].update(maxRegression=0.5))
+    same = pair(noisy(2), noisy(2))
+    assert compared(lax, same).verdict is Verdict.PASS
+    check = one(compared(lax, same, metrics=(demanding,)), "comparison.metric")
+    assert check.verdict is Verdict.FAIL
+    assert "at least +0.010 has to be shown" in check.message
+    other = Metric("brier", "test", Threshold(), min_improvement=0.01)
+    assert one(compared(lax, same, metrics=(other,)), "comparison.metric", "brier").verdict is Verdict.FAIL
+
+
+def test_models_that_are_right_on_the_same_rows_say_how_many_rows_would_do(project: Make) -> None:
+    metric = {"name": "accuracy", "dataset": "test", "threshold": {"min": 0}, "maxRegression": 0.0005}
+    check = one(
+        compared(project(lambda spec: spec.update(metrics=[metric])), pair(noisy(2), noisy(2))), "comparison.metric"
+    )
+    assert check.verdict is Verdict.INCONCLUSIVE
+    said = re.search(r"; about ([\d,]+) rows like these would", check.message)
+    assert said is not None, check.message
+    rows = int(said[1].replace(",", ""))
+    wrong = round(rows * (1 - (check.observed or 0)) * 0.2)
+    assert paired.Proportions(rows - wrong, 0, 0, wrong).interval(0.95)[0] >= -0.0006
+    assert rows > 285
+
+
+def test_another_question_or_another_answer_is_another_look(large: Make) -> None:
+    def asked(margin: float, answers: str) -> str:
+        def predict(jobs: Sequence[Job], /) -> list[Predictions | Failed]:
+            digests = {"champion": "0" * 64, "challenger": answers * 64}
+            return [
+                Predictions(
+                    np.asarray(noisy(2)(pd.read_parquet(job.data))), "probability", digests[job.artifact.digest]
+                )
+                for job in jobs
+            ]
+
+        found = compared(large(lambda spec: spec["metrics"][0].update(maxRegression=margin)), predict)
+        (look,) = holdouts.looks(statements.of_report(found, release="f" * 64, issued_at=datetime.now(UTC)))
+        assert look.asked is not None
+        return look.asked
+
+    assert asked(0.02, "a") == asked(0.02, "a")
+    assert len({asked(0.02, "a"), asked(0.02, "b"), asked(0.03, "a")}) == 3
+
+
 def test_small_losses_that_add_up_are_seen_against_the_anchor(large: Make) -> None:
     """Each step is within its margin; all of them together are not."""
     answers: dict[str, Answer] = {"anchor": noisy(2), "champion": noisy(1.75), "challenger": noisy(1.55)}
@@ -264,11 +328,12 @@ def test_rows_of_one_entity_are_judged_together(large: Make) -> None:
     plain = one(compared(large(), predict), "comparison.metric")
     made = large(lambda spec: spec["data"][1].update(entityColumn="id"))
     check = one(compared(made, predict), "comparison.metric")
-    assert " by id)" in check.message
+    assert "rows of one id are one block)" in check.message
+    assert "; rows are taken as independent)" in plain.message
     assert check.interval is not None
     assert plain.interval is not None
     assert check.interval[1] - check.interval[0] > 3 * (plain.interval[1] - plain.interval[0]), "forty copies of each"
     lost = large(lambda spec: spec["data"][1].update(entityColumn="gone"))
     found = compared(lost, predict)
-    assert one(found, "comparison.blocks").verdict is Verdict.FAIL
+    assert one(found, "model.blocks").verdict is Verdict.FAIL
     assert found.verdict is Verdict.FAIL

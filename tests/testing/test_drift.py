@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from hypothesis import strategies as st
 from cancer import NOW, Project
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
+from mlops_gitops.evidence.windows import Window
+from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.testing.data.reference import Reference, hash_of, read
 from mlops_gitops.testing.data.references import made
+from mlops_gitops.testing.data.spending import Count, nobody, spending
 from mlops_gitops.testing.suite import run_data_tests
 
 Make = Callable[..., Project]
@@ -54,14 +58,13 @@ def written(project: Project) -> Reference:
     return reference
 
 
-def report(project: Project) -> Report:
-    return run_data_tests(project.model, folder=project.folder, locate=project.locate, now=NOW)
+def report(project: Project, count: Count = nobody) -> Report:
+    return run_data_tests(project.model, folder=project.folder, locate=project.locate, now=NOW, count=count)
 
 
-def drifts(project: Project) -> dict[tuple[str, str], Check]:
-    return {
-        (one.id, one.subject): one for one in report(project).checks if one.id.startswith(("data.drift", "data.ref"))
-    }
+def drifts(project: Project, count: Count = nobody) -> dict[tuple[str, str], Check]:
+    found = report(project, count).checks
+    return {(one.id, one.subject): one for one in found if one.id.startswith(("data.drift", "data.ref"))}
 
 
 def test_a_fresh_sample_of_the_same_source_passes(project: Make) -> None:
@@ -149,6 +152,26 @@ def test_few_rows_answer_nothing_and_say_how_many_would(project: Make) -> None:
     assert "would decide; there are 120" in shown.fix
 
 
+def test_one_day_answers_nothing_where_days_are_blocks_and_the_rest_is_told(project: Make) -> None:
+    """Three days of many rows, a reference of two hundred days: what is missing are days, and not rows."""
+
+    def daily(spec: dict[str, Any]) -> None:
+        drifting()(spec)
+        spec["data"][1]["timeColumn"] = "seen"
+
+    made_ = project(daily, train=rows(20_000, seed=1), test=rows(72, seed=2))
+    written(made_)
+    shown = drifts(made_)["data.drift", "test.site"]
+    assert shown.verdict is Verdict.INCONCLUSIVE
+    assert shown.fix == "at least 10 blocks are needed; rows of one day of seen are one block"
+    small = project(drifting(), train=rows(200, seed=1), test=rows(20_000, seed=2))
+    written(small)
+    assert "would decide against a reference of" in drifts(small)["data.drift", "test.mean texture"].fix
+    tiny = project(drifting(), train=rows(20_000, seed=1), test=rows(40, seed=2))
+    written(tiny)
+    assert drifts(tiny)["data.drift", "test.site"].fix == "about 50 rows with a value are the least, and there are 40"
+
+
 def test_blocks_of_rows_count_for_fewer(project: Make) -> None:
     """Each day has a mean of its own: 4,800 rows of 200 days say far less than 4,800 independent ones."""
 
@@ -166,9 +189,9 @@ def test_blocks_of_rows_count_for_fewer(project: Make) -> None:
     shown = drifts(made_)["data.drift", "test.mean texture"]
     assert shown.rows is not None
     assert shown.rows < 1_500
-    assert "rows of one seen are one block" in shown.message
+    assert "rows of one day of seen are one block" in shown.message
     site = drifts(made_)["data.drift", "test.site"]
-    assert "rows of one seen are one block" in site.message
+    assert "rows of one day of seen are one block" in site.message
     assert site.rows is not None
     assert site.rows > 3_500  # sites do not depend on the day
 
@@ -308,6 +331,85 @@ def test_planned_looks_make_each_alarm_dearer(project: Make) -> None:
     assert daily.interval[1] == single.interval[1]  # calling a change small is one answer, not ninety
     moved = project(drifting(looks=90), train=rows(4_000, seed=1), test=rows(4_000, seed=2, fasting=True))
     assert drifts(moved)["data.drift", "test.fasting"].verdict is Verdict.FAIL
+
+
+def test_looks_that_are_counted_are_judged_by_their_number_and_not_without(project: Make) -> None:
+    moved = {"volume": {"min": 0.5}, "looks": "counted"}
+    made_ = project(drifting(**moved), train=rows(4_000, seed=1), test=rows(4_000, seed=2, fasting=True))
+    reference = written(made_)
+    unknown = drifts(made_)
+    assert {key: one.verdict for key, one in unknown.items()} == {
+        ("data.drift-volume", "test"): Verdict.PASS,
+        ("data.drift-look", "test"): Verdict.INCONCLUSIVE,
+    }
+    assert "nobody says how often train was looked at before" in unknown["data.drift-look", "test"].message
+    assert made_.line(unknown["data.drift-look", "test"].location) == "looks: counted"
+    asked: list[Window] = []
+
+    def number(of: int) -> Count:
+        return lambda window: (asked.append(window), of)[1]
+
+    first, fourth = (drifts(made_, number(of))["data.drift", "test.fasting"] for of in (1, 4))
+    assert first.verdict is fourth.verdict is Verdict.FAIL
+    assert "look 4 at train, which may spend 1/20 of the errors" in fourth.message
+    assert first.interval is not None
+    assert fourth.interval is not None
+    assert first.interval[0] > fourth.interval[0]
+    assert first.interval[1] == fourth.interval[1]
+    (window,) = set(asked)
+    assert (window.section, window.reference) == ("drift", reference.digest)
+    assert [len(one) for one in window.data] == [64]
+
+
+def test_data_sets_of_one_look_share_what_it_may_spend(project: Make) -> None:
+    """One interval is as wide with two data sets in one look as with one in the first of two looks."""
+
+    def two(**more: Any) -> Callable[[dict[str, Any]], None]:
+        def change(spec: dict[str, Any]) -> None:
+            drifting(**more)(spec)
+            spec["data"].append({"name": "seen", "role": "serving", "uri": "data/test.parquet"})
+
+        return change
+
+    def interval(**more: Any) -> tuple[float, float] | None:
+        made_ = project(two(**more), train=rows(4_000, seed=1), test=rows(4_000, seed=2, fasting=True))
+        written(made_)
+        return drifts(made_)["data.drift", "test.fasting"].interval
+
+    assert interval(**{"in": ["test", "seen"]}) == interval(looks=2) != interval()
+
+
+def test_gaps_are_a_second_question_and_share_the_error_of_the_column(project: Make) -> None:
+    """Two of four thousand rows lack a value: the bound of the rest is that of half the error."""
+    fresh = rows(4_000, seed=2)
+    gaps = fresh.assign(site=fresh["site"].where(fresh.index > 1))
+
+    def lower(test: pd.DataFrame, looks: int) -> float:
+        made_ = project(drifting(looks=looks), train=rows(4_000, seed=1), test=test.assign(fasting=True))
+        written(made_)
+        found = drifts(made_)["data.drift", "test.fasting"].interval
+        return found[0] if found else 0.0
+
+    assert lower(gaps, 1) == lower(fresh, 1), "another column's gaps are nothing to it"
+    holes = fresh.assign(fasting=pd.Series([None, None, *[True] * 3998], dtype="boolean"))
+    made_ = project(drifting(), train=rows(4_000, seed=1), test=holes)
+    written(made_)
+    found = drifts(made_)
+    assert found["data.drift-missing", "test.fasting"].verdict is Verdict.PASS
+    shown = found["data.drift", "test.fasting"].interval
+    assert shown is not None
+    assert shown[0] == pytest.approx(lower(fresh, 2), abs=1e-4)
+
+
+@given(st.integers(1, 400), st.integers(1, 3))
+def test_looks_of_whatever_number_spend_no_more_than_there_is(looks: int, files: int) -> None:
+    counted = DriftTests("train", ("test",) * files, looks=None)
+    spent = [spending(counted, number) for number in range(1, looks + 1)]
+    assert sum(one.share for one in spent if one) * files == pytest.approx(1 - 1 / (looks + 1))
+    assert all(one.later == after.share for one, after in pairwise(spent) if one and after)
+    planned = spending(DriftTests("train", ("test",) * files, looks=looks), None)
+    assert planned is not None
+    assert planned.share * files * looks == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("count", "verdict"), [(4_000, Verdict.PASS), (1_000, Verdict.FAIL), (9_000, Verdict.FAIL)])

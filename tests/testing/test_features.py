@@ -14,10 +14,11 @@ from scipy.stats.contingency import association
 from sklearn.datasets import load_breast_cancer
 
 from mlops_gitops import canonical
+from mlops_gitops.evidence.figures import Matrix
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.testing.data.leakage import Feature
-from mlops_gitops.testing.features import correlations, coverage, subsets
+from mlops_gitops.testing.features import correlations, coverage, figures, subsets
 from mlops_gitops.testing.features.checks import parsed, text
 from mlops_gitops.testing.features.coding import coded
 from mlops_gitops.testing.features.correlations import Correlations
@@ -75,6 +76,24 @@ def test_cramers_v_is_that_of_scipy_without_what_chance_alone_gives() -> None:
 
 def held(features: list[Feature], *, rows: int) -> Correlations:
     return Correlations("train", "0" * 64, rows, correlations.pairs(features))
+
+
+def test_figures_show_the_matrix_what_changed_and_what_is_new() -> None:
+    rng = np.random.default_rng(3)
+    a, b, c = rng.normal(size=(3, 500))
+    before = held([of(a, "a"), of(-a, "b")], rows=500)
+    now = held([of(a, "a"), of(b, "b"), of(-a, "c"), of(c > 0, "d", categorical=True)], rows=500)
+    whole, moved = figures.of_correlations(now, before)
+    assert isinstance(whole, Matrix)
+    assert isinstance(moved, Matrix)
+    assert whole.names == ("a", "b", "c", "d")
+    assert [whole.values[at][at] for at in range(4)] == [1.0] * 4
+    assert whole.values[0][2] == whole.values[2][0] == pytest.approx(-1)
+    assert "Cramér's V" in whole.note
+    assert moved.values[0][1] == pytest.approx((whole.values[0][1] or 0) + 1)
+    assert moved.values[0][2] is None, "c was not there before"
+    assert moved.values[0][3] is None
+    assert len(list(figures.of_correlations(now, None))) == 1
 
 
 def test_a_change_is_told_when_it_is_shown_and_rarely_when_there_is_none() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,14 +18,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cancer import NOW, Project
+from mlops_gitops import canonical
+from mlops_gitops.cli import results
+from mlops_gitops.evidence import statements
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
+from mlops_gitops.reporting.results import page
+from mlops_gitops.reporting.results.records import Results
 from mlops_gitops.testing import suite
 from mlops_gitops.testing.data.files import DataFile, data_files
 from mlops_gitops.testing.data.imported import checks as imports
 from mlops_gitops.testing.data.imported import outcomes, pandera
 from mlops_gitops.testing.data.imported.outcomes import Unknown
 from mlops_gitops.testing.data.scans import source
+from pages import harmless
 
 FOREIGN = Path(__file__).parent / "foreign"
 MADE = {
@@ -109,6 +116,61 @@ def test_a_shape_that_is_not_known_is_refused(tool: str, change: Callable[[Any],
 def test_what_is_no_bounded_json_is_refused(data: bytes) -> None:
     with pytest.raises(Unknown):
         outcomes.parsed(data)
+
+
+def test_an_expectation_that_raised_does_not_hold_whatever_it_says() -> None:
+    raised = {"exception_info": {"('a', 'b')": {"raised_exception": True, "exception_message": "no such column"}}}
+
+    def raising(value: Any) -> None:
+        value["results"][0].update(raised, success=True)
+
+    first = taken("great-expectations", raising).outcomes[0]
+    assert (first.verdict, first.message.endswith("it raised an exception")) == (F, True)
+
+
+def test_rows_that_are_no_whole_number_are_not_counted() -> None:
+    assert [outcomes.count(one) for one in (120.5, 120.0, float("nan"), float("inf"), True, -1)] == [
+        None, 120, None, None, None, None,
+    ]  # fmt: skip
+
+
+HOSTILE = (
+    "<script>alert(1)</script>", "\ud800", "a\u202eb\x1b[2J\r\n::error::x", "x" * 100_000, "]]>", "| a | `b` |\n# c"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_in_a_result_are_shown_and_obeyed_by_nothing(project: Callable[..., Project], name: str) -> None:
+    """Whatever a name holds, the report can be signed and every form of it can be written."""
+    made = project(importing("great-expectations"))
+    digest = data_files(made.model, folder=made.folder, root=made.folder)[1].digest
+    value = json.loads((FOREIGN / MADE["great-expectations"]).read_bytes())
+    value["meta"]["run"] = f"sha256:{digest}"
+    value["results"][0]["expectation_config"]["kwargs"]["column"] = name
+    value["results"][1]["expectation_config"]["type"] = name
+    (made.folder / "result.json").write_text(json.dumps(value))
+    report = suite.run_data_tests(made.model, folder=made.folder, locate=made.locate, now=NOW)
+    assert len([one for one in report.checks if one.id == "data.imported"]) == 5
+    claim = statements.of_report(report, release="0" * 64, issued_at=NOW)
+    assert len(canonical.encode(statements.statement(claim, model="cancer"))) < 100_000
+    found = Results((("cancer", report),))
+    harmless(page.page(found, generated="now"))
+    for text in (results.rendered(found.reports, style) for style in results.FORMATS):
+        assert "\x1b" not in text
+        assert "\n::error::x" not in text
+        assert text.encode()
+    ET.fromstring(results.rendered(found.reports, "junit"))  # noqa: S314 - our own document
+
+
+def test_more_tests_than_anybody_reads_are_refused(project: Callable[..., Project]) -> None:
+    made = project(importing("deepchecks"))
+    value = json.loads((FOREIGN / MADE["deepchecks"]).read_bytes())
+    one = next(each for each in value["results"] if each.get("conditions_results"))
+    one["conditions_results"] = [one["conditions_results"][0]] * outcomes.MOST
+    value["results"] = [one, one]
+    (made.folder / "result.json").write_text(json.dumps(value))
+    (found,) = taken_by(made)
+    assert (found.verdict, "10,000 tests" in found.message) == (F, True), found.message
 
 
 ANY = st.recursive(
@@ -276,6 +338,9 @@ NO_SCHEMAS = (
     "schema_type: dataframe\ncolumns: {a: 1}",
     SCHEMA.format("greater_than: soon"),
     SCHEMA.format("isin: [[1]]"),
+    SCHEMA.format("greater_than: .nan"),
+    SCHEMA.format(f"ge: {10**400}"),
+    "schema_type: dataframe\ncolumns:\n" + "".join(f"  c{at}: {{}}\n" for at in range(outcomes.MOST + 1)),
 )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -264,10 +265,71 @@ def test_a_column_that_nobody_looks_at_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "data.parquet"
     pq.write_table(pa.table({"n": [1, None, 3], "x": [0.5, math.nan, 1.5]}), path)
     found = engine.scan(source(path), Wanted(only=frozenset({"x"})))
-    assert [(one.nulls, one.nans, one.histogram is None) for one in found.profile.columns] == [
-        (1, 0, True),
-        (0, 1, False),
-    ]
+    assert [(one.nulls, one.nans, one.maximum) for one in found.profile.columns] == [(1, 0, None), (0, 1, 1.5)]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(rows, max_size=12))
+def test_a_test_run_counts_what_its_checks_ask_as_the_whole_profile_does(records: list[Any]) -> None:
+    wanted = Wanted({"x": (-1.0, 1.0)}, {"c": ("a", "é", "z"), "n": (0, 3)}, keys=(("n",), ("c", "b")))
+    with TemporaryDirectory() as name:
+        path = Path(name) / "data.parquet"
+        pq.write_table(pa.Table.from_pylist(records, schema=SCHEMA), path)
+        whole, lean = (engine.scan(source(path), replace(wanted, only=only)) for only in (None, frozenset("xnc")))
+    expected = {one.name: one for one in whole.profile.columns}
+    assert lean.profile.column("x") == expected["x"]
+    assert lean.profile.column("c") == expected["c"]
+    assert lean.profile.column("n") == replace(expected["n"], histogram=None)
+    assert expected["c"].watched == tuple((one, sum(row["c"] == one for row in records)) for one in ("a", "é", "z"))
+    assert expected["n"].watched == tuple((str(one), sum(row["n"] == one for row in records)) for one in (0, 3))
+    assert lean.distinct == whole.distinct
+    assert lean.distinct[("c", "b")] == len({(row["c"], row["b"]) for row in records})
+
+
+def test_a_test_run_counts_nothing_that_no_check_asks(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"x": [0.5, math.inf, None], "c": ["a", "b", None], "n": [1, 2, 3]}), path)
+    found = engine.scan(source(path), Wanted(only=frozenset("xcn"))).profile
+    assert [(one.histogram, one.categories, one.watched) for one in found.columns] == [(None, (), ())] * 3
+    assert [(one.nulls, one.infinities, one.maximum) for one in found.columns] == [(1, 1, 0.5), (1, 0, None), (0, 0, 3)]
+
+
+LEAST = -(2**63)
+
+
+@pytest.mark.parametrize(
+    ("values", "type_"),
+    [
+        (list(range(100, 200)), pa.int64()),
+        ([*range(100, 200), 150, 150], pa.int32()),
+        ([*range(5), None, None], pa.uint32()),
+        ([LEAST, LEAST + 5, LEAST + 5, None], pa.int64()),
+        ([0, 2**62], pa.int64()),
+        ([7, 7, 7], pa.int8()),
+        ([None, None], pa.int64()),
+        ([], pa.int64()),
+    ],
+)
+def test_a_key_of_whole_numbers_is_counted_exactly(
+    tmp_path: Path, values: list[int | None], type_: pa.DataType
+) -> None:
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"id": pa.array(values, type_)}), path, row_group_size=40)
+    wanted = Wanted(keys=(("id",),))
+    counted = [engine.scan(source(path), replace(wanted, only=only)).distinct for only in (None, frozenset())]
+    assert counted == [{("id",): len(set(values))}] * 2
+
+
+def test_a_footer_that_lies_about_a_key_is_found_out(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"id": list(range(1000, 2000))}), path)
+    data = path.read_bytes()
+    footer = len(data) - int.from_bytes(data[-8:-4], "little") - 8
+    told, lie = (value.to_bytes(8, "little") for value in (1999, 1500))
+    assert told in data[footer:]
+    path.write_bytes(data[:footer] + data[footer:].replace(told, lie))
+    with pytest.raises(Refused, match=r"data.parquet cannot be read: .*outside"):
+        engine.scan(source(path), Wanted(keys=(("id",),), only=frozenset()))
 
 
 @pytest.mark.parametrize("suffix", ["arrow", "feather"])

@@ -7,19 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
 from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.testing.data.designs import design_effect, design_effect_of_categories
 from mlops_gitops.testing.data.profile import Category, Column, Histogram
 from mlops_gitops.testing.data.reference import hash_of
 from mlops_gitops.testing.data.shifts import (
     Errors,
     Incomparable,
     Sample,
-    design_effect,
-    design_effect_of_categories,
     of_absence,
     of_values,
     shares,
@@ -100,9 +99,29 @@ def test_three_answers_and_the_rows_that_would_decide() -> None:
 
 def test_a_reference_that_is_too_small_is_said_to_be() -> None:
     random = np.random.default_rng(4)
-    found = of_values(numbers(random.normal(size=60)), numbers(random.normal(0.3, size=100_000)), errors=ERRORS)
+    before, after = random.normal(size=60), random.normal(0.5, size=100_000)
+    found = of_values(numbers(before), numbers(after), errors=ERRORS)
     assert found.judged(0.1) is Verdict.INCONCLUSIVE
     assert found.rows_to_decide(0.1, errors=ERRORS) is None
+    needed = found.rows_on_either_side(0.1, errors=ERRORS)
+    assert needed is not None
+    enough = of_values(numbers(np.tile(before, math.ceil(needed / 60))), numbers(after), errors=ERRORS)
+    assert enough.judged(0.1) is Verdict.FAIL
+
+
+def test_rows_that_would_decide_allow_for_what_chance_makes_of_many_categories() -> None:
+    """Sixty categories of which a quarter of the rows moved: the rows that are told are enough, and hardly more."""
+    before = {f"{n}": 100_000 for n in range(60)}
+    after = {f"{n}": 4 if n < 30 else 7 for n in range(60)}
+    few = of_values(words(before), words(after), errors=ERRORS)
+    assert few.judged(0.1) is Verdict.INCONCLUSIVE
+    needed = few.rows_to_decide(0.1, errors=ERRORS)
+    assert needed is not None
+    rows, verdicts = sum(after.values()), []
+    for times in (math.ceil(needed / rows), math.floor(needed / rows * 0.9)):
+        whole = {name: count * times for name, count in after.items()}
+        verdicts.append(of_values(words(before), words(whole), errors=ERRORS).judged(0.1))
+    assert verdicts == [Verdict.FAIL, Verdict.INCONCLUSIVE]
 
 
 @pytest.mark.parametrize(
@@ -170,6 +189,7 @@ def test_a_new_category_is_seen() -> None:
     assert found.judged(0.1) is Verdict.FAIL
 
 
+@example({"a": 5e-324})
 @given(st.dictionaries(st.text(min_size=1), st.floats(0, 10), min_size=1, max_size=40))
 def test_the_alarms_of_a_family_share_one_error(weights: dict[str, float]) -> None:
     found = shares(list(weights), weights, error=0.05)

@@ -67,6 +67,12 @@ def code(text: str) -> str:
     return encoded(inert(text))
 
 
+def pull_request(address: str) -> str:
+    """The address of a pull request as a link; anything else as a piece of code."""
+    known = re.fullmatch(r"https?://[A-Za-z0-9.:-]+/[A-Za-z0-9._-]+/[A-Za-z0-9._-]+/pull/([0-9]{1,9})", address)
+    return f"[#{known[1]}]({address})" if known else code(address)
+
+
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A table in Markdown; the cells are untrusted, and each is shown as a piece of code."""
     names = list(heads)

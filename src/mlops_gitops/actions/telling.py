@@ -23,6 +23,8 @@ FAILED = {Refused.exit_code: REFUSED, NotYet.exit_code: PENDING}
 ALARMING = {ERROR, REFUSED, "failed", "broken"}
 """The results whose reasons are errors; others that do not succeed are warnings."""
 SHOWN = 5
+_MARKS = {**dict.fromkeys(ALARMING, "❌"), PENDING: "❔", "inconclusive": "❔", SKIPPED: "▫️"}
+"""How a result looks before it is read, as in the comment; ✅ for any other."""
 
 
 class Outcome(NamedTuple):
@@ -72,7 +74,7 @@ def failed(name: str, message: str, hint: str, *, exit_code: int, result: str = 
     return Outcome(
         exit_code=exit_code,
         outputs={"result": result},
-        summary=f"### {name}: {result}\n\n{cause}\n\nWhat to do: {advice}\n",
+        summary=f"{_head(name, result)}\n\n{cause}\n\nWhat to do: {advice}\n",
         annotations=(commands.annotation("error", f"{message}\nWhat to do: {hint}", title=f"mlops-gitops {name}"),),
         notes=(inert(f"{message}; what to do: {hint}"),),
     )
@@ -92,7 +94,7 @@ def skipped(action: Action) -> Outcome:
     return Outcome(
         exit_code=0,
         outputs={**_empty(action), "result": SKIPPED},
-        summary=f"### {action.name}: skipped\n\n{text}\n",
+        summary=f"{_head(action.name, SKIPPED)}\n\n{text[0].upper()}{text[1:]}.\n",
         annotations=(commands.annotation("notice", text, title=f"mlops-gitops {action.name}"),),
         notes=(text,),
     )
@@ -170,12 +172,18 @@ def _page(action: Action, answer: Answer, call: Call, result: str, reasons: list
     return action.page(call) if action.page is not None else _summary(action, answer.document, result, reasons)
 
 
+def _head(name: str, result: str) -> str:
+    return f"### {_MARKS.get(result, '✅')} {name}: {result}"
+
+
 def _summary(action: Action, document: Document, result: str, reasons: list[str]) -> str:
-    lines = [f"### {action.name}: {result}", ""]
+    lines = [_head(action.name, result), ""]
     if action.summary is not None:
         lines += [action.summary(document, result), ""]
     if reasons:
         lines += ["What stands in the way:", "", *(f"* {outputs.code(one)}" for one in reasons), ""]
+    if isinstance(document.get("pullRequest"), str):
+        lines += [f"Pull request {outputs.pull_request(document['pullRequest'])} proposes it.", ""]
     if isinstance(document.get("commit"), str):
         lines += [f"Commit {outputs.code(document['commit'])} of the environment repository.", ""]
     return "\n".join(lines)

@@ -14,7 +14,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -25,6 +26,8 @@ SUPERVISOR = Path(__file__).parent / "training_supervisor.py"
 
 _TMP = Path("/tmp")  # noqa: S108 - a training's own, bound over that of the machine
 _SECONDS = 20
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5)
+"""Seconds between the attempts to set up a sandbox while the mounts of the machine change."""
 _APART = (
     *("--die-with-parent", "--new-session", "--unshare-all", "--cap-drop", "ALL", "--hostname", "training"),
     *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/run"),
@@ -158,11 +161,31 @@ def bubblewrap(path: str | None) -> str | None:
     found = shutil.which("bwrap", path=path)
     if found is None:
         return None
-    try:
+
+    def tried() -> tuple[int, bytes]:
         done = subprocess.run([found, *_APART, "true"], capture_output=True, timeout=_SECONDS, check=False)
+        return done.returncode, done.stderr
+
+    try:
+        code, _ = settled(tried)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return found if done.returncode == 0 else None
+    return found if code == 0 else None
+
+
+def settled(attempt: Callable[[], tuple[int | None, bytes]]) -> tuple[int | None, bytes]:
+    """Exit code and first words of an ``attempt`` with bubblewrap, repeated while the machine's mounts change under it.
+
+    Bubblewrap reads the table of mounts and then changes each of them.  Where a mount goes in between, such as that of
+    a container which ends, it gives up before it has started anything (containers/bubblewrap#650).
+    """
+    code, said = attempt()
+    for pause in _PAUSES:
+        if code != 1 or not said.startswith(b"bwrap: Can't bind mount "):
+            break
+        time.sleep(pause)
+        code, said = attempt()
+    return code, said
 
 
 def outermost(paths: Iterable[Path]) -> list[Path]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_gitops.adapters import prediction_program as program
+from mlops_gitops.adapters import prediction_warden
 
 ROUNDS = 200
 WARM_UP = 20
@@ -23,17 +24,20 @@ WARM_UP = 20
 
 def main(path: str) -> None:
     """Do the one job of the file at ``path`` and write the result beside it."""
-    sys.addaudithook(program._refuse_network)  # noqa: SLF001 - one program in two files
+    prediction_warden.guarded(lambda: _answer(path))
+
+
+def _answer(path: str) -> None:
     order = json.loads(Path(path).read_text(encoding="utf-8"))
-    program._limit_memory(order["memory"])  # noqa: SLF001
+    prediction_warden.confine(order["memory"], Path(path).parent)
     (job,) = order["jobs"]
     try:
         result: dict[str, Any] = {"parts": _timed(job)}
     except program.Unusable as error:
         result = {"problem": str(error)}
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a model may raise anything; it becomes a note
-        result = {"problem": f"the model raised {type(error).__name__}: {error}"}
-    Path(order["results"]).write_text(json.dumps([result]), encoding="utf-8")
+    except BaseException as error:  # noqa: BLE001 - a model may raise anything; it becomes a note
+        result = {"problem": program.raised(error)}
+    program.write(order["results"], [result])
 
 
 def _timed(job: dict[str, Any]) -> list[dict[str, Any]]:

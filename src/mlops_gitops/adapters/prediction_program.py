@@ -1,8 +1,10 @@
 """The program in which a model runs: it reads one job file, asks each model, writes arrays, and ends.
 
 Started by ``adapters/predictions.py`` as a process of its own, with an environment that holds no secret, a working
-folder of its own, and limits on time and memory.  It opens no network connection and lets the model open none: an
-audit hook refuses, which stops an honest mistake, not an attacker; keeping attackers out is the scan's work, before.
+folder of its own, and limits on time and memory.  It opens no network connection, writes nowhere but into its folder,
+and lets the model do neither: an audit hook refuses, which stops an honest mistake, not an attacker; keeping attackers
+out is the scan's work, before.  Each answer is written when it is there, so that a model that is killed on its way
+spoils no other.
 Nothing of this module is imported by the rest of the program but its name.
 """
 
@@ -17,6 +19,8 @@ from typing import Any
 REPEATED = 256
 """So many rows are predicted twice more, to see whether the model answers the same question in the same way."""
 
+_LONGEST = 2_000
+"""Characters of an error that are kept."""
 SLACK = 1e-6
 """How far rounding in single precision may take a probability beyond 0 and 1."""
 
@@ -26,29 +30,27 @@ class Unusable(Exception):
 
 
 def main(path: str) -> None:
-    """Do all jobs of the file at ``path`` and write the results beside it."""
-    sys.addaudithook(_refuse_network)
+    """Do all jobs of the file at ``path``, in a child that cannot stay, and write the results beside it."""
+    warden = _neighbour("prediction_warden")
+    warden.guarded(lambda: _answer(path, warden.confine))
+
+
+def _answer(path: str, confine: Callable[[int, Path], None]) -> None:
     order = json.loads(Path(path).read_text(encoding="utf-8"))
-    _limit_memory(order["memory"])
+    confine(order["memory"], Path(path).parent)
     models: dict[str, Any] = {}
     frames: dict[str, Any] = {}
-    results = [_attempt(job, models, frames) for job in order["jobs"]]
-    Path(order["results"]).write_text(json.dumps(results), encoding="utf-8")
+    results: list[dict[str, Any]] = []
+    for job in order["jobs"]:
+        results.append(_attempt(job, models, frames))
+        write(order["results"], results)
 
 
-def _refuse_network(event: str, _arguments: tuple[Any, ...]) -> None:
-    if event in {"socket.connect", "socket.sendto", "socket.getaddrinfo"}:
-        raise PermissionError("a model under test has no network")
-
-
-def _limit_memory(limit: int) -> None:
-    try:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except (ImportError, OSError, ValueError):  # not every system can; the time limit still holds
-        return
+def write(path: str, results: list[dict[str, Any]]) -> None:
+    """The results so far, whole or not at all."""
+    partial = Path(f"{path}.partial")
+    partial.write_text(json.dumps(results), encoding="utf-8")
+    partial.replace(path)
 
 
 def _attempt(job: dict[str, Any], models: dict[str, Any], frames: dict[str, Any]) -> dict[str, Any]:
@@ -60,8 +62,17 @@ def _attempt(job: dict[str, Any], models: dict[str, Any], frames: dict[str, Any]
         return {"problem": f"the Python package {error.name!r}, which the model needs, is not installed"}
     except MemoryError:
         return {"problem": "the model ran out of the memory that a test may use"}
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a model may raise anything; it becomes a finding
-        return {"problem": f"the model raised {type(error).__name__}: {error}"}
+    except BaseException as error:  # noqa: BLE001 - a model may raise anything; it becomes a finding
+        return {"problem": raised(error)}
+
+
+def raised(error: BaseException) -> str:
+    """What was raised, in words that cannot be endless; even saying it may raise."""
+    name = type(error).__name__[:200]
+    try:
+        return f"the model raised {name}: {str(error)[:_LONGEST]}"
+    except BaseException:  # noqa: BLE001 - an error may be a program, too
+        return f"the model raised {name}, which does not say more"
 
 
 def _predict(job: dict[str, Any], models: dict[str, Any], frames: dict[str, Any]) -> dict[str, Any]:
@@ -76,11 +87,14 @@ def _predict(job: dict[str, Any], models: dict[str, Any], frames: dict[str, Any]
         frames[frame_key] = _frame(job["data"], job["dataFormat"], job["columns"])
     model, frame = models[job["artifact"]], _shuffled(frames[frame_key], job)
     frame, changed = _edited(frame, job)
+    rows = len(frame)
     values, kind, classes = _in_batches(model, frame, job)
-    if len(values) != len(frame):
-        raise Unusable(f"the model gave {len(values)} predictions for {len(frame)} rows")
+    if len(values) != rows:
+        raise Unusable(f"the model gave {len(values)} predictions for {rows} rows")
     head = frame.head(REPEATED)
-    first, second = (_ask(model, head, job)[0] for _ in range(2))
+    (first, *_), (second, *_) = _aligned([_ask(model, head, job) for _ in range(2)])
+    if first.shape != second.shape:
+        raise Unusable(f"asked the same twice, the model gave answers of shape {first.shape} and {second.shape}")
     same = (first == second) | (np.isnan(first) & np.isnan(second))
     unstable = int((~same.reshape(len(head), -1).all(axis=1)).sum()) if len(head) else 0
     np.save(job["output"], np.ascontiguousarray(values), allow_pickle=False)
@@ -94,9 +108,26 @@ def _in_batches(model: Any, frame: Any, job: dict[str, Any]) -> tuple[Any, str, 
         return _ask(model, frame, job)
     import numpy as np
 
-    parts = [_ask(model, frame.iloc[start : start + size], job) for start in range(0, len(frame), size)]
+    parts = _aligned([_ask(model, frame.iloc[start : start + size], job) for start in range(0, len(frame), size)])
     _, kind, classes = parts[0]
+    if len({values.shape[1:] for values, _, _ in parts}) > 1:
+        raise Unusable(f"asked about {size} rows at a time, the model gave answers of different shapes")
     return np.concatenate([values for values, _, _ in parts]), kind, classes
+
+
+def _aligned(parts: list[tuple[Any, str, list[str]]]) -> list[tuple[Any, str, list[str]]]:
+    """Answers with the same columns: a model that only says classes knows none that it has not said."""
+    import numpy as np
+
+    every = sorted({name for _, _, classes in parts for name in classes})
+    if all(kind != "label" or classes in ([], every) for _, kind, classes in parts):
+        return parts
+    found = []
+    for values, kind, classes in parts:
+        wide = np.zeros((len(values), len(every)))
+        wide[:, [every.index(name) for name in classes]] = values
+        found.append((wide, kind, every))
+    return found
 
 
 def _edited(frame: Any, job: dict[str, Any]) -> tuple[Any, int]:
@@ -310,6 +341,7 @@ def _load_mlflow(path: Path) -> Any:
 
 
 def _ask(model: Any, frame: Any, job: dict[str, Any]) -> tuple[Any, str, list[str]]:
+    frame = frame.copy()  # a model may change what it is given, and the next question is about the data as they are
     if job["task"] == "binary-classification":
         return (*_ask_binary(model, frame, str(job["positive"])), [])
     if job["task"] == "multiclass":
@@ -340,13 +372,20 @@ def _binary_answer(answer: Any, positive: str) -> tuple[Any, str]:
     """What ``predict`` gave: two columns of probabilities, one column of them, or classes."""
     import numpy as np
 
-    raw = np.asarray(answer)
+    raw = _array(answer)
     if raw.ndim == 2 and raw.shape[1] == 2:  # noqa: PLR2004 - a column for each class
         return _numbers(raw, dimensions=2)[:, 0 if positive == "0" else 1].copy(), "probability"
     raw = raw.reshape(len(raw), -1)[:, 0] if raw.ndim == 2 and raw.shape[1] == 1 else raw  # noqa: PLR2004
     if raw.dtype.kind == "f" and not np.isin(raw[np.isfinite(raw)], (0.0, 1.0)).all():
         return _numbers(raw, dimensions=1), "probability"
-    return np.array([float(_class_name(value) == positive) for value in raw.tolist()]), "label"
+    if raw.ndim != 1:
+        raise Unusable(f"the model gave an answer of shape {raw.shape}, and one value for each row is needed")
+    names = [_class_name(value) for value in raw.tolist()]
+    known = sorted(set(names))
+    if len(known) > 1 and positive not in known:
+        said = ", ".join(known[:3]) + (", …" if len(known) > 3 else "")  # noqa: PLR2004 - as many as are told
+        raise Unusable(f"the model answers {said}, and never {positive}, which the manifest calls positive")
+    return np.array([float(name == positive) for name in names]), "label"
 
 
 def _ask_classes(model: Any, frame: Any) -> tuple[Any, str, list[str]]:
@@ -358,7 +397,7 @@ def _ask_classes(model: Any, frame: Any) -> tuple[Any, str, list[str]]:
         if chances.shape[1] != len(classes):
             raise Unusable(f"predict_proba gave {chances.shape[1]} columns for {len(classes)} classes")
         return chances, "probability", classes
-    raw, classes = np.asarray(model.predict(frame)), _class_names(model)
+    raw, classes = _array(model.predict(frame)), _class_names(model)
     if raw.ndim == 2 and raw.shape[1] > 1:  # noqa: PLR2004 - a column for each class
         classes = classes if len(classes) == raw.shape[1] else [str(index) for index in range(raw.shape[1])]
         return _numbers(raw, dimensions=2), "probability", classes
@@ -382,11 +421,26 @@ def _class_name(value: object) -> str:
     return str(value)
 
 
+def _array(answer: Any) -> Any:
+    import numpy as np
+
+    if answer is None:
+        raise Unusable("the model gave nothing")
+    try:
+        return np.asarray(answer)
+    except ValueError:  # rows of different lengths
+        raise Unusable("the model gave something that is not a table of numbers") from None
+
+
 def _numbers(answer: Any, *, dimensions: int) -> Any:
     import numpy as np
 
+    raw = _array(answer)
+    if raw.dtype.kind not in "biufO" or (raw.dtype.kind == "O" and any(isinstance(one, str) for one in raw.flat)):
+        what = {"U": "text", "S": "bytes", "O": "text", "c": "complex numbers", "M": "dates", "m": "times"}
+        raise Unusable(f"the model gave {what.get(raw.dtype.kind, raw.dtype)} where numbers are needed")
     try:
-        values = np.asarray(answer, dtype=np.float64)
+        values = raw.astype(np.float64)
     except (TypeError, ValueError):
         raise Unusable("the model gave something that is not a table of numbers") from None
     if dimensions == 1 and values.ndim == 2 and values.shape[1] == 1:  # noqa: PLR2004

@@ -21,9 +21,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from mlops_gitops import canonical
 from mlops_gitops.testing.models.predictions import Failed, Job, Predict, Predictions
@@ -31,7 +32,7 @@ from mlops_gitops.testing.models.predictions import Failed, Job, Predict, Predic
 if TYPE_CHECKING:
     from mlops_gitops.testing.models.metrics import Kind
 
-SCHEME = 2
+SCHEME = 3
 """Part of every cache key; raised when the meaning of a stored answer changes."""
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """The environment variables a model may see, beside the fixed ones."""
@@ -43,6 +44,12 @@ LIBRARIES = (
 MEMORY = 16 * 2**30
 """Bytes of address space a model may use, unless told otherwise; libraries reserve more than they touch."""
 PROGRAM = Path(__file__).with_name("prediction_program.py")
+_LARGEST = 64 * 2**20
+"""Bytes of what a model's process may say beside its arrays."""
+_PATIENCE = 15.0
+"""Seconds in which the process of a model has to end what it started, once it is told to."""
+_TAIL = 4096
+"""Bytes of what a model prints that are kept."""
 UNREADABLE = "the process of the model left no readable answer"
 _KINDS = ("probability", "score", "label", "value")
 
@@ -170,13 +177,13 @@ def _exchange(
     order = {"memory": memory, "results": str(results), "jobs": [*jobs]}
     (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
     problem = _execute(folder, home, environ=environ, seconds=seconds, python=python, program=program)
-    if problem:
-        return problem
     try:
-        answers = json.loads(results.read_text(encoding="utf-8"))
+        answers = json.loads(results.read_text(encoding="utf-8")) if results.stat().st_size <= _LARGEST else None
     except (OSError, ValueError, RecursionError):
-        return UNREADABLE
-    return answers if isinstance(answers, list) and len(answers) == len(jobs) else UNREADABLE
+        answers = None
+    if not isinstance(answers, list) or len(answers) > len(jobs):
+        return problem or UNREADABLE
+    return [*answers, *[{"problem": problem or UNREADABLE}] * (len(jobs) - len(answers))]
 
 
 def _order(job: Job, output: Path) -> dict[str, object]:
@@ -208,35 +215,75 @@ def _execute(
     # the program needs nothing of this package, so that another environment can run it as it lies here
     called = ["-m", f"mlops_gitops.adapters.{program}"] if python is None else [str(PROGRAM)]
     argv = [str(python or sys.executable), "-I", *called, str(folder / "order.json")]
-    with (folder / "log").open("wb") as log:
-        try:
-            process = subprocess.Popen(
-                argv, cwd=home, env=clean, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        except OSError as error:
-            return f"{argv[0]} cannot be started: {error.strerror}"
-        try:
-            code = process.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            return f"the model gave no answer within {seconds:g} seconds and was stopped"
-        finally:
-            _end(process)
+    try:
+        process = subprocess.Popen(
+            argv,
+            cwd=home,
+            env=clean,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return f"{argv[0]} cannot be started: {error.strerror}"
+    tail = _Tail(cast("IO[bytes]", process.stdout))
+    try:
+        code = process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return f"the model gave no answer within {seconds:g} seconds and was stopped"
+    finally:
+        _end(process)
+        printed = tail.ended()
     if code == 0:
         return ""
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    return f"the process of the model {how} before it answered{_last_words(folder / 'log')}"
+    how = f"was ended by {_signal(-code)}" if code < 0 else f"ended with code {code}"
+    why = " (the system does that where memory is short)" if -code == signal.SIGKILL else ""
+    return f"the process of the model {how} before it answered{why}{_last_words(printed)}"
+
+
+class _Tail:
+    """The end of what a process prints; what comes before is read and forgotten, so that it fills no disk."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe, self._kept = pipe, b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while chunk := os.read(self._pipe.fileno(), 2**16):
+                self._kept = (self._kept + chunk)[-_TAIL:]
+
+    def ended(self) -> bytes:
+        """What was kept; whoever still holds the other end is waited for no longer than a moment."""
+        self._thread.join(1.0)
+        if not self._thread.is_alive():
+            self._pipe.close()
+        return self._kept
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and whatever it started; its session is its own."""
+    """End the process and whatever it started: it ends its own when it is asked to, and its session does not wait."""
+    if process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_PATIENCE)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def _last_words(log: Path) -> str:
+def _last_words(printed: bytes) -> str:
     """The last line a model wrote, harmless to print."""
-    lines = log.read_bytes()[-4096:].decode("utf-8", "replace").split("\n")
+    lines = printed.decode("utf-8", "replace").split("\n")
     words = next((line for line in reversed(lines) if line.strip()), "")
     return f": {printable(words)}" if words else ""
 

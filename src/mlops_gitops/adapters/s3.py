@@ -30,6 +30,7 @@ _REGION = re.compile(r"[a-z0-9-]{1,40}")
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _SECONDS = (10, 120)
 _LISTING = 4 * 1024 * 1024
+_PAGES = 1000
 _WORDS = {
     301: "the bucket lies in another region (AWS_REGION)",
     400: "the store does not understand the request or the credentials",
@@ -78,6 +79,9 @@ class Store:
         names = [name for name in self._listed(bucket, prefix) if key.endswith("/") or fnmatchcase(prefix + name, key)]
         if not names:
             raise ValueError(f"{uri} names no object")
+        for name in names:
+            if set(name.split("/")) & {"", ".", ".."}:  # whoever writes objects chooses their names: "/etc/x" is one
+                raise ValueError(f"s3://{bucket}/{prefix}{name} is no name of a file")
         paths = [self._get(bucket, prefix + name, place / name) for name in sorted(names, key=_parts)]
         return of_files(place, paths, uri, media_type)
 
@@ -93,7 +97,7 @@ class Store:
     def _listed(self, bucket: str, prefix: str) -> Iterator[str]:
         """The names below a prefix, those of its folders' objects included."""
         more, count = "", 0
-        while True:
+        for _ in range(_PAGES):
             query = {"list-type": "2", "prefix": prefix} | ({"continuation-token": more} if more else {})
             with self._asked(f"/{bucket}", query) as answer:
                 body = b"".join(self._read(answer, f"s3://{bucket}/{prefix}", most=_LISTING))
@@ -113,6 +117,7 @@ class Store:
                 raise ValueError(f"more than {MOST_SHARDS:,} objects are not read")
             if not more:
                 return
+        raise ValueError(f"the store's list of s3://{bucket}/{prefix} has no end")
 
     def _read(self, answer: requests.Response, what: str, *, most: int | None = None) -> Iterator[bytes]:
         """The whole body.  Raises ``ValueError`` where it ends before it should."""

@@ -37,9 +37,12 @@ class Cluster:
         from pyspark.errors import PySparkException
 
         work = _work(pickle.dumps(list(tasks)), LIMITS.get())
-        numbers = session.range(0, len(tasks), 1, len(tasks))
+        answers = session.range(0, len(tasks), 1, len(tasks)).mapInArrow(work, SCHEMA).persist()
         try:
-            for row in numbers.mapInArrow(work, SCHEMA).toLocalIterator():
+            # An iterator has one partition counted after the other: all are counted at once, and fetched one by one, so
+            # that the driver never holds the key hashes of more than one.
+            answers.count()
+            for row in answers.toLocalIterator():
                 if row["name"] == PROFILE:
                     yield partials.read(bytes(row["data"]))
                 elif row["name"] == REFUSED:
@@ -49,6 +52,8 @@ class Cluster:
                     (target / Path(row["name"]).name).write_bytes(bytes(row["data"]))
         except PySparkException as error:
             raise _failed(f"Spark at {self.master} did not count the shards", str(error)) from error
+        finally:
+            answers.unpersist()
 
 
 def _session(master: str) -> Any:

@@ -40,14 +40,19 @@ def check_confined(confinement: Confinement, code: int | None, log: Path) -> Non
     """Raise ``WorldFailed`` where a training was never started, because it could not be confined."""
     if not confinement.binds or code != 1:
         return
-    with log.open("rb") as stream:
-        said = stream.read(_LAST).decode("utf-8", "replace")
+    said = first_words(log).decode("utf-8", "replace")
     if re.fullmatch(r"bwrap: (?!execvp)[^\n]*\n", said):
         raise WorldFailed(
             f"the training could not be confined: {printable(said)}",
             hint="look whether bubblewrap works here: `mlops-gitops doctor`",
             code="confinement",
         )
+
+
+def first_words(log: Path) -> bytes:
+    """What a log begins with."""
+    with log.open("rb") as stream:
+        return stream.read(_LAST)
 
 
 def ending(code: int | None, log: Path, *, seconds: float) -> list[Problem]:

@@ -65,7 +65,7 @@ class LocalTrainer:
         try:
             task = self._prepared(order)
             started, before = datetime.now(UTC), time.monotonic()
-            code = training_processes.run(self.confinement.launch(task), log=log, seconds=self.seconds)
+            code = self._run(task, log)
             seconds = time.monotonic() - before
             finished = datetime.now(UTC)
         except OSError as error:
@@ -99,6 +99,17 @@ class LocalTrainer:
         if code == 0:
             run = training_outcomes.collected(run, self.model, checkout=task.rooms.work, inside=task.inside)
         return replace(run, overhead=time.monotonic() - began - seconds)
+
+    def _run(self, task: Task, log: Path) -> int | None:
+        launch = self.confinement.launch(task)
+        if not self.confinement.binds:
+            return training_processes.run(launch, log=log, seconds=self.seconds)
+
+        def attempt() -> tuple[int | None, bytes]:
+            code = training_processes.run(launch, log=log, seconds=self.seconds)
+            return code, training_outcomes.first_words(log)
+
+        return confinement.settled(attempt)[0]
 
     def _prepared(self, order: Order) -> Task:
         """Everything that a run needs, laid out in its folder."""

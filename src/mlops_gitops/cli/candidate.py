@@ -12,9 +12,10 @@ from pathlib import Path
 from mlops_gitops.adapters import artifacts
 from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
+from mlops_gitops.cli.counted_looks import Counted
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Failure, Misused, NotYet, Refused
-from mlops_gitops.evidence.holdouts import looked, quiet
+from mlops_gitops.evidence.holdouts import hushed, looked
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.documents import Document
@@ -205,12 +206,18 @@ def holdouts(snapshot: Snapshot) -> tuple[Holdout, ...]:
 
 
 def judge(
-    candidate: Candidate, against: Iterable[Opponent], world: World, *, spent: Sequence[Holdout], dry: bool
+    candidate: Candidate,
+    against: Iterable[Opponent],
+    world: World,
+    *,
+    spent: Sequence[Holdout],
+    dry: bool,
+    snapshot: Snapshot,
 ) -> tuple[Report, ...]:
     """All tests of a candidate, and its comparison with each champion.
 
-    Where data are ``spent`` by looks, a ``dry`` run takes none, and an environment may want a look that does not pass
-    to tell no number.
+    Where data are ``spent`` by looks, or looks at references are counted in ``snapshot``, a ``dry`` run takes none; and
+    an environment may want a look that does not pass to tell no number.
     """
     with session.needing("data"):
         from mlops_gitops.adapters import predictions
@@ -222,8 +229,9 @@ def judge(
     mine = Artifact(artifact_path(model, folder), model.artifact.format, candidate.artifact.digest)
     locate = candidate.document.location
     world.progress("testing the data")
-    tested = suite.run_data_tests(model, folder=folder, locate=locate, now=world.now(), root=root)
-    reports = [candidate.scanned, tested]
+    counted = Counted(snapshot, model, dry=dry)
+    tested = suite.run_data_tests(model, folder=folder, locate=locate, now=world.now(), root=root, count=counted.count)
+    reports = [candidate.scanned, counted.told(tested)]
     world.progress("testing the model")
     reports.append(
         suite.run_model_tests(model, folder=folder, locate=locate, artifact=mine, predict=predict, root=root)
@@ -258,8 +266,8 @@ def judge(
             root=root,
             anchor=anchor,
         )
-        reports.append(quiet(found) if any(each.quiet for each in spent) else found)
-    return tuple(reports)
+        reports.append(found)
+    return hushed(reports) if any(each.quiet for each in spent) else tuple(reports)
 
 
 def _features(candidate: Candidate, champion: Release | None, world: World) -> Report:

@@ -150,6 +150,7 @@ def write_partials(models: Sequence[tuple[Path, Model, Document]], arguments: ar
             locate=document.location,
             share=share(arguments),
             target=target / folder.name if len(models) > 1 else target,
+            now=world.now(),
             schedule=schedule(arguments) or here,
         )
         written += [os.path.relpath(path, world.cwd) for path in found]

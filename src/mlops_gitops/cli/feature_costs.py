@@ -60,26 +60,32 @@ def run(folders: Sequence[Path], arguments: argparse.Namespace, world: World) ->
         raise Misused("a plot shows one model", hint="name the model", code="feature-plot")
     named = _named(arguments.group)
     found: list[Costs] = []
+    seen: list[tuple[str, Report]] = []
     reports: list[tuple[str, Report]] = []
     for folder in folders:
         _, _, document, model = read_manifest(folder.name, world)
         read = features.read(model, folder)
         costs, powers = measured(model, folder, named, arguments.server, world)
-        found.append(replace(costs, subsets=_told(read)))
+        told = _told(read)
+        found.append(replace(costs, subsets=told))
+        then = arguments.against
+        before = features.before_change(model, folder, then, world) if then else None
+        held = features.report(model, document, folder, found=read, before=before, powers=powers, told=told)
+        seen.append((folder.name, held))
         if model.tests.features is not None:
-            then = arguments.against
-            before = features.before_change(model, folder, then, world) if then else None
-            held = features.report(model, document, folder, found=read, before=before, powers=powers)
             reports.append((folder.name, held))
     verdict = combined(one.verdict for _, one in reports) if reports else None
+    pages = results.leave(seen, world.cwd / arguments.report, world) if arguments.report else []
     if arguments.format == "json":
-        told = [feature_costs.document(one) for one in found]
+        documents = [feature_costs.document(one) for one in found]
         judged = [report_document(one, model=name) for name, one in reports]
-        world.print(results.answer(verdict=verdict.value if verdict else None, reports=judged, features=told))
+        world.print(results.answer(verdict=verdict.value if verdict else None, reports=judged, features=documents))
     else:
         from mlops_gitops.reporting.feature_costs import table
 
         world.print("\n".join([*map(table, found), *(report_text(one) for _, one in reports)]))
+        if pages:
+            world.print("\n".join(f"report: {one}" for one in pages))
     if arguments.plot:
         from mlops_gitops.reporting.feature_costs import plot
 

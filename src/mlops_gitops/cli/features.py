@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlops_gitops.adapters.git_changes import Clone
-from mlops_gitops.cli.candidate import MANIFEST, read_manifest
+from mlops_gitops.cli.candidate import MANIFEST, artifact_path, read_manifest
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Report
@@ -14,10 +14,14 @@ from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.documents import Document
 from mlops_gitops.manifests.model import Dataset, Model
 from mlops_gitops.manifests.release import Release
+from mlops_gitops.packaging import digests
 from mlops_gitops.testing import suite
+from mlops_gitops.testing.data import importance
 from mlops_gitops.testing.data.files import data_files
-from mlops_gitops.testing.features import checks
+from mlops_gitops.testing.data.importance import Importance
+from mlops_gitops.testing.features import checks, figures
 from mlops_gitops.testing.features.checks import Before, Table
+from mlops_gitops.testing.features.subsets import MOST_FEATURES, Subsets
 from mlops_gitops.testing.statistics import Estimate, Unmeasurable
 
 
@@ -80,8 +84,9 @@ def report(
     found: Table | str,
     before: Before | None,
     powers: Mapping[str, Estimate] | None,
+    told: Subsets | None = None,
 ) -> Report:
-    """The report of what the manifest demands of its features."""
+    """The report of what the manifest demands of its features, with figures of what is known of them besides."""
     held = checks.judged(
         model,
         folder=folder,
@@ -92,7 +97,12 @@ def report(
         powers=powers,
     )
     materials = ((f"data/{found.dataset}", found.digest),) if isinstance(found, Table) else ()
-    return suite.report("feature-tests", model, list(held), materials)
+    drawn = [*figures.of_powers(model.primary.name, powers or {}), *figures.of_subsets(told)]
+    if isinstance(found, Table) and len(found.features) <= MOST_FEATURES:
+        then = before.correlations if before is not None else None
+        kept = then or checks.committed(folder, found.dataset)
+        drawn += figures.of_correlations(found.correlations, None if isinstance(kept, str) else kept)
+    return suite.report("feature-tests", model, list(held), materials, figures=drawn)
 
 
 def write_references(folders: Sequence[Path], world: World) -> list[tuple[Path, bytes]]:
@@ -100,12 +110,36 @@ def write_references(folders: Sequence[Path], world: World) -> list[tuple[Path, 
     files = []
     for folder in folders:
         _, _, _, model = read_manifest(folder.name, world)
-        tests = model.tests.features
-        if len(folders) > 1 and (tests is None or tests.max_change is None):
+        tests, weighing = model.tests.features, _weighing(model)
+        if weighing:
+            files.append((folder / importance.FILE, _importance(model, folder, world).text().encode()))
+        if (len(folders) > 1 or weighing) and (tests is None or tests.max_change is None):
             continue
         world.progress(f"{model.name}: reading the data")
         found = read(model, folder)
         if isinstance(found, str):
             raise Refused(found, hint="correct `tests.features.of`, or the data", code="feature-data")
-        files.append((folder / f"{found.dataset}{checks.SUFFIX}", checks.text(found.correlations())))
+        files.append((folder / f"{found.dataset}{checks.SUFFIX}", checks.text(found.correlations)))
     return files
+
+
+def _weighing(model: Model) -> bool:
+    """Whether columns weigh by what they bring when data are held against a reference."""
+    wanted = (model.tests.data.drift, model.tests.data.skew)
+    return any(one is not None and one.by_importance for one in wanted)
+
+
+def _importance(model: Model, folder: Path, world: World) -> Importance:
+    """What each input brings.  Raises ``Refused`` where that cannot be measured."""
+    from mlops_gitops.cli import feature_costs
+
+    powers = feature_costs.importances(model, folder, world)
+    if not powers:
+        raise Refused(
+            f"what the inputs of {model.name} bring to {model.primary.name} cannot be measured",
+            hint="`mlops-gitops test model` says why; or write weights by hand",
+            code="feature-data",
+        )
+    made = digests.of_artifact(artifact_path(model, folder)).digest
+    brought = {name: one.value for name, one in powers.items()}
+    return Importance(model.primary.name, model.primary.dataset, made, brought)

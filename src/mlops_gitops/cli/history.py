@@ -63,4 +63,6 @@ def _looks(snapshot: Snapshot, arguments: argparse.Namespace) -> str:
         return json.dumps(document, indent=2)
     wanted = [one for one in snapshot.environments() if arguments.environment in {None, one.name}]
     rules = {one.name: one.comparison.holdout for one in wanted if one.comparison and one.comparison.holdout}
-    return looks_report.text(found, rules) or f"no release of {arguments.model} was compared yet"
+    files = {one.holdout for one in found} | {file for rule in rules.values() for file in rule.data}
+    taken = {file: len(looks) for file, looks in ledger.of_model(snapshot, arguments.model, files).taken.items()}
+    return looks_report.text(found, rules, taken) or f"no release of {arguments.model} was compared yet"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.cli import past_releases, session
+from mlops_gitops.cli import infra, past_releases, session
 from mlops_gitops.cli.candidate import artifact_path
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlops_gitops.testing.models.predictions import Job, Predict
 
 EXPLANATION = "model.explanation"
+_DAY = 86_400.0
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +35,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--predictions", metavar="DIR", help="model: test the predictions kept there; the model is not loaded"
     )
+    options.add_argument(
+        "--within",
+        metavar="SECONDS",
+        type=_seconds,
+        default=600.0,
+        help="model: how long it may take to answer (default: 600)",
+    )
+
+
+def _seconds(text: str) -> float:
+    """Raises ``ValueError``, which argparse tells."""
+    found = float(text)
+    if not 0 < found < _DAY:
+        raise ValueError(text)
+    return found
 
 
 def reports(
@@ -60,7 +76,8 @@ def reports(
         if scanned.verdict is not Verdict.PASS:
             yield scanned
             return
-        predict = predictions.predictor(environ=world.environ, cache=session.cache(world) / "predictions")
+        cache = session.cache(world) / "predictions"
+        predict = predictions.predictor(environ=world.environ, cache=cache, seconds=arguments.within)
     if arguments.keep_predictions is not None:
         predict = prediction_files.kept(predict, world.cwd / arguments.keep_predictions)
     world.progress(f"{model.name}: testing the model")
@@ -68,17 +85,15 @@ def reports(
     found = suite.run_model_tests(
         model, folder=folder, locate=document.location, artifact=artifact, predict=predict, root=root
     )
-    past = tuple(
-        past_releases.checks(model, artifact, predict, arguments, world, folder=folder, locate=document.location)
-    )
-    if past:
-        found = _with(found, model, past)
     if arguments.explain_row is not None:
         job = suite.job_on(model, model.primary.dataset, artifact, folder=folder, root=root)
         if not isinstance(job, str):
             place = document.location(("spec", "artifact"))
             found = _explained(found, model, job, predict, row=arguments.explain_row - 1, place=place)
     yield found
+    if past_releases.declared(model):
+        snapshot = infra.open_snapshot(arguments, world)
+        yield past_releases.report(model, artifact, predict, snapshot, world, folder=folder, locate=document.location)
 
 
 def _there(name: str, world: World) -> Path:

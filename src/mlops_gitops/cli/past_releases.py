@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import math
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.cli.candidate import fetched
-from mlops_gitops.cli.infra import open_snapshot
+from mlops_gitops.canonical import JSON
+from mlops_gitops.cli import session
+from mlops_gitops.cli.candidate import Candidate, artifact_path, fetched
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, Refused
 from mlops_gitops.evidence import statements
-from mlops_gitops.evidence.verdicts import Check
+from mlops_gitops.evidence.figures import Curve
+from mlops_gitops.evidence.verdicts import Check, Report
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.promotion.snapshot import Snapshot
 
@@ -32,44 +33,90 @@ BUSINESS_CHECK = "business.metric"
 NO_REPOSITORY = "no environment repository is named, so nothing is known of past releases"
 
 
-def checks(
+def declared(model: Model) -> bool:
+    """Whether the manifest asks for these tests."""
+    return model.tests.model.staleness is not None or model.tests.model.business is not None
+
+
+def of_release(candidate: Candidate, snapshot: Snapshot, world: World) -> tuple[Report, ...]:
+    """The report that becomes evidence of a release whose manifest declares these tests."""
+    if not declared(candidate.model):
+        return ()
+    with session.needing("data"):
+        from mlops_gitops.adapters import predictions
+        from mlops_gitops.testing.models.predictions import Artifact
+
+    model, folder = candidate.model, candidate.folder
+    artifact = Artifact(artifact_path(model, folder), model.artifact.format, candidate.artifact.digest)
+    predict = predictions.predictor(environ=world.environ, cache=session.cache(world) / "predictions")
+    return (report(model, artifact, predict, snapshot, world, folder=folder, locate=candidate.document.location),)
+
+
+def report(
     model: Model,
     artifact: Artifact,
     predict: Predict,
-    arguments: argparse.Namespace,
+    snapshot: Snapshot | None,
     world: World,
     *,
     folder: Path,
     locate: Locate,
-) -> Iterator[Check]:
-    """The checks of staleness and of the business metric, where the manifest declares them."""
+) -> Report:
+    """Staleness and the business metric, as far as the manifest declares them.
+
+    It is evidence of a kind of its own, since a young model has no past: whoever demands the model tests does not
+    have to wait for one.
+    """
+    from mlops_gitops.testing import suite
     from mlops_gitops.testing.models import business, staleness
 
-    tests = model.tests.model
-    if tests.staleness is None and tests.business is None:
-        return
-    snapshot = open_snapshot(arguments, world)
+    tests, found = model.tests.model, list[Check]()
+    problem = NO_REPOSITORY if snapshot is None else ""
+    materials: list[tuple[str, str]] = [("artifact", artifact.digest)]
+    details: dict[str, JSON] = {}
     if tests.staleness is not None:
-        now, formers = _asked(model, artifact, predict, snapshot, world, folder=folder)
-        problem = NO_REPOSITORY if snapshot is None else ""
-        yield from staleness.checks(model, now, formers, locate=locate, problem=problem)
+        asked = _asked(model, artifact, predict, snapshot, world, folder=folder)
+        found += staleness.checks(model, asked.now, asked.formers, locate=locate, problem=problem)
+        materials += asked.materials
+        details["ages"] = _ages(found)
     if tests.business is not None:
-        found = [] if snapshot is None else list(pairs(snapshot, model))
-        problem = NO_REPOSITORY if snapshot is None else ""
-        yield from business.checks(model, found, locate=locate, problem=problem)
+        known = [] if snapshot is None else list(pairs(snapshot, model))
+        found += business.checks(model, known, locate=locate, problem=problem)
+        details["pairs"] = [{"version": one.version, "offline": one.offline, "business": one.business} for one in known]
+    made = suite.report("history-tests", model, found, tuple(materials))
+    return replace(made, details=details)
+
+
+def _ages(found: Sequence[Check]) -> list[JSON]:
+    """The points of the curve, as evidence keeps them."""
+    return [
+        {"version": one.label, "days": one.at, "value": one.value, "interval": [one.lower, one.upper], "rows": one.rows}
+        for check in found
+        for figure in check.figures
+        if isinstance(figure, Curve)
+        for one in figure.points
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What the model says of the newest rows, what past releases say, the newest first; and what was read for it."""
+
+    now: Sample | None
+    formers: Sequence[Former] = ()
+    materials: Sequence[tuple[str, str]] = ()
 
 
 def _asked(
     model: Model, artifact: Artifact, predict: Predict, snapshot: Snapshot | None, world: World, *, folder: Path
-) -> tuple[Sample | None, list[Former]]:
-    """What the model says of the newest rows, and what its past releases say, the newest first."""
+) -> _Answers:
     from mlops_gitops.testing import suite
     from mlops_gitops.testing.models.staleness import Former
 
     demanded, root = model.tests.model.staleness, folder.parent.parent
     job = suite.job_on(model, demanded.dataset if demanded else "", artifact, folder=folder, root=root)
     if isinstance(job, str) or demanded is None or snapshot is None:
-        return None, []
+        return _Answers(None)
     past = [one for one in snapshot.line(model.name) if one.artifact.digest != artifact.digest]
     asked: list[tuple[Release, timedelta, Job | str]] = []
     for one in past[: -demanded.releases - 1 : -1]:
@@ -85,7 +132,9 @@ def _asked(
         Former(one.version, age, None, what) if isinstance(what, str) else Former(one.version, age, next(found), why)
         for one, age, what in asked
     ]
-    return now, formers
+    materials = [(f"data/{demanded.dataset}", job.data_digest)]
+    materials += [(f"past/{one.version}", what.artifact.digest) for one, _, what in asked if not isinstance(what, str)]
+    return _Answers(now, formers, materials)
 
 
 def _job(release: Release, job: Job, world: World, *, folder: Path) -> Job | str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from mlops_gitops.adapters import artifacts
 from mlops_gitops.canonical import JSON
-from mlops_gitops.cli import infra, results, session
+from mlops_gitops.cli import infra, past_releases, results, session
 from mlops_gitops.cli.candidate import (
     artifact_path,
     exit_code,
@@ -54,8 +54,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             from mlops_gitops.cli import building
         found = replace(found, image=building.released(found, arguments.image, world))
     against = opponents(snapshot, arguments.model)
-    judged = judge(found, against, world, spent=holdouts(snapshot), dry=arguments.dry_run)
-    reports = (*judged, *infra.of_release(found, snapshot, world))
+    judged = judge(found, against, world, spent=holdouts(snapshot), dry=arguments.dry_run, snapshot=snapshot)
+    past = past_releases.of_release(found, snapshot, world)
+    reports = (*judged, *past, *infra.of_release(found, snapshot, world))
     named = [(found.model.name, one) for one in reports]
     pages = results.leave(named, world.cwd / arguments.report, world) if arguments.report else []
     settled = publish.release(

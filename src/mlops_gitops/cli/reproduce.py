@@ -166,6 +166,7 @@ def _forget(above: Path) -> None:
 
 def _leave(room: Path, found: Reproduction, statements: Mapping[str, str], *, world: World) -> None:
     """Leave the report for people and programs, and the statements that nobody has signed yet."""
+    from mlops_gitops.cli.writing import replaced
     from mlops_gitops.reporting import reproduction as rendered
     from mlops_gitops.reporting import reproduction_page
 
@@ -178,7 +179,7 @@ def _leave(room: Path, found: Reproduction, statements: Mapping[str, str], *, wo
     }
     try:
         for name, text in files.items():
-            (room / name).write_text(text + "\n", encoding="utf-8")
+            replaced(room / name, f"{text}\n".encode())
     except OSError as error:
         raise WorldFailed(
             f"{room} cannot be written: {error.strerror}", hint="name another folder with --report", code="report"

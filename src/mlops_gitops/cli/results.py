@@ -63,13 +63,13 @@ def answer(**found: object) -> str:
 
 def leave(reports: Sequence[tuple[str, Report]], folder: Path, world: World) -> list[Path]:
     """Write every form into ``folder``, below the name of each model; the pages.  Raises ``WorldFailed``."""
+    from mlops_gitops.cli import writing
     from mlops_gitops.reporting.results import junit, markdown, page, sarif, statements
 
     results, pages = Results(tuple(reports)), []
     try:
         for model in results.models:
-            one, room = results.of(model), folder / model
-            room.mkdir(parents=True, exist_ok=True)
+            one, room = results.of(model), writing.room(folder, model)
             files = {
                 "report.html": page.page(one, generated=times.format_instant(world.now())),
                 "report.json": document(one),
@@ -79,7 +79,7 @@ def leave(reports: Sequence[tuple[str, Report]], folder: Path, world: World) -> 
                 **statements.files(one, issued_at=world.now()),
             }
             for name, text in files.items():
-                (room / name).write_text(text + "\n", encoding="utf-8")
+                writing.replaced(room / name, f"{text}\n".encode("utf-8", "backslashreplace"))
             pages.append(room / "report.html")
     except OSError as error:
         raise WorldFailed(

@@ -114,6 +114,7 @@ def _attest(arguments: argparse.Namespace, world: World) -> None:
 
 
 def _leave(score: Score, room: Path, world: World) -> None:
+    from mlops_gitops.cli.writing import replaced
     from mlops_gitops.reporting.score import badge, page
 
     files = {
@@ -124,7 +125,7 @@ def _leave(score: Score, room: Path, world: World) -> None:
     try:
         room.mkdir(parents=True, exist_ok=True)
         for name, written in files.items():
-            (room / name).write_text(f"{written}\n", encoding="utf-8")
+            replaced(room / name, f"{written}\n".encode())
     except OSError as error:
         raise WorldFailed(
             f"{room} cannot be written: {error.strerror}", hint="name another folder with --output", code="report"

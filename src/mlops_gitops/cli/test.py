@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.cli import counting, infra, model_tests, results, session
+from mlops_gitops.cli import counted_looks, counting, infra, model_tests, results, session
 from mlops_gitops.cli.candidate import MANIFEST, exit_code, model_names
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, WorldFailed
@@ -36,6 +35,7 @@ mlops-gitops test data flight-delays --infer --write
 mlops-gitops test --report reports
 mlops-gitops test data flight-delays --shard 1/4 --partial counts
 mlops-gitops test data flight-delays --merge counts
+mlops-gitops test data flight-delays --release 1.2.0 --publish --key file2:keys/ci.pem
 """
 
 
@@ -51,6 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     model_tests.add_options(parser)
     infra.add_options(parser)
     counting.add_options(parser)
+    counted_looks.add_options(parser)
     costs = parser.add_argument_group(
         "with features, which measures what they cost and bring, and judges what `tests.features` demands"
     )
@@ -90,6 +91,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         with counting.reached(world):
             return _write_references(kinds, names, arguments.format, world)
     counting.check(arguments, kinds)
+    counted_looks.check(arguments, kinds)
     if arguments.shard or arguments.profile:
         models = [(folder, *_opened(folder)) for folder in _folders(names, world)]
         with session.needing("data"), counting.limited(arguments), counting.reached(world):
@@ -183,16 +185,10 @@ def _written(files: Sequence[tuple[Path, bytes]], style: str, world: World) -> i
 
 def _replace(path: Path, data: bytes) -> None:
     """The whole file or the old one, and never through a link."""
+    from mlops_gitops.cli.writing import replaced
+
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-            try:
-                file.write(data)
-                file.close()
-                Path(file.name).chmod(0o644)
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        replaced(path, data)
     except OSError as error:
         raise WorldFailed(
             f"{path.name} cannot be written: {error.strerror or error}",
@@ -227,17 +223,11 @@ def _opened(folder: Path) -> tuple[Model, Document]:
 def _reports(folder: Path, kinds: Sequence[str], arguments: argparse.Namespace, world: World) -> Iterator[Report]:
     model, document = _opened(folder)
     with session.needing("data"):
-        from mlops_gitops.testing import suite
+        import mlops_gitops.testing.suite  # noqa: F401 - says what to install
     if "data" in kinds:
         world.progress(f"{model.name}: testing the data")
-        yield suite.run_data_tests(
-            model,
-            folder=folder,
-            locate=document.location,
-            now=world.now(),
-            root=_root(folder),
-            counting=counting.counting(arguments, world),
-        )
+        how = counting.counting(arguments, world)
+        yield counted_looks.report(folder, model, document, arguments, world, root=_root(folder), counting=how)
     if "model" in kinds:
         yield from model_tests.reports(folder, model, document, arguments, world)
     asked = kinds == ["infra"]

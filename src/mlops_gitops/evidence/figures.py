@@ -174,7 +174,7 @@ class Curve:
 
 @record
 class Matrix:
-    """A number from -1 to 1 for every pair of names, row by row: correlations, or how they changed."""
+    """A number for every pair of names, row by row: correlations, from -1 to 1, or how they changed, from -2 to 2."""
 
     title: str
     names: tuple[str, ...]

@@ -32,6 +32,7 @@ TEST_KINDS = (
     "data-tests",
     "feature-tests",
     "model-tests",
+    "history-tests",
     "infra-tests",
     "comparison",
     "reproduction",

@@ -57,8 +57,10 @@ class DriftTests:
 
     ``of`` is the data set of the reference, ``datasets`` are those that are held against it, ``max`` is the largest
     effect that passes, from 0 to 1, and ``confidence`` that of the bounds.  A column of weight 0 is left out.
-    ``looks`` is how often the same reference will be looked at before it is written again: all looks together are
-    wrong no more often than ``confidence`` allows.  ``volume`` bounds the rows as a multiple of the reference's.
+    ``looks`` is how often the same reference will be looked at before it is written again, ``None`` where nobody knows
+    and each look is counted: all looks together are wrong no more often than ``confidence`` allows.  ``volume`` bounds
+    the rows as a multiple of the reference's.  ``by_importance``: columns weigh what the model makes of them, as
+    ``importance.json`` says.  ``other`` is the weight of columns that ``weights`` does not name.
     """
 
     of: str
@@ -66,22 +68,30 @@ class DriftTests:
     max: float = 0.1
     confidence: float = 0.95
     weights: Mapping[str, float] = field(default_factory=dict)
-    looks: int = 1
+    looks: int | None = 1
     volume: Threshold | None = None
+    by_importance: bool = False
+    other: float = 1.0
+
+    def weight(self, column: str) -> float:
+        """How much of its family's error a column gets, beside the others; 0 leaves it out."""
+        return self.weights.get(column, self.other)
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any] | None) -> DriftTests | None:
         """From ``spec.tests.data.drift`` or ``skew``."""
         if value is None:
             return None
+        weights, looks = value.get("weights", {}), value.get("looks", 1)
         return cls(
             value["of"],
             tuple(value["in"]),
             value.get("max", 0.1),
             value.get("confidence", 0.95),
-            value.get("weights", {}),
-            value.get("looks", 1),
+            {} if weights == "importance" else weights,
+            None if looks == "counted" else looks,
             Threshold.from_value(value.get("volume")),
+            weights == "importance",
         )
 
 

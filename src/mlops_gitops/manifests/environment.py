@@ -30,20 +30,20 @@ class Holdout:
     """How the data of comparisons are spent: ``looks`` releases share the chance ``alpha`` of a pass by luck.
 
     ``data`` are the digests of the files that may be used, any where it is empty.  ``quiet``: a look that does not pass
-    tells its verdict and no number.
+    tells its verdict and no number, which is so unless the policy says otherwise.
     """
 
     looks: int
     alpha: float = 0.05
     data: tuple[str, ...] = ()
-    quiet: bool = False
+    quiet: bool = True
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any] | None) -> Holdout | None:
         """From ``holdout`` of a gate."""
         if value is None:
             return None
-        quiet = value.get("answers") == "verdict"
+        quiet = value.get("answers", "verdict") == "verdict"
         return cls(int(value["looks"]), value.get("alpha", 0.05), tuple(value.get("data", ())), quiet)
 
     @property

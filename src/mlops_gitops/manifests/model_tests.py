@@ -61,7 +61,10 @@ class Calibration:
 
 @record
 class Fairness:
-    """One demand on groups, which are made of the values of ``columns`` together."""
+    """One demand on groups, which are made of the values of ``columns`` together.
+
+    ``classes`` are those that matter of several; none means all of them.
+    """
 
     columns: tuple[str, ...]
     definition: Definition
@@ -69,6 +72,7 @@ class Fairness:
     min_ratio: float | None = None
     min_rate: float | None = None
     min_rows: int = 50
+    classes: tuple[str, ...] = ()
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Fairness:
@@ -80,6 +84,7 @@ class Fairness:
             value.get("minRatio"),
             value.get("minRate"),
             int(value.get("minRows", 50)),
+            tuple(value.get("classes", ())),
         )
 
 
@@ -156,6 +161,8 @@ class ModelTests:
     numeric: float | None = None
     staleness: Staleness | None = None
     business: Business | None = None
+    explain_row: int | None = None
+    """From 1, as people count."""
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> ModelTests:
@@ -174,4 +181,5 @@ class ModelTests:
             stale and Staleness(stale["dataset"], int(stale.get("releases", 5)), stale.get("maxLoss")),
             business
             and Business(business["metric"], business.get("higherIsBetter", True), business.get("minCorrelation", 0.0)),
+            explain_row=value.get("explainRow"),
         )

@@ -13,10 +13,11 @@ from functools import lru_cache
 from mlops_gitops.manifests.text import MAX_BYTES
 
 OUTSIDE = "it is a link that leads out of the repository"
+_CHUNK = 1 << 20
 
 
-def read(file: str, *, root: str) -> bytes:
-    """A file's bytes, at most one more than a document may have; never from a device, a pipe, or outside of ``root``.
+def read(file: str, *, root: str, most: int = MAX_BYTES) -> bytes:
+    """A file's bytes, at most one more than ``most``; never from a device, a pipe, or outside of ``root``.
 
     Raises ``OSError`` and ``ValueError`` with what is wrong.
     """
@@ -34,10 +35,10 @@ def read(file: str, *, root: str) -> bytes:
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise ValueError("it is not a regular file")
-        data = b""
-        while len(data) <= MAX_BYTES and (chunk := os.read(handle, MAX_BYTES + 1)):
+        data = bytearray()
+        while len(data) <= most and (chunk := os.read(handle, min(most + 1 - len(data), _CHUNK))):
             data += chunk
-        return data
+        return bytes(data)
     finally:
         os.close(handle)
 

@@ -4,24 +4,30 @@ It is kept nowhere.  Every comparison that was published is evidence, evidence i
 numbers its looks by what lies in the commit that the push is conditional on.  So no look is forgotten, two at once
 cannot have the same number, and ``verify`` counts them again along the past.
 
-A look is one candidate, by the digest of its artifact, against one champion, on one file, by digest: made again it is
-the same look.  Looks are counted by model, whatever environment they were taken for.  Pure.
+A look is one candidate, by the digest of its artifact, against one champion, on one file, by digest, with the same
+questions and answers: made again it is the same look.  A file is used up by every model that is judged on it, whatever
+it is called; and the comparisons of a model are counted beside, whatever file they were made on.  Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from mlops_gitops.evidence import holdouts
 from mlops_gitops.evidence.admission import Evidence, admit
+from mlops_gitops.evidence.holdouts import Look
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.manifests.release import Release
 from mlops_gitops.promotion import layout
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.records import record
 
 KIND = "comparison"
+_AT_ONCE = 1000
+"""Models whose releases are read ahead together."""
 
 
 @record
@@ -35,60 +41,112 @@ class Entry:
     champion: str | None
     verdict: Verdict
     chance: float
+    total: int | None = None
+
+
+Key: TypeAlias = tuple[Hashable, ...]
+"""What makes two looks the same one."""
 
 
 @dataclass(slots=True)
 class Ledger:
-    """How often one model has used each file.  Grows by what is counted; ``taken`` has the number of each look."""
+    """How often each file was used, and how often each model was compared.
 
-    taken: dict[str, dict[tuple[str, str | None], int]] = field(default_factory=dict)
+    Grows by what is counted; ``taken`` has the number of each look by file, ``compared`` that of each comparison by
+    model.
+    """
 
-    def count(self, claim: Claim, *, artifact: str) -> Claim:
-        """The claim with the number of each of its looks, which are taken from now on."""
-        return holdouts.numbered(claim, [self._number(one.holdout, (artifact, claim.champion))
-                                         for one in holdouts.looks(claim)])  # fmt: skip
+    taken: dict[str, dict[Key, int]] = field(default_factory=dict)
+    compared: dict[str, dict[Key, int]] = field(default_factory=dict)
 
-    def _number(self, holdout: str, look: tuple[str, str | None]) -> int:
-        taken = self.taken.setdefault(holdout, {})
-        return taken.setdefault(look, len(taken) + 1)
+    def count(self, claim: Claim, *, model: str, artifact: str) -> Claim:
+        """The claim with the numbers of its looks, which are taken from now on."""
+        found = holdouts.looks(claim)
+        if not found:
+            return claim
+        total = _numbered(self.compared.setdefault(model, {}), _comparison(claim, artifact))
+        numbers = [_numbered(self.taken.setdefault(one.holdout, {}), _look(one, claim, artifact)) for one in found]
+        return holdouts.numbered(claim, numbers, total=total)
 
-    def add(self, claim: Claim, *, artifact: str) -> None:
+    def add(self, claim: Claim, *, model: str, artifact: str) -> None:
         """A look that was published; one that says its number has it, for ``verify`` to check."""
         for one in holdouts.looks(claim):
-            taken, look = self.taken.setdefault(one.holdout, {}), (artifact, claim.champion)
-            number = one.number if one.number is not None else len(taken) + 1
-            taken[look] = min(number, taken.get(look, number))
+            _keep(self.taken.setdefault(one.holdout, {}), _look(one, claim, artifact), one.number)
+            _keep(self.compared.setdefault(model, {}), _comparison(claim, artifact), one.total)
 
 
-def of_model(snapshot: Snapshot, model: str) -> Ledger:
-    """The ledger of a model at one commit."""
+def _look(one: Look, claim: Claim, artifact: str) -> Key:
+    return (artifact, claim.champion, one.asked)
+
+
+def _comparison(claim: Claim, artifact: str) -> Key:
+    return (artifact, claim.champion, *((one.holdout, one.asked) for one in holdouts.looks(claim)))
+
+
+def _numbered(taken: dict[Key, int], key: Key) -> int:
+    """The number that a look has, or the one after all others: what is missing between makes nothing smaller."""
+    return taken.setdefault(key, max(len(taken), *taken.values(), 0) + 1)
+
+
+def _keep(taken: dict[Key, int], key: Key, number: int | None) -> None:
+    if number is None:
+        _numbered(taken, key)
+    else:
+        taken[key] = max(number, taken.get(key, number))
+
+
+def of_model(snapshot: Snapshot, model: str, files: Collection[str]) -> Ledger:
+    """The ledger at one commit, as far as it counts for a model that uses these files, by digest."""
     ledger = Ledger()
-    for one, artifact, _ in _comparisons(snapshot, model):
-        ledger.add(one.claim, artifact=artifact)
+    for one, about in _comparisons(snapshot, snapshot.line(model)):
+        ledger.add(one.claim, model=model, artifact=about.artifact.digest)
+    for one, about in _comparisons(snapshot, list(_on_the_same(snapshot, model, files))):
+        ledger.add(one.claim, model=about.name, artifact=about.artifact.digest)
     return ledger
+
+
+def _on_the_same(snapshot: Snapshot, model: str, files: Collection[str]) -> Iterator[Release]:
+    """The releases of other models that name one of these files.  Only those that do are taken apart."""
+    tree, wanted = snapshot.tree, [one.encode() for one in files]
+    others = [one for one in snapshot.models() if one != model] if wanted else []
+    for begin in range(0, len(others), _AT_ONCE):
+        some = others[begin : begin + _AT_ONCE]
+        tree.prefetch([layout.releases(name) for name in some])
+        for other, about in ((name, one) for name in some for one in snapshot.release_ids(name)):
+            data = tree.read(layout.release(other, about)) or b""
+            if any(one in data for one in wanted):
+                yield snapshot.release(other, about)
 
 
 def entries(snapshot: Snapshot, model: str) -> tuple[Entry, ...]:
     """Every look of a model that stands, by file and number."""
-    every = list(_comparisons(snapshot, model))
-    replaced = {digest for one, _, _ in every for digest in one.claim.supersedes}
+    every = list(_comparisons(snapshot, snapshot.line(model)))
+    replaced = {digest for one, _ in every for digest in one.claim.supersedes}
     found = [
-        Entry(look.holdout, look.number, one.claim.release, version, one.claim.champion, one.claim.verdict, look.chance)
-        for one, _, version in every
+        Entry(
+            look.holdout,
+            look.number,
+            one.claim.release,
+            about.version,
+            one.claim.champion,
+            one.claim.verdict,
+            look.chance,
+            look.total,
+        )
+        for one, about in every
         if one.digest not in replaced
         for look in holdouts.looks(one.claim)
     ]
     return tuple(sorted(found, key=lambda one: (one.holdout, one.number or 0, one.release, one.champion or "")))
 
 
-def _comparisons(snapshot: Snapshot, model: str) -> Iterator[tuple[Evidence, str, str]]:
-    """Every comparison of a model's releases that was signed by right, with artifact and version, in their order."""
-    line = snapshot.line(model)
-    snapshot.tree.prefetch([layout.evidence(one.id) for one in line])
-    for about in line:
+def _comparisons(snapshot: Snapshot, releases: Sequence[Release]) -> Iterator[tuple[Evidence, Release]]:
+    """Every comparison of some releases that was signed by right, in their order."""
+    snapshot.tree.prefetch([layout.evidence(one.id) for one in releases])
+    for about in releases:
         folder = layout.evidence(about.id)
         for name in snapshot.tree.names(folder):
             data = snapshot.tree.read(f"{folder}/{name}") if name.startswith(f"{KIND}-") else None
             judged = admit(name, data, release=about.id, trust=snapshot.trust) if data is not None else None
             if isinstance(judged, Evidence):
-                yield judged, about.artifact.digest, about.version
+                yield judged, about

@@ -219,7 +219,8 @@ def release(
     ``build`` makes the release that supersedes a given one.  A release whose content is in the repository already is
     that one; then only what was not said yet is added.  Without a ``signer`` nothing is written.
     """
-    from mlops_gitops.promotion import ledger  # late: who promotes or approves counts no looks
+    from mlops_gitops.evidence import holdouts  # late: who promotes or approves counts no looks
+    from mlops_gitops.promotion import ledger, reference_looks
 
     def propose(tree: Tree) -> Proposal[Release]:
         snapshot = Snapshot(tree)
@@ -229,10 +230,16 @@ def release(
         known = made.id in snapshot.release_ids(made.name)
         said = snapshot.dossier(made.name, made.id).evidence if known else ()
         files = {} if known else release_files(made)
-        book = ledger.of_model(snapshot, made.name)
-        for found in claims(reports, made, issued_at=now(), said=said, renew=renew):
+        told = claims(reports, made, issued_at=now(), said=said, renew=renew)
+        book = ledger.of_model(snapshot, made.name, {one.holdout for found in told for one in holdouts.looks(found)})
+        for found in told:
             refuse_unless_trusted(snapshot.trust, signer.keyid, found.kind, None)
-            claim = book.count(found, artifact=made.artifact.digest) if found.kind == ledger.KIND else found
+            claim = (
+                book.count(found, model=made.name, artifact=made.artifact.digest)
+                if found.kind == ledger.KIND
+                else found
+            )
+            reference_looks.refuse_unless_next(snapshot, made.name, claim)
             path, data = sealed_evidence(claim, model=made.name, signer=signer)
             files[path] = data
         if not known:

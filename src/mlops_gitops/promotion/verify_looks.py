@@ -19,12 +19,12 @@ from mlops_gitops.promotion.store import Change, History
 
 
 class Recount:
-    """The ledgers of all models, up to the last commit that was looked at; commits come oldest first."""
+    """The ledger of all models, up to the last commit that was looked at; commits come oldest first."""
 
     def __init__(self, history: History) -> None:
         self._history = history
         self._models: dict[str, str] = {}
-        self._ledgers: dict[str, Ledger] = {}
+        self._ledger = Ledger()
 
     def of(self, change: Change) -> Iterator[Problem]:
         """The comparisons that a commit added and that say another number than they had."""
@@ -56,9 +56,13 @@ class Recount:
             artifact = snapshot.release(model, one.claim.release).artifact.digest
         except Failure:
             return
-        count = self._ledgers.setdefault(model, Ledger()).count
-        due = holdouts.looks(count(one.claim, artifact=artifact))
+        due = holdouts.looks(self._ledger.count(one.claim, model=model, artifact=artifact))
         for said, is_ in zip(holdouts.looks(one.claim), due, strict=True):
-            if said.number is not None and said.number != is_.number:
-                message = f"it says that it was look {said.number} at data {said.holdout[:12]}, and it was {is_.number}"
-                yield Problem("look", path, message, change.commit)
+            for number, right, words in (
+                (said.number, is_.number, f"look {{}} at data {said.holdout[:12]}"),
+                (said.total, is_.total, f"comparison {{}} of {model}"),
+            ):
+                if number is not None and number != right:
+                    message = f"it says that it was {words.format(number)}, and it was {right}"
+                    yield Problem("look", path, message, change.commit)
+        self._ledger.add(one.claim, model=model, artifact=artifact)

@@ -11,7 +11,17 @@ from dataclasses import fields, replace
 
 from mlops_gitops.errors import Failure
 from mlops_gitops.evidence.admission import may_sign, signed_by
-from mlops_gitops.promotion import apply, layout, plan, pointer, receipts, returns, rollbacks, verify_seals
+from mlops_gitops.promotion import (
+    apply,
+    layout,
+    plan,
+    pointer,
+    receipts,
+    reference_looks,
+    returns,
+    rollbacks,
+    verify_seals,
+)
 from mlops_gitops.promotion.plan import Action, Decision, Outcome, Situation
 from mlops_gitops.promotion.problems import Problem
 from mlops_gitops.promotion.receipts import PULL_REQUEST, Filed, Receipt
@@ -22,9 +32,10 @@ from mlops_gitops.promotion.verify_looks import Recount
 
 def problems(history: History, changes: tuple[Change, ...], born: Mapping[str, Change]) -> Iterator[Problem]:
     """What is wrong along the first-parent line; ``born`` tells in which commit a path appeared."""
-    looks = Recount(history)
+    looks, windows = Recount(history), reference_looks.Recount(history)
     for change in changes:
         yield from looks.of(change)
+        yield from windows.of(change)
         for status, path in change.paths:
             if status == "T" and _is_ours(path):
                 yield Problem("no-file", path, "it is a link or a submodule, not a file", change.commit)

@@ -14,6 +14,7 @@ from mlops_gitops.testing.statistics import Estimate
 _NOTHING = "not measured"
 _ZERO = "not distinguishable from zero"
 _PAIRS = 3
+_SMALLEST = 0.00005
 _SHOWN = 40
 """Groups of a plot; a table has them all."""
 
@@ -55,7 +56,13 @@ def _subsets(found: Subsets) -> list[str]:
 
 
 def _percent(found: Estimate) -> str:
-    return f"{found.value:.1%} ({found.lower:.1%} to {found.upper:.1%})"
+    value, lower, upper = (f"{one:.1%}".replace("-0.0%", "0.0%") for one in (found.value, *found.interval))
+    return f"{value} ({lower} to {upper})"
+
+
+def _loss(value: float) -> str:
+    """What a metric loses; what four digits would show as nothing is shown by its power of ten."""
+    return f"{value:+.4f}" if abs(value) >= _SMALLEST or value == 0 else f"{value:+.0e}"
 
 
 def _line(one: Cost) -> tuple[str, ...]:
@@ -66,7 +73,7 @@ def _line(one: Cost) -> tuple[str, ...]:
         memory = f"{size(steps.working)} a row, {size(steps.held)} held{needs}"
     return (
         one.group.name,
-        _said(one.power, lambda value: f"{value:+.4f}"),
+        _said(one.power, _loss),
         _said(one.carrying, time),
         "-" if steps is None else _said(steps.seconds, time),
         memory,

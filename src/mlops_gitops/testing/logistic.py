@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlops_gitops.testing import clusters
 from mlops_gitops.testing.statistics import Floats, Unmeasurable
 
 STEPS = 100
@@ -14,7 +15,7 @@ CLOSE = 1e-10
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Weights of the columns, and their covariance (the inverse of Fisher's information)."""
+    """Weights of the columns, and their covariance: the inverse of Fisher's information, or the sandwich of blocks."""
 
     weights: Floats
     covariance: Floats
@@ -27,10 +28,18 @@ def chances(scores: Floats) -> Floats:
     return found
 
 
-def fit(matrix: Floats, came: Floats, *, offset: Floats | None = None, ridge: float = 0.0) -> Fit:
+def fit(
+    matrix: Floats,
+    came: Floats,
+    *,
+    offset: Floats | None = None,
+    ridge: float = 0.0,
+    blocks: clusters.Codes | None = None,
+) -> Fit:
     """The most likely weights (McCullagh and Nelder 1989, 4.4), with half steps where a whole one makes it worse.
 
-    ``matrix``: shape (rows, columns); ``ridge`` is the penalty on squared weights, none on the first column.
+    ``matrix``: shape (rows, columns); ``ridge`` is the penalty on squared weights, none on the first column.  Where
+    rows come in ``blocks`` the covariance allows them to err together (Liang and Zeger 1986, Biometrika 73:13).
     Raises ``Unmeasurable`` where there are none: outcomes that are separated perfectly, or columns that say the same.
     """
     columns = matrix.shape[1]
@@ -65,9 +74,15 @@ def fit(matrix: Floats, came: Floats, *, offset: Floats | None = None, ridge: fl
     if ridge == 0 and loss < 1e-6:  # noqa: PLR2004 - every outcome is as good as certain
         raise Unmeasurable("outcomes are separated perfectly")
     try:
-        return Fit(weights, np.asarray(np.linalg.inv(information), dtype=np.float64))
+        covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
     except np.linalg.LinAlgError:
         raise Unmeasurable("outcomes are separated perfectly") from None
+    if blocks is not None:
+        codes, count = clusters.parted(blocks)
+        slopes = matrix * (came - chances(matrix @ weights + base))[:, np.newaxis]
+        sums = np.column_stack([np.bincount(codes, weights=one, minlength=count) for one in slopes.T])
+        covariance = covariance @ (sums.T @ sums * (count / (count - 1))) @ covariance
+    return Fit(weights, covariance)
 
 
 def _loss(scores: Floats, came: Floats, weights: Floats, penalty: Floats) -> float:

@@ -1,7 +1,8 @@
 """Estimates with their uncertainty, from numpy alone.
 
 Every function is pure.  Where a sample cannot answer (one class only, too few rows, nothing to divide by) it raises
-``Unmeasurable`` with the reason, and never returns a number that means nothing.  Rows are taken to be independent.
+``Unmeasurable`` with the reason, and never returns a number that means nothing.  Rows are taken to be
+independent; ``clusters`` is for those that are not.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 
 FEWEST_ROWS = 30
 """Below this many rows a mean has no normal interval worth printing."""
+_NOTHING = 60.0
+"""A term whose logarithm is so much smaller than that of the largest adds nothing that a float can hold."""
 FEWEST_OF_A_CLASS = 10
 """Below this many rows of either class an area under the curve has no interval worth printing."""
 
@@ -48,8 +51,11 @@ def quantile(confidence: float) -> float:
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
-def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> Estimate:
-    """A proportion with its score interval (Wilson 1927, JASA 22:209), which behaves near 0 and 1."""
+def wilson(successes: float, trials: float, *, confidence: float = 0.95) -> Estimate:
+    """A proportion with its score interval (Wilson 1927, JASA 22:209), which behaves near 0 and 1.
+
+    Trials may be parts of one where rows are worth less than a row (``clusters``).
+    """
     if trials == 0:
         raise Unmeasurable("there is no row to count")
     z, p = quantile(confidence), successes / trials
@@ -58,7 +64,7 @@ def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> Estimate
     half = z * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials)) / shrink
     lower = 0.0 if successes == 0 else max(0.0, centre - half)
     upper = 1.0 if successes == trials else min(1.0, centre + half)
-    return Estimate(p, lower, upper, math.sqrt(p * (1 - p) / trials), trials)
+    return Estimate(p, lower, upper, math.sqrt(p * (1 - p) / trials), round(trials))
 
 
 def mean(values: Floats, *, confidence: float = 0.95, what: str = "rows") -> Estimate:
@@ -119,17 +125,30 @@ def auc(labels: Bools, scores: Floats, *, confidence: float = 0.95) -> Estimate:
     value, rows = found.value, len(labels)
     if value in (0.0, 1.0):
         fewest = min(len(found.positive), len(found.negative))
-        bound = wilson(round(value * 2 * fewest), 2 * fewest, confidence=confidence)
+        bound = wilson(value * 2 * fewest, 2 * fewest, confidence=confidence)
         return Estimate(value, bound.lower, bound.upper, 0.0, rows)
     error = math.sqrt(_auc_variance(found.positive, found.negative))
-    return Estimate(value, *on_logit(value, error, confidence=confidence), error, rows)
+    return Estimate(value, *on_logit(value, quantile(confidence) * error), error, rows)
 
 
-def on_logit(value: float, error: float, *, confidence: float) -> tuple[float, float]:
-    """Lower and upper bound of a number between 0 and 1, made on the logit scale so that they stay there."""
-    centre = math.log(value / (1 - value))
-    half = quantile(confidence) * error / (value * (1 - value))
-    return _expit(centre - half), _expit(centre + half)
+def on_logit(value: float, half: float) -> tuple[float, float]:
+    """Bounds of a number between 0 and 1, made on the logit scale so that they stay there.
+
+    ``half`` is half the width that the interval would have without.
+    """
+    centre, wide = math.log(value / (1 - value)), half / (value * (1 - value))
+    return _expit(centre - wide), _expit(centre + wide)
+
+
+def apart(one: Estimate, other: Estimate) -> Estimate:
+    """One number less another from two independent samples, by their intervals (square-and-add).
+
+    Newcombe (1998, Statistics in Medicine 17:873) for proportions, Zou and Donner (2008, 27:1693) for anything.
+    """
+    value = one.value - other.value
+    down = math.hypot(one.value - one.lower, other.upper - other.value)
+    up = math.hypot(one.upper - one.value, other.value - other.lower)
+    return Estimate(value, value - down, value + up, math.hypot(one.error, other.error), one.rows + other.rows)
 
 
 def auc_difference(labels: Bools, before: Floats, after: Floats, *, confidence: float = 0.95) -> Estimate:
@@ -212,12 +231,18 @@ def mcnemar_exact(gained: int, lost: int) -> float:
 
 
 def binomial_tail(successes: int, trials: int) -> float:
-    """The chance of at least so many heads among so many tosses of a fair coin, exactly."""
-    logs = [
-        math.lgamma(trials + 1) - math.lgamma(k + 1) - math.lgamma(trials - k + 1) - trials * math.log(2)
-        for k in range(successes, trials + 1)
-    ]
-    top = max(logs)
+    """The chance of at least so many heads among so many tosses of a fair coin, exactly.
+
+    Beyond the middle the terms only fall; those that cannot change the sum any more are left out.
+    """
+    logs: list[float] = []
+    ways, tosses, top = math.lgamma(trials + 1), trials * math.log(2), -math.inf
+    for heads in range(successes, trials + 1):
+        term = ways - math.lgamma(heads + 1) - math.lgamma(trials - heads + 1) - tosses
+        top = max(top, term)
+        if 2 * heads > trials and term < top - _NOTHING:
+            break
+        logs.append(term)
     return min(1.0, math.exp(top) * math.fsum(math.exp(value - top) for value in logs))
 
 

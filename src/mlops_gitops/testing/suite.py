@@ -13,20 +13,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from mlops_gitops.errors import Refused
+from mlops_gitops import canonical
 from mlops_gitops.evidence import holdouts
 from mlops_gitops.evidence.figures import Figure
+from mlops_gitops.evidence.holdouts import Look
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import intervals, wording
-from mlops_gitops.testing.champions import blocks, comparison
+from mlops_gitops.testing.champions import comparison
 from mlops_gitops.testing.data import examination
 from mlops_gitops.testing.data.columns import Locate
-from mlops_gitops.testing.data.files import DataFile, data_files, identity, in_one, unreadable
+from mlops_gitops.testing.data.files import DataFile, data_files, identity, in_one
 from mlops_gitops.testing.data.imported import checks as imports
-from mlops_gitops.testing.models import behaviour, reliability, simpler
+from mlops_gitops.testing.data.spending import Count, nobody
+from mlops_gitops.testing.models import behaviour, explanations, reliability, simpler
 from mlops_gitops.testing.models import promises as model_tests
 from mlops_gitops.testing.models.evaluations import evaluate, history, inputs, job, judged
 from mlops_gitops.testing.models.metrics import METRICS, Sample
@@ -52,12 +54,23 @@ class Champion:
 
 
 def run_data_tests(
-    model: Model, *, folder: Path, locate: Locate, now: datetime, root: Path | None = None, counting: Counting = HERE
+    model: Model,
+    *,
+    folder: Path,
+    locate: Locate,
+    now: datetime,
+    root: Path | None = None,
+    counting: Counting = HERE,
+    count: Count = nobody,
 ) -> Report:
-    """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder)."""
-    files = counting.files(model, folder=folder, root=root or folder)
-    found = list(examination.checks(model, files, locate, counting, now=now, folder=folder, root=root or folder))
-    taken = tuple(imports.materials(model, folder=folder, root=root or folder))
+    """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder).
+
+    ``count`` says the number of each look at a reference, where the manifest wants looks counted.
+    """
+    root = root or folder
+    files = counting.files(model, folder=folder, root=root)
+    found = list(examination.checks(model, files, locate, counting, now=now, folder=folder, root=root, count=count))
+    taken = tuple(imports.materials(model, folder=folder, root=root))
     return report("data-tests", model, found, (*_materials(files), *taken))
 
 
@@ -84,6 +97,11 @@ def run_model_tests(
     found.extend(model_tests.checks(model, evaluations, locate=locate))
     found.extend(behaviour.checks(model, evaluations, plan.answered(asked_beside), locate=locate))
     found.extend(simpler.checks(model, evaluations, every, locate=locate))
+    row = model.tests.model.explain_row
+    if row is not None:
+        place = locate(("spec", "tests", "model", "explainRow"))
+        plain = dict(zip(jobs, zip(jobs.values(), answers, strict=True), strict=True))
+        found.extend(explanations.declared(row, plain.get(model.primary.dataset), predict, place))
     drawn = [figure for one in evaluations.values() if (figure := reliability.figure(one)) is not None]
     found_in = _materials(files, artifact=artifact, answers=(usable, answers))
     return report("model-tests", model, found, found_in, figures=drawn)
@@ -114,7 +132,7 @@ def measured(
         if metric is None or model.task not in metric.tasks:
             continue
         with contextlib.suppress(Unmeasurable):
-            found[name] = metric.measure(evaluation.sample).value
+            found[name] = metric.value(evaluation.sample)
     return found
 
 
@@ -148,6 +166,7 @@ def compare(
     """Hold ``artifact`` against ``champion`` on the rows that the manifest's metrics name, and against ``anchor``."""
     against = [one for one in (champion, anchor) if one is not None]
     names = {one.dataset for one in (*model.metrics, *champion.metrics) if one.compared}
+    names |= {one.dataset for one in model.metrics if anchor and one.max_cumulative_regression is not None}
     files = [file for file in data_files(model, folder=folder, root=root or folder) if file.dataset.name in names]
     usable, several = in_one(files, locate)
     mine = [job(model, file, artifact, inputs(model)) for file in usable]
@@ -167,9 +186,7 @@ def compare(
             checks, before = evaluate(model, file, answer, locate, training=training)
             found.extend(_of_champion(check) for check in checks if check.verdict is not Verdict.PASS)
             if before is not None and after is not None:
-                paired = _paired(file, before, after, locate)
-                found.extend([paired] if isinstance(paired, Check) else [])
-                pairs |= {file.dataset.name: paired} if isinstance(paired, comparison.Pair) else {}
+                pairs[file.dataset.name] = comparison.Pair(before, after)
         held = comparison.Against(pairs, one.metrics, one.version if one is anchor else None)
         results += comparison.compared(model, held, locate=locate)
         if one is champion:
@@ -185,22 +202,20 @@ def compare(
     materials += (("champion", champion.artifact.digest),)
     materials += (("anchor", anchor.artifact.digest),) if anchor is not None else ()
     chances = comparison.chances(results)
-    looks = [(file.digest, chances[file.dataset.name]) for file in usable if file.dataset.name in chances]
+    asked = comparison.questions(results)
+    looks = [
+        Look(file.digest, chances[name], asked=_identity(asked[name], answers[at :: len(usable)]))
+        for at, file in enumerate(usable)
+        if (name := file.dataset.name) in chances
+    ]
     made = report("comparison", model, found, materials, champion=champion.release)
     return replace(made, details=holdouts.looked(looks, anchor=anchor.release if anchor else None))
 
 
-def _paired(file: DataFile, before: Evaluation, after: Evaluation, locate: Locate) -> comparison.Pair | Check:
-    """Both models on one file, with the blocks in which its rows come; or why nobody can say what they are."""
-    try:
-        codes = blocks.of_file(file, after.truth.present)
-    except Refused as refusal:
-        return unreadable(file, refusal, locate)
-    except Unmeasurable as reason:
-        place, fix = locate(("spec", "data", file.index)), "correct `entityColumn` or `timeColumn`, or the data"
-        return Check("comparison.blocks", file.dataset.name, Verdict.FAIL, str(reason), location=place, fix=fix)
-    days = "" if file.dataset.entity_column else "day of "
-    return comparison.Pair(before, after, codes, f"{days}{blocks.column(file.dataset)}")
+def _identity(asked: Sequence[str], answers: Sequence[Predictions | Failed]) -> str:
+    """What makes a look another one: what was asked, and what each model answered on the file."""
+    said = [one.digest if isinstance(one, Predictions) else "" for one in answers]
+    return canonical.digest({"asked": [*asked], "answers": [*said]})
 
 
 def _of_champion(check: Check) -> Check:

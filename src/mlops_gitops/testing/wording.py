@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 MINUS = "\N{MINUS SIGN}"
+INDEPENDENT = "rows are taken as independent"
+"""What a verdict says that rests on rows, where the manifest names no column that parts them into blocks."""
 
 
 def number(value: float) -> str:

@@ -29,8 +29,8 @@ def upload(name: str, paths: list[str], missing: str) -> int:
     return 1 if not found and missing == "error" else 0
 
 
-def download(name: str, pattern: str, path: str) -> int:
-    """One artifact into a folder; or all that fit, each into a folder of its name."""
+def download(name: str, pattern: str, path: str, *, merged: bool) -> int:
+    """One artifact into a folder; or all that fit, each into a folder of its name, or ``merged`` into the one."""
     if name:
         if not (KEPT / name).is_dir():
             return 1
@@ -39,12 +39,12 @@ def download(name: str, pattern: str, path: str) -> int:
     Path(path).mkdir(parents=True, exist_ok=True)
     for one in KEPT.iterdir() if KEPT.is_dir() else ():
         if fnmatch.fnmatchcase(one.name, pattern):
-            shutil.copytree(one, Path(path) / one.name)
+            shutil.copytree(one, Path(path) if merged else Path(path) / one.name, dirs_exist_ok=merged)
     return 0
 
 
 if __name__ == "__main__":
-    given = {key: os.environ.get(f"KEEP_{key}", "") for key in ("NAME", "PATH", "MISSING", "PATTERN")}
+    given = {key: os.environ.get(f"KEEP_{key}", "") for key in ("NAME", "PATH", "MISSING", "PATTERN", "MERGED")}
     if sys.argv[1] == "upload":
         sys.exit(upload(given["NAME"], [one.strip() for one in given["PATH"].splitlines()], given["MISSING"]))
-    sys.exit(download(given["NAME"], given["PATTERN"], given["PATH"]))
+    sys.exit(download(given["NAME"], given["PATTERN"], given["PATH"], merged=given["MERGED"] == "true"))

@@ -188,3 +188,13 @@ def test_without_predictions_no_declared_test_passes(project: Make, tmp_path: An
     for name in ("segments", "calibration", "fairness", "metamorphic", "simpler", "numeric"):
         assert {check.verdict for check in find(found, f"model.{name}")} == {Verdict.INCONCLUSIVE}, name
     assert found.verdict is Verdict.FAIL
+
+
+def test_the_row_that_the_manifest_names_is_explained(project: Make, trained: BaseEstimator, predict: Predict) -> None:
+    made = project(declared(explainRow=7))
+    check = one(judged(made, trained, predict), "model.explanation")
+    assert (check.verdict, check.subject) == (Verdict.PASS, "row 7")
+    assert check.message.count("texture") == 2, check.message
+    assert made.line(check.location) == "explainRow: 7"
+    none = one(judged(project(declared(explainRow=10**6)), trained, predict), "model.explanation")
+    assert none.verdict is Verdict.INCONCLUSIVE

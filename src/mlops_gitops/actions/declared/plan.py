@@ -41,7 +41,7 @@ def _prepare(call: Call) -> list[str]:
 
 def _summary(document: Document, _result: str) -> str:
     listed = moves.entries(document.get("models"))
-    lines = [f"{len(listed)} of {document.get('known')} models are touched."]
+    lines = [f"Touched: {len(listed)} of {document.get('known')} models."]
     if listed:
         lines += ["", outputs.table(("model", "why", "file"), map(_row, listed[:SHOWN]))]
     if len(listed) > SHOWN:

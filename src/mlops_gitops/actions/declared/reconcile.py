@@ -59,8 +59,9 @@ def _summary(document: Document, _result: str) -> str:
 
 
 def _line(one: moves.Entry, word: str) -> str:
-    more = " ".join(str(one[name]) for name in ("reason", "url") if one.get(name))
-    return f"* {outputs.code(_where(one) + word + (f' ({more})' if more else ''))}"
+    more = f" ({one['reason']})" if one.get("reason") else ""
+    place = f" {outputs.pull_request(str(one['url']))}" if one.get("url") else ""
+    return f"* {outputs.code(_where(one) + word + more)}{place}"
 
 
 ACTION = Action(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mlops_gitops.actions import keeping
 from mlops_gitops.actions.declaration import (
+    ENVIRONMENTS,
     REPORT,
     RESULT,
     SARIF,
@@ -32,13 +33,13 @@ _WORDS = {"pass": "passed", "fail": "failed"}
 
 
 def _prepare(call: Call) -> list[str]:
-    """Where the forms go, and on which pull request the comment."""
+    """Where the forms go, on which pull request the comment, and whether evidence is there to compare with."""
     folder = keeping.folder("report", call.settings)
     words, event = [call.inputs.texts["reports"] or "reports", _OUTPUT, folder], call.event
     if event.reviewed and event.pull_request and event.head:
         words += ["--pull-request", str(event.pull_request), "--head", event.head]
         words += ["--comment"] if call.inputs.flags["comment"] else []
-    return words
+    return [*words, *(["--leaderboard"] if call.inputs.texts["environments"] else [])]
 
 
 def _folder(call: Call) -> str:
@@ -87,6 +88,7 @@ ACTION = Action(
         Input("expect", "--expect", Kind.LINES),
         Input("comment", kind=Kind.FLAG),
         Input("name", "--name"),
+        *ENVIRONMENTS,
         WORKING_DIRECTORY,
     ),
     outputs=(

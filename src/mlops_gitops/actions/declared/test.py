@@ -51,10 +51,12 @@ def _judge(answer: Answer, call: Call) -> tuple[str, int]:
 def _values(document: Document, call: Call) -> dict[str, str]:
     names = [str(one.get("model")) for one in moves.entries(document.get("reports"))]
     measured = [str(one.get("model")) for one in moves.entries(document.get("features"))]
+    pages = call.words[call.words.index(_REPORT) + 1] if _REPORT in call.words else ""
     return {
         **checks.counts(document, call),
         "models": json.dumps(list(dict.fromkeys([*names, *measured]))),
-        "pages-path": call.words[call.words.index(_REPORT) + 1] if _REPORT in call.words else "",
+        "pages-path": pages,
+        "junit-path": f"{pages}/*/junit.xml" if pages and names else "",
     }
 
 
@@ -78,6 +80,7 @@ ACTION = Action(
         Output("failed"),
         Output("inconclusive"),
         Output("pages-path"),
+        Output("junit-path"),
         SARIF,
         REPORT,
     ),

@@ -50,6 +50,10 @@ def _model(*ids: str) -> Shown:
     return tuple(("model-tests", one) for one in ids)
 
 
+def _history(*ids: str) -> Shown:
+    return tuple(("history-tests", one) for one in ids)
+
+
 def _infra(*ids: str) -> Shown:
     return tuple(("infra-tests", one) for one in ids)
 
@@ -72,7 +76,7 @@ TESTS = (
     Criterion(
         "data-2", "Every feature is of use",
         "train without each feature, or look at its importance, and say which were kept and why",
-        "run the feature tests, which find what the model does not use",
+        "declare `tests.features.minImportance`, which finds what the model does not use",
         (_features("feature.unused"),),
     ),
     Criterion(
@@ -96,7 +100,7 @@ TESTS = (
     Criterion(
         "data-7", "The code of all features is tested",
         "go through the code that makes features, and name the unit tests of each",
-        "declare the coverage of the feature code",
+        "declare `tests.features.coverage`: the report, the paths and the share of lines",
         (_features("feature.coverage"),),
     ),
     Criterion(
@@ -108,8 +112,8 @@ TESTS = (
     Criterion(
         "model-2", "The metric offline goes with the one that matters online",
         "compare both over past releases or in an experiment, and say how they go together",
-        "declare the business metric that past promotions are compared by",
-        (_model("model.business"),),
+        "declare `tests.model.business`, which holds the metric against that number over past promotions",
+        (_history("model.business"),),
     ),
     Criterion(
         "model-3", "All hyperparameters are tuned",
@@ -118,25 +122,25 @@ TESTS = (
     Criterion(
         "model-4", "What staleness costs is known",
         "score older models on the newest labelled data, and say how quality falls with age",
-        "declare the staleness test, which scores past releases on the newest data",
-        (_model("model.staleness"),),
+        "declare `tests.model.staleness`, which scores past releases on the newest data",
+        (_history("model.staleness"),),
     ),
     Criterion(
         "model-5", "A simpler model is not better",
         "train a simpler model on the same data, and compare",
-        "declare `tests.model.baseline` or the simpler-model test",
+        "declare `tests.model.simpler` or `tests.model.baseline`",
         (_model("model.baseline", "model.simpler"),),
     ),
     Criterion(
         "model-6", "Quality is sufficient on all important slices of the data",
         "measure the metric on each slice that matters, and look at the worst",
-        "declare `slices` with the metric",
+        "declare `slices` with the metric, or `tests.model.slices.find`",
         (_model("model.slice", "model.segments"),),
     ),
     Criterion(
         "model-7", "The model was tested for inclusion",
         "compare error rates between groups of people, and look for what the inputs say about them",
-        "declare the fairness tests with the column of the groups",
+        "declare `tests.model.fairness` with the column of the groups",
         (_model("model.fairness"),),
     ),
     Criterion(
@@ -158,13 +162,13 @@ TESTS = (
     Criterion(
         "infra-4", "Quality is validated before the model is served",
         "compare the model with the last one and with fixed limits",
-        "declare metrics with a `threshold`; `release` signs what they came to",
-        (_model("model.metric"),),
+        "declare metrics with a `threshold` and `maxRegression`; `release` signs what they came to",
+        ((*_model("model.metric"), ("comparison", "comparison.metric")),),
     ),
     Criterion(
         "infra-5", "One example can be followed through the model",
         "take one row through every step, and write down what each made of it",
-        "declare the test that explains one row",
+        "declare `tests.model.explainRow`, whose Shapley values have to add up to the prediction",
         (_model("model.explanation"),),
     ),
     Criterion(
@@ -177,7 +181,7 @@ TESTS = (
     Criterion(
         "infra-7", "The release before can be had back quickly and safely",
         "roll back once, and say how long it took",
-        "run the infra tests with an environment whose release must still start",
+        "release with `--image` where another release runs; the infra tests start that one again",
         (_infra("infra.rollback"),),
     ),
     Criterion(
@@ -187,14 +191,15 @@ TESTS = (
     Criterion(
         "monitoring-2", "What holds of the training data holds of the inputs that are served",
         "compare served inputs with the schema and the training data",
-        "declare `tests.data.drift` for a sample of what is served",
+        "declare `tests.data.drift` or `tests.data.skew` for a sample of what is served",
         ((*_data("data.drift", "data.skew"), *_served("data.drift")),),
     ),
     Criterion(
         "monitoring-3", "Features are the same in training and in serving",
         "compute the features of the same rows both ways, and compare",
-        "run the infra tests, whose parity compares answers of the image with those of the model",
-        (_infra("infra.parity"),),
+        "release with an image that the infra tests start (`release --image`), whose answers are held against the "
+        "model's; or declare `tests.data.skew` for a sample of what is served",
+        ((*_infra("infra.parity"), *_data("data.skew")),),
     ),
     Criterion(
         "monitoring-4", "The model that runs is not too old",
@@ -211,7 +216,7 @@ TESTS = (
     Criterion(
         "monitoring-6", "Speed, latency, throughput and memory have not become worse",
         "compare them with those of the release before",
-        "declare latency or throughput, and run the infra tests",
+        "declare `tests.infra.latency` or `throughput`, and release with `--image`",
         (_infra("infra.latency", "infra.throughput", "infra.memory"),),
     ),
     Criterion(

@@ -124,7 +124,8 @@ def _of_other_things(one: Evidence, release: Release, name: str) -> str | None:
     for label, digest in read.items():
         if label in known and digest != known[label]:
             return f"{name} was made on another {label} ({digest[:12]}) than the release names"
-    needed = {"data-tests": "data/", "model-tests": "artifact", "comparison": "artifact"}.get(one.claim.kind)
+    about = dict.fromkeys(("model-tests", "history-tests", "comparison"), "artifact")
+    needed = {"data-tests": "data/", **about}.get(one.claim.kind)
     if needed is not None and not any(label.startswith(needed) and label in known for label in read):
         return f"{name} does not say that it was made on the {needed.strip('/')} of the release"
     return None
@@ -160,7 +161,8 @@ def _next(test: Criterion, seen: _Seen) -> str:
     ways = [test.automatic] if test.automatic else []
     if seen.evidence:
         ways = ["see the failing check in that evidence, correct what it found, and release again"]
-    return "; or ".join([*ways, f"by hand: {test.by_hand}, and sign it (`mlops-gitops score --attest {test.id}`)"])
+    hand = f"by hand: {test.by_hand}; say how under `tests.byHand`, and sign it"
+    return "; or ".join([*ways, f"{hand} (`mlops-gitops score --attest {test.id}`)"])
 
 
 def _automatic(

@@ -63,7 +63,7 @@ NOT_FOR_TASK = Rule(
     "behaviour-of-another-task",
     ERROR,
     "A test of behaviour does not fit the task.",
-    "calibration is for classification, fairness for binary classification; linear and tree are not for ranking",
+    "calibration and fairness are for classification; linear and tree are not for ranking",
     "The test could only answer that it is inconclusive.",
     "spec:\n  task: regression\n  tests:\n    model:\n      calibration: {maxError: 0.05}\n",
     "spec:\n  task: binary-classification\n  tests:\n    model:\n      calibration: {maxError: 0.05}\n",
@@ -106,6 +106,18 @@ STALE_DATASET = Rule(
     _tests("staleness: {dataset: train}"),
     _tests("staleness: {dataset: test}"),
 )
+CLASSES_OF_TWO = Rule(
+    "MG684",
+    "fairness-classes-of-two",
+    ERROR,
+    "A demand of fairness names classes, and the task has two.",
+    "remove `classes`; `interface.target.positive` says which of two classes is the positive one",
+    "Of two classes the rates are those of the positive one, so that the field would decide nothing.",
+    "spec:\n  task: binary-classification\n  tests:\n    model:\n      fairness:\n"
+    "        - {columns: [sex], definition: equal-opportunity, maxDifference: 0.1, classes: [refused]}\n",
+    "spec:\n  task: multiclass\n  tests:\n    model:\n      fairness:\n"
+    "        - {columns: [sex], definition: equal-opportunity, maxDifference: 0.1, classes: [refused]}\n",
+)
 NO_QUANTILE = Rule(
     "MG648",
     "quantile-not-declared",
@@ -142,6 +154,7 @@ RULES = (
     REPEATED_TEST,
     FEW_ROWS,
     STALE_DATASET,
+    CLASSES_OF_TWO,
     NO_QUANTILE,
     NO_GROUPS,
 )
@@ -218,8 +231,13 @@ def _of_task(tests: dict[str, Any], task: str | None) -> Iterator[Problem]:
         return
     if "calibration" in tests and task not in _CLASSES:
         yield NOT_FOR_TASK.on((*_AT, "calibration"), f"{task} has no probabilities")
-    if "fairness" in tests and task != "binary-classification":
-        yield NOT_FOR_TASK.on((*_AT, "fairness"), f"{task} has no positive decisions")
+    if "fairness" in tests and task not in _CLASSES:
+        yield NOT_FOR_TASK.on((*_AT, "fairness"), f"{task} has no decisions")
+    for index, one in entries(tests, "fairness") if task == "binary-classification" else ():
+        if "classes" in one:
+            yield CLASSES_OF_TWO.on(
+                (*_AT, "fairness", index, "classes"), "a task of two classes has one that is positive"
+            )
     for index, name in enumerate(items(mapping(tests, "simpler"), "models")):
         if task == "ranking":
             yield NOT_FOR_TASK.on((*_AT, "simpler", "models", index), f"there is no {name} model for ranking")

@@ -26,7 +26,7 @@ _FAMILIES: tuple[tuple[str | tuple[str, ...], str, str], ...] = (
     (("MG61", "MG62"), "Tests", "whether the declared tests can be made"),
     ("MG63", "Tests of rows", "whether rules in SQL, keys, times, splits, labels and personal data can be tested"),
     ("MG64", "Tests of behaviour", "whether the declared tests of the model can be made, and can fail"),
-    ("MG65", "Champions and features", "whether margins, looks and tests of features can say anything"),
+    (("MG65", "MG685"), "Champions and features", "whether margins, looks and tests of features can say anything"),
     ("MG66", "Brought tests", "whether tests that other tools or people made stand where they can be found"),
     ("MG70", "Training", "whether it can be run safely, and again"),
     ("MG75", "Lifecycle", "how it is served, watched and taken back"),

@@ -34,6 +34,8 @@ jobs:
       contents: read # to fetch the commits that are checked
       pull-requests: write # to write one comment; the token of a fork's pull request may not, and then a summary has it
       actions: read # to know a newer run of this workflow from a comment that only claims to be one's
+    secrets:
+      ENVIRONMENTS_READ_TOKEN: ${{ secrets.ENVIRONMENTS_READ_TOKEN }} # to compare with what runs, where that is private
 """
 
 _PREPARE = """\

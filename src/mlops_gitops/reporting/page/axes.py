@@ -74,6 +74,11 @@ def short(value: float) -> str:
     return f"{value:.4g}".replace("-", MINUS)
 
 
+def width_of(words: str) -> float:
+    """How wide words are, on the safe side."""
+    return _LETTER * len(words)
+
+
 def fitted(text: str, width: float) -> str:
     """Somebody else's words, cut to a width and escaped."""
     most = max(1, int(width / _LETTER))
@@ -90,6 +95,19 @@ def text(x: float, y: float, words: str, *, anchor: str = "start", kind: str = "
 def line(kind: str, x1: float, y1: float, x2: float, y2: float) -> str:
     """A straight line."""
     return f'<line class="{kind}" x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}"/>'
+
+
+def mark(kind: str, x: float, y: float, *, size: float = 4.5, label: str = "") -> str:
+    """An estimate in the shape of its answer, so that it tells without a colour: a diamond has failed, a ring is open.
+
+    ``label`` is already escaped.
+    """
+    inner = f"<title>{label}</title>" if label else ""
+    if kind == "broken":
+        far = 1.4 * size
+        corners = " ".join(f"{x + across:g},{y + up:g}" for across, up in ((0, -far), (far, 0), (0, far), (-far, 0)))
+        return f'<polygon class="mean-{kind}" points="{corners}">{inner}</polygon>'
+    return f'<circle class="mean-{kind}" cx="{x:g}" cy="{y:g}" r="{size:g}">{inner}</circle>'
 
 
 def under(axis: Axis, y: float, *, most: int = 5, upwards: float = 0) -> str:

@@ -6,7 +6,20 @@ import math
 from collections.abc import Sequence
 
 from mlops_gitops.evidence.figures import Calibration, Curve, Line, Point
-from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, around, beside, fitted, line, picture, short, text, under
+from mlops_gitops.reporting.page.axes import (
+    EDGE,
+    WIDE,
+    Axis,
+    around,
+    beside,
+    fitted,
+    line,
+    mark,
+    picture,
+    short,
+    text,
+    under,
+)
 from mlops_gitops.reporting.page.distributions import KINDS
 from mlops_gitops.testing import wording
 
@@ -37,7 +50,7 @@ def drawn(figure: Curve) -> str:
         return ""
     parts = [beside(up, _LEFT, across=WIDE - EDGE - _LEFT), under(across, _FLOOR)]
     parts += [_band(points, across, up), _path(points, across, up)]
-    parts += [_level(one, up, number) for number, one in enumerate(figure.lines)]
+    parts += [_level(one, up, number, points) for number, one in enumerate(figure.lines)]
     parts += [_upright(one, across) for one in figure.bounds]
     parts += [_dot(one, across.at(x), up.at(y)) for x, y, one in points]
     parts.append(text(EDGE, 16, fitted(figure.y, WIDE - 2 * EDGE), kind="ink"))
@@ -105,18 +118,19 @@ def _upright_interval(x: float, one: Point, across: Axis, up: Axis) -> str:
 
 
 def _dot(one: Point, x: float, y: float, *, size: float = 4.5) -> str:
-    label = f"<title>{fitted(one.label, 600)}</title>" if one.label else ""
-    kind = KINDS[one.verdict]
-    return f'<circle class="mean-{kind}" cx="{x:g}" cy="{y:g}" r="{size:.1f}">{label}</circle>'
+    return mark(KINDS[one.verdict], x, y, size=round(size, 1), label=fitted(one.label, 600) if one.label else "")
 
 
-def _level(one: Line, up: Axis, number: int) -> str:
+def _level(one: Line, up: Axis, number: int, points: Sequence[tuple[float, float, Point]]) -> str:
+    """The line and its name, at the end from which the curve is further away."""
     if not math.isfinite(one.value):
         return ""
     y = up.at(one.value)
     words = fitted(f"{one.label} {short(one.value)}", 200)
     kind = "limit" if number == 0 else "other"
-    return line(kind, _LEFT, y, WIDE - EDGE, y) + text(WIDE - EDGE, y - 5, words, anchor="end")
+    left = abs(points[0][1] - one.value) > abs(points[-1][1] - one.value)
+    place, anchor = (_LEFT + 4, "start") if left else (WIDE - EDGE, "end")
+    return line(kind, _LEFT, y, WIDE - EDGE, y) + text(place, y - 5, words, anchor=anchor, kind="halo")
 
 
 def _upright(one: Line, across: Axis) -> str:
@@ -126,5 +140,5 @@ def _upright(one: Line, across: Axis) -> str:
     right = x > WIDE / 2
     words = fitted(f"{one.label} {short(one.value)}", 150)
     return line("limit", x, _TOP - 4, x, _FLOOR) + text(
-        x + (-5 if right else 5), _TOP + 6, words, anchor="end" if right else "start"
+        x + (-5 if right else 5), _TOP + 6, words, anchor="end" if right else "start", kind="halo"
     )

@@ -15,7 +15,7 @@ from itertools import accumulate, pairwise
 from mlops_gitops.evidence.figures import Distribution
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.records import record
-from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, fitted, line, picture, short, text, under
+from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, fitted, line, mark, picture, short, text, under
 from mlops_gitops.testing import wording
 
 KINDS = {Verdict.PASS: "holds", Verdict.FAIL: "broken", Verdict.INCONCLUSIVE: "open", None: "plain"}
@@ -202,7 +202,7 @@ def _strip(figure: Distribution, y: float) -> str:
         f'<rect class="zone" x="{EDGE}" y="{y:g}" width="{max(0.0, limit - EDGE):.1f}" height="16"/>'
         + line("limit", limit, y - 5, limit, y + 21)
         + line(f"reach-{kind}", axis.at(one.lower), y + 8, axis.at(one.upper), y + 8)
-        + f'<circle class="mean-{kind}" cx="{axis.at(one.value):g}" cy="{y + 8:g}" r="5"/>'
+        + mark(kind, axis.at(one.value), y + 8, size=5)
         + text(EDGE, y + 37, f"{fitted(figure.measure, 120)} {wording.score(one.value)}", kind="ink")
         + text(limit, y - 9, f"limit {short(figure.limit)}", anchor=anchor, kind="soft")
         + text(WIDE - EDGE, y + 37, f"{wording.score(one.lower)} to {wording.score(one.upper)}", anchor="end")

@@ -7,7 +7,20 @@ from collections.abc import Sequence
 
 from mlops_gitops.evidence.figures import Intervals, Line, Point
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, around, fitted, line, picture, short, text, under
+from mlops_gitops.reporting.page.axes import (
+    EDGE,
+    WIDE,
+    Axis,
+    around,
+    fitted,
+    line,
+    mark,
+    picture,
+    short,
+    text,
+    under,
+    width_of,
+)
 from mlops_gitops.reporting.page.distributions import KINDS
 from mlops_gitops.testing import wording
 
@@ -42,8 +55,12 @@ def drawn(figure: Intervals) -> str:
         return ""
     top = 16 + 14 * len(figure.lines)
     floor = top + _ROW * len(points) + 6
-    parts = [_line(one, axis, number, floor) for number, one in enumerate(figure.lines)]
-    parts += [_row(one, axis, top + _ROW * index + _ROW / 2) for index, one in enumerate(points)]
+    kinds = ("limit" if figure.better and number == 0 else "other" for number in range(len(figure.lines)))
+    parts = [_line(one, axis, at, floor, kind) for at, (one, kind) in enumerate(zip(figure.lines, kinds, strict=True))]
+    shared = _shared([one.label for one in points])
+    if shared:
+        parts.append(text(_LEFT - 10, top - 5, fitted(shared, _LEFT - 18), anchor="end", kind="soft"))
+    parts += [_row(one, axis, top + _ROW * index + _ROW / 2, shared) for index, one in enumerate(points)]
     label = fitted(figure.axis, 150)
     words = f"{_BETTER['lower']}{label}" if figure.better == "lower" else f"{label}{_BETTER.get(figure.better, '')}"
     middle = (axis.start + axis.end) / 2
@@ -58,23 +75,35 @@ def told(figure: Intervals) -> str:
     return f"{figure.axis}: {'; '.join(points)}" + (f"; lines: {', '.join(lines)}" if lines else "")
 
 
-def _line(one: Line, axis: Axis, number: int, floor: float) -> str:
+def _line(one: Line, axis: Axis, number: int, floor: float, kind: str) -> str:
     if not math.isfinite(one.value):
         return ""
     x, y = axis.at(one.value), 14 + 14 * number
-    right = x > (axis.start + axis.end) / 2
-    words = fitted(f"{one.label} {short(one.value)}", x - EDGE if right else WIDE - EDGE - x)
-    kind = "limit" if number == 0 else "other"
-    return line(kind, x, y - 8, x, floor) + text(x + (-4 if right else 4), y, words, anchor="end" if right else "start")
+    words = f"{one.label} {short(one.value)}"
+    right = x + 4 + width_of(words) > WIDE - EDGE  # no room there: to the left of the line, whole if it can be
+    shown = fitted(words, max(x - 4, width_of(words)) if right else WIDE - EDGE - x)
+    place = max(x - 4, min(width_of(words), WIDE - EDGE)) if right else x + 4
+    return line(kind, x, y - 8, x, floor) + text(place, y, shown, anchor="end" if right else "start", kind="halo")
 
 
-def _row(one: Point, axis: Axis, y: float) -> str:
+def _shared(labels: Sequence[str]) -> str:
+    """The column of which every slice has a value, so that it is written once: ``carrier =``; empty where they differ.
+
+    The first label is that of all rows.
+    """
+    begun = {label.partition(" = ")[0] for label in labels[1:]}
+    whole = len(labels) > 2 and len(begun) == 1 and all(" = " in label for label in labels[1:])  # noqa: PLR2004
+    return f"{begun.pop()} =" if whole else ""
+
+
+def _row(one: Point, axis: Axis, y: float, shared: str) -> str:
     kind, value = KINDS[one.verdict], one.value or 0.0
-    parts = [text(_LEFT - 10, y + 4, fitted(one.label, _LEFT - 18), anchor="end", kind="ink")]
+    label = one.label.removeprefix(f"{shared} ") if shared else one.label
+    parts = [text(_LEFT - 10, y + 4, fitted(label, _LEFT - 18), anchor="end", kind="ink")]
     if one.lower is not None and one.upper is not None and math.isfinite(one.lower) and math.isfinite(one.upper):
         parts.append(line(f"reach-{kind}", axis.at(one.lower), y, axis.at(one.upper), y))
     if one.limit is not None and math.isfinite(one.limit):
         parts.append(line("tick", axis.at(one.limit), y - 9, axis.at(one.limit), y + 9))
-    parts.append(f'<circle class="mean-{kind}" cx="{axis.at(value):g}" cy="{y:g}" r="4.5"/>')
+    parts.append(mark(kind, axis.at(value), y))
     parts.append(text(WIDE - 4, y + 4, wording.score(value), anchor="end", kind="ink"))
     return "".join(parts)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import singledispatch
 
 from mlops_gitops.evidence.figures import Calibration, Curve, Distribution, Figure, Intervals, Matrix, Point
+from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.reporting.page import curves, distributions, dots, matrices
 from mlops_gitops.reporting.page.elements import badge, folded, more, shown, table
 from mlops_gitops.testing import wording
@@ -56,7 +57,8 @@ def _bins(edges: Sequence[float]) -> list[str]:
 def _(figure: Intervals) -> tuple[str, str, Sequence[str], list[Sequence[str]]]:
     lines = ", ".join(f"{shown(one.label, 60)} {_number(one.value)}" for one in figure.lines)
     left = sum(map(dots.known, figure.points)) - len(dots.chosen(figure.points))
-    caption = "; ".join(part for part in (lines, f"{left} more are in the table" if left else "") if part)
+    more_ = f"{left} more are in the table" if left else ""
+    caption = "; ".join(part for part in (lines, _shapes(figure.points), more_) if part)
     return dots.drawn(figure), caption, _HEADS, [_row(one) for one in figure.points]
 
 
@@ -79,7 +81,8 @@ def _(figure: Curve) -> tuple[str, str, Sequence[str], list[Sequence[str]]]:
         for one in (*figure.lines, *figure.bounds)
         if math.isfinite(one.value)
     )
-    return curves.drawn(figure), lines, heads, list(rows)
+    caption = "; ".join(part for part in (lines, _shapes(figure.points)) if part)
+    return curves.drawn(figure), caption, heads, list(rows)
 
 
 @_parts.register
@@ -91,7 +94,19 @@ def _(figure: Matrix) -> tuple[str, str, Sequence[str], list[Sequence[str]]]:
         for column, other in enumerate(names[:row])
         if row < len(figure.values) and column < len(figure.values[row])
     ]
-    return matrices.drawn(figure), "blue is above zero, red below", ("One", "Other", "Value"), list(rows)
+    return (
+        matrices.drawn(figure),
+        "blue is above zero; red, or with a stroke, below",
+        ("One", "Other", "Value"),
+        list(rows),
+    )
+
+
+def _shapes(points: Sequence[Point]) -> str:
+    """What the shapes of some answers mean, as far as they occur."""
+    seen = {one.verdict for one in points}
+    said = ((Verdict.FAIL, "◆ failed"), (Verdict.INCONCLUSIVE, "○ not decided"))
+    return ", ".join(words for verdict, words in said if verdict in seen)
 
 
 _HEADS = ("What", "Value", "Interval", "Rows", "Limit", "Answer")

@@ -1,19 +1,29 @@
-"""A number for every pair of names, as squares: blue above zero, red below, darker the further from it."""
+"""A number for every pair of names, as squares: blue above zero, red with a stroke below, darker the further away."""
 
 from __future__ import annotations
 
 import math
 
 from mlops_gitops.evidence.figures import Matrix
-from mlops_gitops.reporting.page.axes import WIDE, fitted, picture, text
+from mlops_gitops.reporting.page.axes import WIDE, fitted, line, picture, text
 from mlops_gitops.testing import wording
 
 MOST = 30
 _LEFT = 142
+_ROOMY = 18
+"""In narrower squares there is room for every second number above them."""
 _WRITTEN = 9
 """Up to so many names there is room for the numbers themselves."""
 
 
+def _stroke(x: float, y: float, size: float) -> str:
+    """The sign of a square that is too small for its number."""
+    middle = round(y + (size - 1) / 2, 1)
+    return line("minus", round(x + 0.3 * size, 1), middle, round(x + 0.7 * size - 1, 1), middle)
+
+
+_TOLD = 0.05
+"""Nearer to zero nothing can be seen anyway."""
 _DARKEST = 0.6
 """So that the number in it can be read."""
 
@@ -30,7 +40,8 @@ def drawn(figure: Matrix) -> str:
         parts.append(
             text(_LEFT - 8, y + size / 2 + 4, f"{fitted(name, _LEFT - 42)} {row + 1}", anchor="end", kind="ink")
         )
-        parts.append(text(_LEFT + (row + 0.5) * size, 16, str(row + 1), anchor="middle"))
+        if size >= _ROOMY or row % 2 == 0:
+            parts.append(text(_LEFT + (row + 0.5) * size, 16, str(row + 1), anchor="middle"))
         parts += [
             _square(figure.values[row][column], _LEFT + column * size, y, size, written=len(names) <= _WRITTEN)
             for column in range(len(names))
@@ -63,7 +74,6 @@ def _square(value: float | None, x: float, y: float, size: float, *, written: bo
         f'fill-opacity="{_DARKEST * weight:.2f}"/>'
     )
     if not written or found is None:
-        return square
-    return square + text(
-        round(x + size / 2, 1), round(y + size / 2 + 4, 1), f"{found:.2f}", anchor="middle", kind="ink"
-    )
+        return square + (_stroke(x, y, size) if found is not None and found <= -_TOLD else "")
+    words = f"{found:.2f}".replace("-0.00", "0.00").replace("-", wording.MINUS)
+    return square + text(round(x + size / 2, 1), round(y + size / 2 + 4, 1), words, anchor="middle", kind="ink")

@@ -127,6 +127,7 @@ FIGURES = """
 .above{fill:var(--blue)}
 .below{fill:var(--broken)}
 .absent{fill:var(--wash)}
+.minus{stroke:var(--ink);stroke-width:1.5}
 .reach-holds,.reach-broken,.reach-open,.reach-plain{stroke-width:4;stroke-linecap:round;stroke-opacity:.55}
 .span-holds,.span-broken,.span-open,.span-plain{stroke-width:2;stroke-linecap:round}
 .gap-holds,.gap-broken,.gap-open,.gap-plain{stroke-width:3}
@@ -137,9 +138,10 @@ FIGURES = """
 .reach-plain,.gap-plain,.span-plain{stroke:var(--blue)}
 .mean-holds{fill:var(--holds)}
 .mean-broken{fill:var(--broken)}
-.mean-open{fill:var(--open)}
+.mean-open{fill:var(--card);stroke:var(--open);stroke-width:2}
 .mean-plain{fill:var(--blue)}
 svg text.ink{fill:var(--ink)}
+svg text.halo{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}
 .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:.9rem;align-items:start}
 .gallery figure.card,.cards .card{margin:0}
 .gallery details{margin:.4rem 0 0}

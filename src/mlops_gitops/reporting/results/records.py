@@ -13,6 +13,7 @@ NAMES = {
     "data-tests": "Data",
     "feature-tests": "Features",
     "model-tests": "Model",
+    "history-tests": "Past releases",
     "comparison": "Champion and challenger",
     "infra-tests": "Serving",
     "scan": "Scan of the model file",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mlops_gitops.evidence.score.rubric import SECTIONS, meaning
 from mlops_gitops.evidence.score.scoring import How, Line, Score
 from mlops_gitops.reporting.page.axes import WIDE, line, picture, text
@@ -14,6 +16,7 @@ _KINDS = {How.AUTOMATIC: "holds", How.BY_HAND: "open", How.NOT: "broken"}
 _WORDS = {How.AUTOMATIC: "1 point, automatic", How.BY_HAND: "½ point, by hand", How.NOT: "no point"}
 _LEFT, _ROW, _GAP = 148, 30, 4
 _STRONG = 3.0
+_CODE = re.compile(r"`([^`]+)`")
 
 
 def page(score: Score, *, generated: str) -> str:
@@ -38,42 +41,45 @@ def _weakest(score: Score) -> str:
 
 
 def _bars(score: Score) -> str:
-    """Seven boxes a section, filled where a point is earned; the dashed line is the score."""
+    """The points of each section: whole boxes, half ones, and what is missing; the line is the score."""
     width = (WIDE - _LEFT - 44) / POSSIBLE
     parts = []
     for row, (name, title) in enumerate(SECTIONS.items()):
         y = 12 + row * _ROW
         parts.append(text(_LEFT - 10, y + 15, title, anchor="end", kind="ink"))
-        ordered = sorted(of(score, name), key=lambda one: -one.how.points)
-        for index, one in enumerate(ordered):
-            x = _LEFT + index * width
-            parts.append(f'<rect class="absent" x="{x:.1f}" y="{y}" width="{width - _GAP:.1f}" height="20" rx="3"/>')
-            filled = (width - _GAP) * one.how.points
-            if filled:
-                parts.append(
-                    f'<rect class="{"bar" if one.how is How.AUTOMATIC else "half"}" x="{x:.1f}" y="{y}" '
-                    f'width="{filled:.1f}" height="20" rx="3"/>'
-                )
+        earned = sorted((one.how for one in of(score, name)), key=lambda one: -one.points)
+        boxes = [("bar" if one is How.AUTOMATIC else "half", one.points) for one in earned if one.points]
+        missing = POSSIBLE - score.section(name)
+        boxes += [("absent", missing % 1)] * bool(missing % 1) + [("absent", 1.0)] * int(missing)
+        x = float(_LEFT)
+        for kind, share in boxes:
+            wide = f'width="{width * share - _GAP:.1f}" height="20" rx="3"'
+            parts.append(f'<rect class="{kind}" x="{x:.1f}" y="{y}" {wide}/>')
+            x += width * share
         parts.append(text(WIDE - 34, y + 15, points(score.section(name)), kind="ink"))
     bottom = 12 + _ROW * len(SECTIONS)
     x = _LEFT + score.total * width - _GAP / 2
     parts.append(line("limit", x, 4, x, bottom))
     parts.append(text(x, bottom + 13, f"score {points(score.total)}", anchor="middle" if score.total else "start"))
     told = "; ".join(f"{title} {points(score.section(name))}" for name, title in SECTIONS.items())
-    return f'<figure class="card">{picture(bottom + 20, "Points by section", told, parts)}</figure>'
+    caption = "<figcaption>whole boxes: made by a machine; half boxes: by hand; dashed: the score</figcaption>"
+    return f'<figure class="card">{picture(bottom + 20, "Points by section", told, parts)}{caption}</figure>'
 
 
 def _next(score: Score) -> str:
-    items = "".join(
-        f"<li><b>{one.test.id}, {one.test.title}</b><br>{shown(one.next, 500)}</li>" for one in upcoming(score)
-    )
+    items = "".join(f"<li><b>{one.test.id}, {one.test.title}</b><br>{_words(one.next)}</li>" for one in upcoming(score))
     note = "What is not in the weakest section does not raise the score."
     return section("next", "For the next point", f"<ol>{items}</ol>" if items else "", note=note)
 
 
+def _words(said: str) -> str:
+    """What earns a point, with the names of fields and commands as code."""
+    return _CODE.sub(r"<code>\1</code>", shown(said, 600))
+
+
 def _section(score: Score, name: str, title: str) -> str:
     rows = [
-        (_answer(one), f"{code(one.test.id)} {one.test.title}", _why(one), shown(one.next, 400) or "-")
+        (_answer(one), f"{code(one.test.id)} {one.test.title}", _why(one), _words(one.next) or "-")
         for one in of(score, name)
     ]
     heads = ("Points", "Test", "Why", "What earns more")

@@ -145,7 +145,7 @@ def forest(scores: Sequence[Score], *, title: str) -> str:
         f"<title>{label}</title><style>{COLOURS}{PICTURES}svg{{background:var(--paper)}}"
         ".better{fill:var(--holds);stroke:var(--holds)}.worse{fill:var(--broken);stroke:var(--broken)}"
         ".unclear{fill:var(--soft);stroke:var(--soft)}</style>"
-        f'<text class="strong" x="12" y="22">{label}</text>'
+        f'<text class="strong" x="12" y="22">{html.escape(words.plain(title, 84))}</text>'
         f'<line class="axis" x1="{middle}" y1="{_TOP}" x2="{middle}" y2="{tall - 24}"/>'
         f'{"".join(rows)}<text x="{_LEFT}" y="{tall - 8}">worse</text>'
         f'<text x="{middle}" y="{tall - 8}" text-anchor="middle">champion</text>'

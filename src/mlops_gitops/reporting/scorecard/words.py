@@ -19,6 +19,7 @@ KINDS = {
     "data-tests": "Data",
     "feature-tests": "Features",
     "model-tests": "Model",
+    "history-tests": "Past releases",
     "infra-tests": "Serving",
     "comparison": "Comparison",
     "reproduction": "Reproducibility",

@@ -22,7 +22,7 @@ from mlops_gitops.manifests.metrics import Slice
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import statistics, wording
 from mlops_gitops.testing.champions import paired
-from mlops_gitops.testing.champions.paired import Codes, Gain, Pairing, Proportions
+from mlops_gitops.testing.champions.paired import Gain, Pairing, Proportions
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
 from mlops_gitops.testing.models.samples import Evaluation, Part, chosen, parts
@@ -31,20 +31,16 @@ from mlops_gitops.testing.statistics import Unmeasurable
 CONFIDENCE = 0.95
 TAIL = (1 - CONFIDENCE) / 2
 FALSE_ALARM = 0.05
+ENOUGH = 0.8
+"""A slice that shows harm with this chance says no more of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two models on one file, row by row: the same labels, from the same file.
-
-    ``blocks`` says which rows belong together, and ``by`` in which column that is written; without it rows count as
-    independent.
-    """
+    """Two models on one file, row by row: the same labels, from the same file, in the same blocks."""
 
     champion: Evaluation
     challenger: Evaluation
-    blocks: Codes | None = None
-    by: str = ""
 
     def samples(self) -> tuple[Sample, Sample]:
         """Champion first."""
@@ -70,11 +66,15 @@ class Against:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One metric's check, and the one-sided chance of such rows if the candidate were only at its floor."""
+    """One metric's check, and the one-sided chance of such rows if the candidate were only at its floor.
+
+    ``question`` is what was asked: of which metric, against whom, and how much has to be shown.
+    """
 
     check: Check
     dataset: str
     chance: float
+    question: str
 
 
 def chances(found: Iterable[Compared]) -> dict[str, float]:
@@ -85,26 +85,39 @@ def chances(found: Iterable[Compared]) -> dict[str, float]:
     return largest
 
 
+def questions(found: Iterable[Compared]) -> dict[str, list[str]]:
+    """What was asked of each data set, in the order of the manifest."""
+    asked: dict[str, list[str]] = {}
+    for one in found:
+        asked.setdefault(one.dataset, []).append(one.question)
+    return asked
+
+
 def compared(model: Model, against: Against, *, locate: Locate) -> Iterator[Compared]:
     """Every metric that declares a margin.
 
-    One with a margin in ``against.demanded`` must be declared here too, and the stricter margin counts, so that a
-    change cannot lower its own bar.
+    One that ``against.demanded`` guards must be declared here too, and the stricter of the two counts, so that a change
+    cannot lower its own bar.
     """
-    bound = {
-        (one.name, one.dataset): margin for one in against.demanded if (margin := _margin(one, against)) is not None
-    }
+    bound = _bound(against)
     for index, demand in enumerate(model.metrics):
-        floor = _floor(demand, bound.pop((demand.name, demand.dataset), None), against)
+        floor = _floor((demand, bound.pop((demand.name, demand.dataset), None)), against)
         if floor is not None:
             place = locate(("spec", "metrics", index, floor.field))
             check, chance = _metric(demand, model.task, floor, against, place)
-            yield Compared(check, demand.dataset, chance)
+            asked = f"{against.kind} {demand.name} {floor.field} {floor.gain!r}"
+            yield Compared(check, demand.dataset, chance, asked)
     for name, dataset in bound:
         message = f"{name} on {dataset} is guarded by the champion's manifest and is missing from this one"
-        place, fix = locate(("spec", "metrics")), f"declare {name} on {dataset} with its maxRegression again"
+        place, fix = locate(("spec", "metrics")), f"declare {name} on {dataset} with its margin again"
         check = Check(against.kind, name, Verdict.FAIL, message, location=place, fix=fix)
-        yield Compared(check, dataset, 1.0)
+        yield Compared(check, dataset, 1.0, f"{against.kind} {name}")
+
+
+def _bound(against: Against) -> dict[tuple[str, str], Demand]:
+    """The metrics of the other release's manifest that guard it, by name and data set."""
+    guards = [one for one in against.demanded if _floor((one,), against) is not None]
+    return {(one.name, one.dataset): one for one in guards}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +155,16 @@ def _margin(demand: Demand, against: Against) -> float | None:
     return demand.max_regression
 
 
-def _floor(demand: Demand, bound: float | None, against: Against) -> _Floor | None:
-    if demand.min_improvement is not None and against.version is None:
-        return _Floor(demand.min_improvement, "minImprovement")
-    margins = [one for one in (bound, _margin(demand, against)) if one is not None]
+def _floor(demands: Iterable[Demand | None], against: Against) -> _Floor | None:
+    """The strictest that any of some demands on one metric asks for."""
+    asked = [one for one in demands if one is not None]
+    gains = [one.min_improvement for one in asked if one.min_improvement is not None]
+    if gains and against.version is None:
+        return _Floor(max(gains), "minImprovement")
+    margins = [margin for one in asked if (margin := _margin(one, against)) is not None]
     if not margins:
         return None
-    cumulative = against.version is not None and demand.max_cumulative_regression is not None
+    cumulative = against.version is not None and asked[0].max_cumulative_regression is not None
     return _Floor(-min(margins), "maxCumulativeRegression" if cumulative else "maxRegression")
 
 
@@ -160,7 +176,7 @@ def _metric(demand: Demand, task: str, floor: _Floor, against: Against, place: L
         fix = "make both models answer on the same rows"
         return Check(against.kind, subject, Verdict.FAIL, message, location=place, fix=fix), 1.0
     try:
-        found = paired.compared(metric, *pair.samples(), blocks=pair.blocks)
+        found = paired.compared(metric, *pair.samples())
     except Unmeasurable as reason:
         message = f"{demand.name} on {demand.dataset} cannot be compared: {reason}"
         fix = "provide rows that can answer; nothing was judged"
@@ -175,7 +191,8 @@ def _chance(gain: Gain, floor: _Floor) -> float:
     """How likely such rows are if no more than the floor were true; two models that answer alike lose nothing."""
     if gain.error == 0 and gain.value == floor.gain == 0:
         return 1.0 if floor.superiority else 0.0
-    return gain.chance(floor.gain)
+    chance = gain.chance(floor.gain)
+    return chance if 0 <= chance <= 1 else 1.0  # NaN shows nothing
 
 
 def _words(metric: Metric, found: Pairing, name: str, pair: Pair) -> str:
@@ -186,12 +203,10 @@ def _words(metric: Metric, found: Pairing, name: str, pair: Pair) -> str:
         between += f" to {wording.score(found.after)}"
     lower, upper = _interval(metric, found.gain)
     interval = f"95 % interval {wording.signed(lower)} to {wording.signed(upper)}"
-    if pair.blocks is not None:
-        interval += f" by {pair.by}"
     p = ""
     if isinstance(found.gain, Proportions):
         p = f", exact McNemar p = {found.gain.mcnemar:.2g}"
-    return f"{name} {verb} {between} ({wording.signed(change)}, {interval}{p})"
+    return f"{name} {verb} {between} ({wording.signed(change)}, {interval}{p}; {pair.champion.sample.assumed})"
 
 
 def _interval(metric: Metric, gain: Gain) -> tuple[float, float]:
@@ -221,6 +236,8 @@ def _more_rows(gain: Gain, floor: _Floor) -> str:
     """The power of these rows and how many would do: if the gain is as found, or the two models are in truth equal."""
     truth = gain.value if floor.superiority else 0.0
     needed = paired.rows_needed(gain, floor.gain, truth, tail=TAIL)
+    if gain.error == 0:
+        return f"about {wording.rows(needed)} like these would" if needed else "no number of rows shows that"
     if needed is None:
         return "no number of rows shows that" if floor.superiority else "no number of rows shows that of equal models"
     chance = wording.percent(round(paired.power(gain, floor.gain, truth, tail=TAIL), 2))
@@ -234,20 +251,17 @@ def slices(model: Model, against: Against, *, locate: Locate) -> Iterator[Check]
     """Every slice of every metric that declares a margin, judged together; one that the champion has must be there."""
     found: list[tuple[Check, float]] = []
     parted: dict[tuple[str, Slice], list[Part]] = {}
-    bound = {(one.name, one.dataset): one for one in against.demanded if one.max_regression is not None}
+    bound = _bound(against)
     for index, demand in enumerate(model.metrics):
         strict = bound.get((demand.name, demand.dataset))
-        margin = min(
-            (one.max_regression for one in (demand, strict) if one and one.max_regression is not None), default=None
-        )
-        if margin is None and demand.min_improvement is not None:
-            margin = 0.0
+        margin = _margin_of_slices([one for one in (demand, strict) if one is not None])
         if margin is None:
             continue
         place = locate(("spec", "metrics", index, "maxRegression"))
         metric, pair = METRICS.get(demand.name), against.pairs.get(demand.dataset)
         if metric is not None and model.task in metric.tasks and pair is not None:
-            found += _slices(_Guard(demand, metric, pair, _Floor(-margin, "maxRegression"), place), parted)
+            guarded = replace(demand, slices=tuple(_as_fine(demand.slices, strict)))
+            found += _slices(_Guard(guarded, metric, pair, _Floor(-margin, "maxRegression"), place), parted)
         here = {one.column for one in demand.slices}
         found += [
             (_dropped(demand, one.column, place), 1.0)
@@ -255,6 +269,20 @@ def slices(model: Model, against: Against, *, locate: Locate) -> Iterator[Check]
             if one.column not in here
         ]
     yield from _with_holm(found)
+
+
+def _margin_of_slices(demands: Sequence[Demand]) -> float | None:
+    """The smallest loss that is allowed in a slice; none at all where only an improvement is demanded."""
+    margins = [one.max_regression for one in demands if one.max_regression is not None]
+    improved = any(one.min_improvement is not None for one in demands)
+    return min(margins, default=0.0 if improved else None)
+
+
+def _as_fine(slices: Iterable[Slice], strict: Demand | None) -> Iterator[Slice]:
+    """The slices, parted no more coarsely than the champion's: what is judged together hides harm in a part of it."""
+    finest = {one.column: one.min_rows for one in (strict.slices if strict else ())}
+    for one in slices:
+        yield replace(one, min_rows=min(one.min_rows, finest.get(one.column, one.min_rows)))
 
 
 def _dropped(demand: Demand, column: str, place: Location) -> Check:
@@ -291,25 +319,36 @@ def _slices(guard: _Guard, parted: dict[tuple[str, Slice], list[Part]]) -> Itera
         if key not in parted:
             parted[key] = parts(raw, wanted)
         for part in parted[key]:
-            yield _slice(guard, part, wanted.min_rows)
+            yield _slice(guard, part, wanted.min_rows, among=len(parted[key]))
 
 
-def _slice(guard: _Guard, part: Part, least: int) -> tuple[Check, float]:
+def _slice(guard: _Guard, part: Part, least: int, *, among: int) -> tuple[Check, float]:
     pair, metric = guard.pair, guard.metric
     subject, name = f"{guard.demand.name}[{part.name}]", f"{guard.demand.name} where {part.name}"
-    blocks = None if pair.blocks is None else pair.blocks[part.rows]
     told = Check("comparison.slice", subject, Verdict.INCONCLUSIVE, "", location=guard.place)
     if len(part.rows) < least:
         why = f"{wording.rows(len(part.rows))} are fewer than `minRows`"
         return replace(told, message=f"{name} cannot be compared: {why}", fix="provide rows that can answer"), 1.0
     before, after = (chosen(sample, part.rows) for sample in pair.samples())
     try:
-        found = paired.compared(metric, before, after, blocks=blocks, resample=False)
+        found = paired.compared(metric, before, after, resample=False)
     except Unmeasurable as reason:
         return replace(told, message=f"{name} cannot be compared: {reason}", fix="provide rows that can answer"), 1.0
     words = f"{_words(metric, found, name, pair)}; {guard.floor.words(metric)}"
+    words += _harm_would_show(found.gain, -guard.floor.gain, among=among)
     check = _check(metric, found.gain, guard.floor, replace(told, verdict=Verdict.PASS, message=words))
     return check, found.gain.harm(guard.floor.gain)
+
+
+def _harm_would_show(gain: Gain, margin: float, *, among: int) -> str:
+    """What a slice is worth: with which chance its rows show twice the allowed loss, where that is not likely."""
+    tail = FALSE_ALARM / among
+    chance = paired.power(gain, 0.0, margin, tail=tail) if margin > 0 else 1.0
+    needed = paired.rows_needed(gain, 0.0, margin, tail=tail)
+    if chance >= ENOUGH or needed is None:
+        return ""
+    percent = wording.percent(round(chance, 2))
+    return f" (twice as large a loss would show here with {percent}, on about {wording.rows(needed)} with 80 %)"
 
 
 def _likely(p: float) -> str:

@@ -38,6 +38,7 @@ Parted: TypeAlias = tuple[Codes, int]
 MOST_BLOCKS = 512
 DRAWS = 9_999
 _LEAST_CHANCE = 1e-9
+_MOST_TIMES = 1e6
 _NORMAL = NormalDist()
 
 
@@ -216,7 +217,7 @@ def compared(
     blocks = before.blocks if blocks is None else blocks
     if metric.name == "roc_auc" and before.predictions.ndim == 1 and {before.kind, after.kind} <= metric.kinds:
         return _of_areas(before.labels == 1.0, before.predictions, after.predictions, blocks, resample=resample)
-    old, new = metric.measure(before).value, metric.measure(after).value
+    old, new = metric.value(before), metric.value(after)
     if blocks is None and metric.name == "accuracy" and metric.top is not None:
         return Pairing(old, new, proportions(metric.top(before) == 1.0, metric.top(after) == 1.0))
     sign = 1.0 if metric.higher_is_better else -1.0
@@ -264,7 +265,7 @@ def _gain(value: float, influence: Floats, blocks: Codes | None, draw: Callable[
     if rows < statistics.FEWEST_ROWS:
         least = statistics.FEWEST_ROWS
         raise Unmeasurable(f"{rows} rows are too few for an interval; {least} are the least")
-    parted = _few(blocks) if blocks is not None and len(blocks) == rows else None
+    parted = clusters.parted(blocks, most=MOST_BLOCKS) if blocks is not None and len(blocks) == rows else None
     error, degrees = _error(influence, parted)
     delta = Approximate(value, error, rows, "delta method", degrees)
     if draw is None or error == 0:
@@ -279,16 +280,6 @@ def proportions(before: Bools, after: Bools) -> Proportions:
         raise Unmeasurable(f"{len(before)} rows are too few for an interval; {least} are the least")
     both, old, new = int((before & after).sum()), int(before.sum()), int(after.sum())
     return Proportions(both, new - both, old - both, len(before) - old - new + both)
-
-
-def _few(blocks: Codes) -> Parted:
-    """At most ``MOST_BLOCKS`` whole blocks: neighbours in order share one.  Raises ``Unmeasurable`` for too few."""
-    names, codes = np.unique(blocks, return_inverse=True)
-    if len(names) < clusters.FEWEST_BLOCKS:
-        least = clusters.FEWEST_BLOCKS
-        raise Unmeasurable(f"the rows come in {len(names)} blocks, and {least} are the least that can tell")
-    count = min(len(names), MOST_BLOCKS)
-    return codes.astype(np.int64) * count // len(names), count
 
 
 @functools.lru_cache(maxsize=4)
@@ -357,8 +348,32 @@ def power(gain: Gain, floor: float, truth: float, *, tail: float) -> float:
 
 
 def rows_needed(gain: Gain, floor: float, truth: float, *, tail: float, power: float = 0.8) -> int | None:
-    """How many such rows show more than ``floor`` with this power, where the true gain is this; ``None``: none do."""
+    """How many such rows show more than ``floor`` with this power, where the true gain is this; ``None``: none do.
+
+    Where the two models were right on the very same rows nothing is known of how they differ on others: then it is how
+    many more rows of the same kind would, again without a difference.
+    """
     if truth <= floor:
         return None
+    if isinstance(gain, Proportions) and gain.error == 0:
+        return _rows_alike(gain, floor, tail=tail)
     widths = _NORMAL.inv_cdf(1 - tail) + _NORMAL.inv_cdf(power)
     return math.ceil(gain.rows * (widths * gain.error / (truth - floor)) ** 2)
+
+
+def _rows_alike(gain: Proportions, floor: float, *, tail: float) -> int | None:
+    """The rows at which Newcombe's lower bound reaches the floor if all counts grow alike."""
+
+    def reached(times: float) -> bool:
+        both, neither = round(gain.both * times), round(gain.neither * times)
+        return Proportions(both, 0, 0, neither).interval(1 - 2 * tail)[0] >= floor
+
+    low, high = 1.0, 2.0
+    while not reached(high):
+        low, high = high, 2 * high
+        if high > _MOST_TIMES:
+            return None
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return math.ceil(gain.rows * high)

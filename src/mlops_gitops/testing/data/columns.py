@@ -15,6 +15,7 @@ from mlops_gitops.findings import Location
 from mlops_gitops.manifests.data_tests import ColumnTest, DataTests
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
+from mlops_gitops.testing.data import discretion
 from mlops_gitops.testing.data.profile import NUMERIC, Column, edges_of_range
 from mlops_gitops.testing.data.scans import Scan, Source, Wanted, watched_text
 
@@ -192,13 +193,15 @@ def _range(subject: str, test: ColumnTest, column: Column, place: Place) -> Iter
         return
     low, high = (None, None) if test.range is None else (test.range.min, test.range.max)
     budget, values = test.max_violation_rate, sum(column.histogram.counts)
+    secret = discretion.by_name(test.name) is not None  # the number of a telephone or an account is somebody's
     for name, limit, outside, extreme, word in (
         ("min", low, 0 if low is None else column.histogram.below(low), column.minimum, "below"),
         ("max", high, 0 if high is None else column.histogram.above(high), column.maximum, "above"),
     ):
         if limit is None:
             continue
-        worst = "none" if extreme is None else wording.number(extreme)
+        worst = "none" if extreme is None else "not shown" if secret else wording.number(extreme)
+        observed = None if secret else extreme
         place_ = place("range", name)
         if budget and outside:
             message = f"{subject} is {word} {wording.number(limit)} in {wording.share(outside, values)}"
@@ -209,9 +212,9 @@ def _range(subject: str, test: ColumnTest, column: Column, place: Place) -> Iter
             message = f"{subject} is never {word} {wording.number(limit)} (the extreme is {worst})"
         if outside and outside / values > budget:
             fix = f"correct or drop those rows, or move `range.{name}` if such values are right"
-            yield _failed("data.range", subject, message, place_, observed=extreme, limit=limit, fix=fix)
+            yield _failed("data.range", subject, message, place_, observed=observed, limit=limit, fix=fix)
         else:
-            yield _passed("data.range", subject, message, place_, observed=extreme, limit=limit)
+            yield _passed("data.range", subject, message, place_, observed=observed, limit=limit)
 
 
 def _domain(subject: str, test: ColumnTest, column: Column, rows: int, location: Location) -> Check:
@@ -221,7 +224,7 @@ def _domain(subject: str, test: ColumnTest, column: Column, rows: int, location:
     if not strays:
         return _passed("data.domain", subject, f"{subject} takes only the {len(allowed)} values allowed", location)
     others = [category.value for category in column.categories if category.value not in allowed]
-    shown = ", ".join(repr(value[:40]) for value in sorted(others)[:_SHOWN])
+    shown = ", ".join(discretion.shown(test.name, value) for value in sorted(others)[:_SHOWN])
     examples = f", such as {shown}" if shown else ""
     message = f"{subject} is none of the {len(allowed)} values allowed in {wording.share(strays, rows)}{examples}"
     if strays / present <= budget:

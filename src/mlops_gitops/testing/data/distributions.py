@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlops_gitops.evidence.figures import Distribution, Point
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.testing.data import shifts
+from mlops_gitops.testing.data.discretion import hidden, personal
 from mlops_gitops.testing.data.shifts import Sample, Shift
 
 _MOST = 24
@@ -36,7 +37,9 @@ def of_values(title: str, before: Sample, after: Sample, *, shift: Shift, limit:
         moved,
         limit,
         shift.measure,
-        labels=tuple(name for name, _, _ in counted),
+        labels=tuple(
+            hidden(name) if name != OTHERS and personal(before.column.name, name) else name for name, _, _ in counted
+        ),
         note=note,
     )
 

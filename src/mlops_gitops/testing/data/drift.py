@@ -4,9 +4,9 @@ Two families are kept apart.  The *primary* one is what a change of which change
 the model's scores where the data have them, and, counted exactly, how many rows there are and how new they are.  The
 *secondary* one is the features.  Each family may spend half of the error that the manifest's confidence leaves, so that
 forty features cannot drown the target; where there is one family only, it spends all.  Within a family each column gets
-its share by weight, and each of the planned looks an equal part of it: all false alarms of all looks together are no
-more frequent than the manifest allows, however columns and days depend on one another (Bonferroni, so nothing has to be
-remembered between looks).  Whether rows count as independent is said in every message.
+its share by weight, halved where its gaps are a question beside its values, and each look its part of that
+(``spending``): all false alarms of all looks together are no more frequent than the manifest allows, however columns
+and days depend on one another (Bonferroni).  Whether rows count as independent is said in every message.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data import distributions, shifts
 from mlops_gitops.testing.data.columns import DATA, Locate
+from mlops_gitops.testing.data.designs import FEWEST_BLOCKS
 from mlops_gitops.testing.data.profile import Column, Profile
 from mlops_gitops.testing.data.reference import Reference
-from mlops_gitops.testing.data.shifts import Errors, Incomparable, Sample, Shift
+from mlops_gitops.testing.data.shifts import FEWEST_ROWS, Errors, Incomparable, Sample, Shift
+from mlops_gitops.testing.data.spending import Spending, spending
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ SKEW = Kind(
     "find the step that training and serving do differently, or train on data like those that are asked",
 )
 _UNJUDGED = frozenset({"datetime", "binary", "other"})
+_IF = "if the change is what it seems"
 WRITE = "mlops-gitops test data {model} --write-reference"
 
 
@@ -67,7 +70,8 @@ class _Held:
     before: Sample
     after: Sample
     errors: Errors
-    blocks: str | None
+    spent: Spending
+    assumed: str
     location: Location
 
     @property
@@ -85,19 +89,25 @@ def checks(
     dataset: str,
     profile: Profile,
     designs: Mapping[str, float],
-    blocks: str | None,
+    assumed: str,
+    look: int | None,
     locate: Locate,
 ) -> Iterator[Check]:
     """Every column of the reference in one data set, and its rows.
 
-    ``designs`` are the design effects of the columns of ``profile``, and ``blocks`` names the column that parts its
-    rows into blocks.  Rows of a column without a design effect are taken as independent.
+    ``designs`` are the design effects of the columns of ``profile``, and ``assumed`` says what its rows are taken as.
+    Rows of a column without a design effect are taken as independent.  ``look`` is the number of this look where looks
+    are counted.
     """
     location = locate((*kind.at, "max"))
     names = [one.name for one in reference.profile.columns if one.type not in _UNJUDGED]
     yield from _volume(kind, tests, reference, dataset=dataset, rows=profile.rows, locate=locate)
     yield from _unheld(model, kind, tests, names, dataset=dataset, profile=profile, location=location)
-    for name, errors in _errors(model, tests, names).items():
+    spent = spending(tests, look)
+    if spent is None:
+        yield _uncounted(model, kind, tests, dataset, locate)
+        return
+    for name, errors in _errors(model, tests, names, spent).items():
         before, column, subject = reference.sample(name), profile.column(name), f"{dataset}.{name}"
         if before is None or column is None:
             message = f"{subject} is in the reference and not in the data"
@@ -105,22 +115,36 @@ def checks(
             yield Check(kind.id, subject, Verdict.FAIL, message, location=location, fix=fix)
             continue
         after = Sample(_as_before(before, column), profile.rows, designs.get(name, 1.0))
-        held = _Held(model, kind, tests, subject, before, after, errors, blocks if name in designs else None, location)
+        gaps = before.present < before.rows or after.present < after.rows
+        each = replace(errors, of_fail=errors.of_fail / 2) if gaps else errors
+        words = assumed if name in designs else wording.INDEPENDENT
+        held = _Held(model, kind, tests, subject, before, after, each, spent, words, location)
         yield _values(held)
-        yield from _absence(held)
+        if gaps:
+            yield from _absence(held)
 
 
-def _errors(model: Model, tests: DriftTests, names: Sequence[str]) -> dict[str, Errors]:
+def _uncounted(model: Model, kind: Kind, tests: DriftTests, dataset: str, locate: Locate) -> Check:
+    message = f"{dataset} is not judged: nobody says how often {tests.of} was looked at before, and looks are counted"
+    fix = (
+        f"`mlops-gitops test data {model.name} --release VERSION --publish` counts the look where evidence lies; "
+        "--look N says it, where something else counts"
+    )
+    place = locate((*kind.at, "looks"))
+    return Check(f"{kind.id}-look", dataset, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
+
+
+def _errors(model: Model, tests: DriftTests, names: Sequence[str], spent: Spending) -> dict[str, Errors]:
     """The errors of each column, the primary family before the features."""
     target = model.interface.target
     first = {one.name for one in model.interface.outputs} | ({target.column} if target is not None else set())
     families = ([name for name in names if name in first], [name for name in names if name not in first])
-    alive = [family for family in families if any(tests.weights.get(name, 1.0) > 0 for name in family)]
+    alive = [family for family in families if any(tests.weight(name) > 0 for name in family)]
     of_pass = 1 - tests.confidence
     found: dict[str, Errors] = {}
     for family in alive:
-        error = of_pass / len(alive) / tests.looks
-        found |= shifts.shares(family, tests.weights, error=error, of_pass=of_pass)
+        weights = {name: tests.weight(name) for name in family}
+        found |= shifts.shares(family, weights, error=of_pass / len(alive) * spent.share, of_pass=of_pass)
     return found
 
 
@@ -168,11 +192,11 @@ def _unheld(
     """What has nothing to be held against: no silence may pass for an answer."""
     fix = f"write the reference again (`{WRITE.format(model=model.name)}`), or give the column the weight 0"
     for one in profile.columns:
-        if one.type not in _UNJUDGED and one.name not in names and tests.weights.get(one.name, 1.0) > 0:
+        if one.type not in _UNJUDGED and one.name not in names and tests.weight(one.name) > 0:
             subject = f"{dataset}.{one.name}"
             message = f"{subject} cannot be compared: the reference has no such column, or cannot judge it"
             yield Check(kind.id, subject, Verdict.INCONCLUSIVE, message, location=location, fix=fix)
-    if not any(tests.weights.get(name, 1.0) > 0 for name in names):
+    if not any(tests.weight(name) > 0 for name in names):
         message = f"no column of {dataset} is compared with the reference"
         fix = "give a column that the reference has another weight than 0, or leave the comparison out"
         yield Check(kind.id, dataset, Verdict.INCONCLUSIVE, message, location=location, fix=fix)
@@ -196,15 +220,12 @@ def _values(held: _Held) -> Check:
         message = f"{held.subject} cannot be compared with the reference: {reason}"
         changed = held.before.column.type != held.after.column.type
         verdict = Verdict.FAIL if changed else Verdict.INCONCLUSIVE
-        fix = f"write the reference again (`{held.write}`)" if changed else "provide more rows"
+        fix = f"write the reference again (`{held.write}`)" if changed else _least(held)
         return Check(held.kind.id, held.subject, verdict, message, location=held.location, fix=fix)
     return _check(held.kind.id, f"the values of {held.subject}", shift, held, distributions.of_values)
 
 
 def _absence(held: _Held) -> Iterator[Check]:
-    """Only where something is absent on either side: a column without gaps has nothing to say."""
-    if held.before.present == held.before.rows and held.after.present == held.after.rows:
-        return
     try:
         shift = shifts.of_absence(held.before, held.after, errors=held.errors)
     except Incomparable:
@@ -220,11 +241,11 @@ class _Drawn(Protocol):
 
 def _check(id_: str, what: str, shift: Shift, held: _Held, drawn: _Drawn) -> Check:
     verdict, limit = shift.judged(held.tests.max), held.tests.max
-    assumed = "rows are taken as independent" if held.blocks is None else f"rows of one {held.blocks} are one block"
+    assumed = held.assumed
     message = (
         f"{what} {held.kind.did} by {shift.measure} {wording.score(shift.effect)} ({wording.score(shift.lower)} to "
         f"{wording.score(shift.upper)}) from {held.tests.of}; at most {wording.score(limit)} may be; {assumed}"
-    )
+    ) + (f"; {held.spent.words}" if held.spent.words else "")
     return Check(
         id_,
         held.subject,
@@ -245,11 +266,30 @@ def _fix(verdict: Verdict, shift: Shift, held: _Held) -> str:
         return f"{held.kind.fix}; if the change is meant, write the reference again (`{held.write}`)"
     if verdict is Verdict.PASS:
         return ""
-    needed = shift.rows_to_decide(held.tests.max, errors=held.errors)
-    if needed is None:
+    later = replace(held.errors, of_fail=held.errors.of_fail * held.spent.later / held.spent.share)
+    needed = shift.rows_to_decide(held.tests.max, errors=later)
+    if needed is not None:
+        needed = math.ceil(needed * max(1.0, held.after.design))
         return (
-            f"no number of rows decides it: the reference counts for {wording.rows(int(shift.reference))} only, the "
-            "change is as large as the limit, or too many categories are counted together (the weight 0 leaves it out)"
+            f"if the change is what it seems, about {wording.rows(needed)} would decide; there are {held.after.rows:,}"
         )
-    needed = math.ceil(needed * max(1.0, held.after.design))
-    return f"if the change is what it seems, about {wording.rows(needed)} would decide; there are {held.after.rows:,}"
+    both = shift.rows_on_either_side(held.tests.max, errors=later)
+    if both is None:
+        why = "too many categories are counted together" if shift.unseen else "the change is as large as the limit"
+        return f"no number of rows decides it: {why}; the weight 0 leaves the column out"
+    old, new = (math.ceil(both * max(1.0, one.design)) for one in (held.before, held.after))
+    return (
+        f"{_IF}, about {wording.rows(new)} would decide against a reference of {old:,}, and the reference has "
+        f"{held.before.rows:,}; write it again from more (`{held.write}`), or look at the cause"
+    )
+
+
+def _least(held: _Held) -> str:
+    """How many rows an answer takes at least, where there are too few for any."""
+    for sample, words in ((held.before, f"write the reference again from more (`{held.write}`): "), (held.after, "")):
+        if sample.worth(sample.present) < FEWEST_ROWS:
+            if sample.design >= sample.rows and held.assumed != wording.INDEPENDENT:
+                return f"{words}at least {FEWEST_BLOCKS} blocks are needed; {held.assumed}"
+            needed = math.ceil(FEWEST_ROWS * max(1.0, sample.design))
+            return f"{words}about {wording.rows(needed)} with a value are the least, and there are {sample.present:,}"
+    return "provide more rows"

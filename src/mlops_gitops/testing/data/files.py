@@ -55,7 +55,7 @@ def _file(dataset: Dataset, index: int, *, folder: Path, root: Path, hashed: boo
     try:
         uri = dataset.uri
         if uri.endswith(mlflow_datasets.SUFFIX) and "://" not in uri:
-            uri = mlflow_datasets.place(shards.inside(uri, folder=folder, root=root), folder=folder)
+            uri = mlflow_datasets.place(uri, folder=folder, root=root)
         found = _found(uri, dataset.media_type, folder=folder, root=root)
         if found is None:
             hint = "fetch it beside the manifest before the test"

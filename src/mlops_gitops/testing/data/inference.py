@@ -29,6 +29,7 @@ from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.data.files import TESTED, DataFile, data_files
 from mlops_gitops.testing.data.profile import NUMERIC, Column
 from mlops_gitops.testing.data.references import design_effects
+from mlops_gitops.testing.data.relations import Rows
 from mlops_gitops.testing.data.scans import Scan, Wanted
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.engines import joins
@@ -96,7 +97,7 @@ def of_data(file: DataFile, *, fresh: int) -> dict[str, Any]:
     candidates = tuple((name,) for name in scan.stored if _may_be_key(name, scan))
     if candidates:
         scan = engine.scan(source, Wanted(keys=candidates))
-    designs, _ = design_effects(file, scan.profile)
+    designs, _ = design_effects(file, scan.profile, Rows())
     unique = [list(key) for key in candidates if scan.distinct.get(key) == scan.profile.rows > 0]
     found: dict[str, Any] = {"columns": columns(_evidence(file, scan, designs, unique), fresh=fresh)}
     if unique:

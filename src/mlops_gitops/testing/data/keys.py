@@ -14,14 +14,16 @@ from mlops_gitops.testing import wording
 from mlops_gitops.testing.data.columns import DATA, Locate
 from mlops_gitops.testing.data.files import DataFile
 from mlops_gitops.testing.data.profile import Column
+from mlops_gitops.testing.data.relations import HERE, Relations, alike
 from mlops_gitops.testing.data.scans import Scan
-from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.engines import joins
+from mlops_gitops.testing.statistics import Unmeasurable
 
 SPLIT = (*DATA, "split")
 
 
-def references(model: Model, files: Sequence[DataFile], others: Sequence[DataFile], locate: Locate) -> Iterator[Check]:
+def references(
+    model: Model, files: Sequence[DataFile], others: Sequence[DataFile], relations: Relations, locate: Locate
+) -> Iterator[Check]:
     """Whether the values of each key stand in the data set that it refers to; ``others`` are those referred to."""
     for index, key in enumerate(model.tests.data.references):
         place = (*DATA, "references", index)
@@ -35,38 +37,53 @@ def references(model: Model, files: Sequence[DataFile], others: Sequence[DataFil
             continue
         for file in files:
             if file.dataset.name != key.dataset:
-                yield from _reference(key, file, other, locate, place)
+                yield from _reference(key, file, other, locate, place, relations=relations)
 
 
 def _reference(
-    key: ForeignKey, file: DataFile, other: DataFile, locate: Locate, at: tuple[str | int, ...]
+    key: ForeignKey,
+    file: DataFile,
+    other: DataFile,
+    locate: Locate,
+    at: tuple[str | int, ...],
+    *,
+    relations: Relations,
 ) -> Iterator[Check]:
     """A data set without the columns has nothing to look up, unless it has some of them."""
     subject, location = f"{file.dataset.name}.{'+'.join(key.columns)}", locate((*at, "columns"))
     try:
-        missing = [name for name in key.columns if name not in engine.columns(file.opened)]
-        lacking = [name for name in key.key if name not in engine.columns(other.opened)]
+        missing = [name for name in key.columns if name not in relations.columns(file)]
+        lacking = [name for name in key.key if name not in relations.columns(other)]
         if missing or lacking:
             where, names = (file.dataset.name, missing) if missing else (key.dataset, lacking)
             message = f"{subject} cannot be looked up in {key.dataset}: {', '.join(names)} is not in {where}"
             fix = "name columns that the data have"
             yield Check("data.reference-key", subject, Verdict.FAIL, message, location=location, fix=fix)
             return
-        orphans, rows = joins.orphans(file.opened, key.columns, other.opened, key.key)
+        orphans, rows = relations.orphans(file, key.columns, other, key.key)
     except Refused as refusal:
         message, fix = f"{subject} cannot be looked up in {key.dataset}: {refusal.message}", "give both the same type"
         yield Check("data.reference-key", subject, Verdict.FAIL, message, location=location, fix=fix)
         return
+    except Unmeasurable as reason:
+        message = f"whether {subject} is in {key.dataset} cannot be told: {reason}"
+        yield Check("data.reference-key", subject, Verdict.INCONCLUSIVE, message, location=location, fix=HERE)
+        return
+    if not rows:
+        message = f"{subject} holds nothing to look up in {key.dataset}: each row lacks a part of the key"
+        fix = "fill the columns, or take the key out of the manifest"
+        yield Check("data.reference-key", subject, Verdict.INCONCLUSIVE, message, location=location, fix=fix)
+        return
     limit = key.max_violation_rate
     message = f"{subject} is not in {key.dataset} in {wording.share(orphans, rows)}"
     message += f"; at most {wording.percent(limit)} may be missing"
-    failed = rows > 0 and orphans / rows > limit
+    failed = orphans / rows > limit
     yield Check(
         "data.reference-key",
         subject,
         Verdict.FAIL if failed else Verdict.PASS,
         message,
-        observed=orphans / rows if rows else 0.0,
+        observed=orphans / rows,
         limit=limit,
         rows=rows,
         location=location,
@@ -74,7 +91,9 @@ def _reference(
     )
 
 
-def split(model: Model, files: Sequence[DataFile], scans: Mapping[str, Scan], locate: Locate) -> Iterator[Check]:
+def split(
+    model: Model, files: Sequence[DataFile], scans: Mapping[str, Scan], relations: Relations, locate: Locate
+) -> Iterator[Check]:
     """Whether training and test data are as far apart as the manifest demands."""
     tests = model.tests.data.split
     if tests is None:
@@ -87,7 +106,7 @@ def split(model: Model, files: Sequence[DataFile], scans: Mapping[str, Scan], lo
         yield Check("data.split", model.name, Verdict.INCONCLUSIVE, message, location=locate(SPLIT), fix=fix)
     for one in training:
         for other in unseen:
-            pair = _Pair(one, other, scans)
+            pair = _Pair(one, other, scans, relations)
             if tests.max_same_rows is not None:
                 yield _same_rows(model, pair, tests.max_same_rows, locate((*SPLIT, "maxSameRows")))
             if tests.max_same_entities is not None:
@@ -102,6 +121,7 @@ class _Pair(NamedTuple):
     train: DataFile
     test: DataFile
     scans: Mapping[str, Scan]
+    relations: Relations
 
     @property
     def subject(self) -> str:
@@ -112,11 +132,14 @@ class _Pair(NamedTuple):
         """Test rows that have a partner in the training data which is alike in the pairs of columns."""
         rows = self.scans[self.test.dataset.name].profile.rows
         try:
-            found = joins.shared(self.train.opened, self.test.opened, columns)
+            found = self.relations.shared(self.train, self.test, columns)
         except Refused as refusal:
             message = f"{self.subject} cannot be counted: {refusal.message}"
             fix = "write both with the same columns and types"
             return Check(id_, self.subject, Verdict.FAIL, message, location=place, fix=fix)
+        except Unmeasurable as reason:
+            message = f"{self.subject} cannot be counted: {reason}"
+            return Check(id_, self.subject, Verdict.INCONCLUSIVE, message, location=place, fix=HERE)
         names = f"of {self.test.dataset.name} are in {self.train.dataset.name} too, {what}"
         message = f"{wording.share(found, rows)} {names}; at most {wording.percent(limit)} may be"
         failed = found / rows > limit
@@ -134,9 +157,8 @@ class _Pair(NamedTuple):
 
 def _same_rows(model: Model, pair: _Pair, limit: float, place: Location) -> Check:
     """Alike in every column that both have; a column that is unique by itself tells every row apart and is left out."""
-    numbers = {key[0] for key in model.tests.data.unique if len(key) == 1}
-    left, right = (pair.scans[one.dataset.name].stored for one in (pair.train, pair.test))
-    columns = [(name, name) for name in left if name in right and name not in numbers]
+    left, right = (tuple(pair.scans[one.dataset.name].stored) for one in (pair.train, pair.test))
+    columns = [(name, name) for name in alike(model, left, right)]
     if not columns:
         message, fix = f"{pair.subject}: they have no column in common", "write both with the same columns"
         return Check("data.same-rows", pair.subject, Verdict.FAIL, message, location=place, fix=fix)

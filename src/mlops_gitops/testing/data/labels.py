@@ -15,15 +15,15 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.manifests.row_tests import LabelTests
 from mlops_gitops.testing import wording
+from mlops_gitops.testing.data import discretion
 from mlops_gitops.testing.data.columns import DATA, Locate
 from mlops_gitops.testing.data.files import DataFile
-from mlops_gitops.testing.data.scans import Scan, watched_text
+from mlops_gitops.testing.data.relations import CLASSES, Relations
+from mlops_gitops.testing.data.scans import Scan, Source, watched_text
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.engines import joins
 from mlops_gitops.testing.statistics import Unmeasurable
 
 AT = (*DATA, "labels")
-CLASSES = frozenset({"binary-classification", "multiclass"})
 MOST_CLASSES = 1000
 FEWEST_ROWS = 100
 """Below so many labelled rows nobody can say which labels are implausible."""
@@ -32,7 +32,7 @@ MOST_ROWS = 20_000
 FOLDS = 5
 
 
-def checks(model: Model, file: DataFile, scan: Scan, locate: Locate) -> Iterator[Check]:
+def checks(model: Model, file: DataFile, scan: Scan, relations: Relations, locate: Locate) -> Iterator[Check]:
     """The checks of one data set; one without the label's column has none."""
     tests, target = model.tests.data.labels, model.interface.target
     if tests is None:
@@ -48,10 +48,10 @@ def checks(model: Model, file: DataFile, scan: Scan, locate: Locate) -> Iterator
     yield from _missing(tests, name, target.column, scan, locate)
     try:
         if model.task in CLASSES:
-            yield from _classes(tests, file, target.column, locate)
-        yield from _contradictions(model, file, target.column, scan, locate)
+            yield from _classes(tests, file, target.column, relations, locate)
+        yield from _contradictions(model, file, target.column, scan, locate, relations=relations)
         if tests.max_implausible_rate is not None:
-            yield _implausible(model, tests.max_implausible_rate, file, target.column, locate)
+            yield _implausible(model, tests.max_implausible_rate, file, target.column, locate, relations=relations)
     except Refused as refusal:
         message = f"the labels of {name} cannot be read: {refusal.message}"
         yield Check("data.labels", name, Verdict.FAIL, message, location=locate(AT), fix=refusal.hint)
@@ -76,9 +76,9 @@ def _missing(tests: LabelTests, name: str, label: str, scan: Scan, locate: Locat
     )
 
 
-def _classes(tests: LabelTests, file: DataFile, label: str, locate: Locate) -> Iterator[Check]:
+def _classes(tests: LabelTests, file: DataFile, label: str, relations: Relations, locate: Locate) -> Iterator[Check]:
     subject = f"{file.dataset.name}.{label}"
-    found = joins.classes(file.opened, label, most=MOST_CLASSES)
+    found = relations.classes(file, label, most=MOST_CLASSES)
     rows = sum(found.values())
     if len(found) < 2:  # noqa: PLR2004 - nothing to tell apart
         message = f"{subject} has {len(found)} class in {wording.rows(rows)}: nothing can be told apart"
@@ -98,9 +98,8 @@ def _classes(tests: LabelTests, file: DataFile, label: str, locate: Locate) -> I
     if tests.min_class_share is not None:
         rarest, count = min(found.items(), key=lambda pair: pair[1])
         limit = tests.min_class_share
-        message = (
-            f"the rarest of {len(found)} classes of {subject} is {rarest[:40]!r} with {wording.share(count, rows)}"
-        )
+        example = discretion.shown(label, rarest)
+        message = f"the rarest of {len(found)} classes of {subject} is {example} with {wording.share(count, rows)}"
         message += f"; at least {wording.percent(limit)} are demanded"
         failed = count / rows < limit
         yield Check(
@@ -116,14 +115,16 @@ def _classes(tests: LabelTests, file: DataFile, label: str, locate: Locate) -> I
         )
 
 
-def _contradictions(model: Model, file: DataFile, label: str, scan: Scan, locate: Locate) -> Iterator[Check]:
+def _contradictions(
+    model: Model, file: DataFile, label: str, scan: Scan, locate: Locate, *, relations: Relations
+) -> Iterator[Check]:
     tests = model.tests.data.labels
     limit = tests.max_contradiction_rate if tests is not None else None
     inputs = [one.name for one in model.interface.inputs if scan.profile.column(one.name) is not None]
     if limit is None or not inputs or model.task not in CLASSES:
         return
     rows = scan.profile.rows
-    count = joins.contradicted(file.opened, inputs, label)
+    count = relations.contradicted(file, inputs, label)
     message = (
         f"{wording.share(count, rows)} of {file.dataset.name} are alike in every input with a row of another label"
     )
@@ -141,10 +142,12 @@ def _contradictions(model: Model, file: DataFile, label: str, scan: Scan, locate
     )
 
 
-def _implausible(model: Model, limit: float, file: DataFile, label: str, locate: Locate) -> Check:
+def _implausible(
+    model: Model, limit: float, file: DataFile, label: str, locate: Locate, *, relations: Relations
+) -> Check:
     subject, place = f"{file.dataset.name}.{label}", locate((*AT, "maxImplausibleRate"))
     try:
-        count, rows = _suspects(model, file, label)
+        count, rows = _suspects(model, relations.source(file), label)
     except Unmeasurable as reason:
         message = f"how many labels of {subject} are implausible cannot be told: {reason}"
         return Check(
@@ -166,7 +169,7 @@ def _implausible(model: Model, limit: float, file: DataFile, label: str, locate:
     )
 
 
-def _suspects(model: Model, file: DataFile, label: str) -> tuple[int, int]:
+def _suspects(model: Model, source: Source, label: str) -> tuple[int, int]:
     """Rows whose label is implausible, and the rows looked at.  Raises ``Unmeasurable``."""
     if model.task not in CLASSES:
         raise Unmeasurable("the labels are no classes")
@@ -175,15 +178,17 @@ def _suspects(model: Model, file: DataFile, label: str) -> tuple[int, int]:
         import sklearn  # noqa: F401 - whether it is there
     except ImportError:
         raise Unmeasurable("scikit-learn is not installed (`pip install scikit-learn`)") from None
-    present = engine.columns(file.opened)
+    from mlops_gitops.testing.texts import as_texts
+
+    present = engine.columns(source)
     inputs = [one.name for one in model.interface.inputs if one.name in present]
     if not inputs:
         raise Unmeasurable("no input of the model is in the data")
-    raw = engine.arrays(file.opened, {name: engine.quoted(name) for name in inputs})
-    names = engine.arrays(file.opened, {"label": f"CAST({engine.quoted(label)} AS VARCHAR)"})["label"]
+    raw = engine.arrays(source, {name: engine.quoted(name) for name in inputs})
+    names = engine.arrays(source, {"label": f"CAST({engine.quoted(label)} AS VARCHAR)"})["label"]
     kept = np.flatnonzero(~np.ma.getmaskarray(names))
     kept = kept[np.linspace(0, len(kept) - 1, min(len(kept), MOST_ROWS)).astype(np.int64)] if len(kept) else kept
-    texts = np.ma.getdata(names)[kept].astype(str)
+    texts = as_texts(np.ma.getdata(names)[kept])
     counts = np.unique(texts, return_counts=True)[1]
     if len(kept) < FEWEST_ROWS or len(counts) < 2 or counts.min() < FOLDS:  # noqa: PLR2004 - two classes
         raise Unmeasurable(f"it takes {FEWEST_ROWS} labelled rows and {FOLDS} of each class; there are {len(kept):,}")
@@ -194,6 +199,8 @@ def _matrix(columns: Sequence[Any], kept: Any) -> Any:
     """Numbers as they are, everything else as the rank of its text; a missing one is NaN."""
     import numpy as np
 
+    from mlops_gitops.testing.texts import as_texts
+
     found = []
     for raw in columns:
         missing, values = np.ma.getmaskarray(raw)[kept], np.ma.getdata(raw)[kept]
@@ -202,7 +209,7 @@ def _matrix(columns: Sequence[Any], kept: Any) -> Any:
         elif values.dtype.kind == "M":
             numbers = values.astype("datetime64[s]").astype(np.float64)
         else:
-            numbers = np.unique(values.astype(str), return_inverse=True)[1].astype(np.float64)
+            numbers = np.unique(as_texts(values), return_inverse=True)[1].astype(np.float64)
         numbers = np.where(np.isfinite(numbers), numbers, np.nan)
         numbers[missing] = np.nan
         found.append(numbers)

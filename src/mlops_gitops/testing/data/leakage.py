@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.testing import statistics, wording
 from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurable
+from mlops_gitops.testing.texts import as_texts
 
 BINS = 64
 """A numeric feature is also read in so many bins of equal weight, to find power that does not rise or fall steadily."""
@@ -53,7 +53,7 @@ class Feature:
             numbers = values.astype("datetime64[us]").astype(np.float64)
             numbers[missing | np.isnat(values)] = np.nan
             return cls(name, numbers, categorical=False)
-        text = np.where(missing, "", values).astype(str)
+        text = as_texts(np.where(missing, "", values))
         codes = np.unique(text, return_inverse=True)[1].astype(np.float64)
         codes[missing] = -1.0
         return cls(name, codes, categorical=True)
@@ -210,24 +210,6 @@ class Lateness:
     rows: int
     late: int
     unknown: int
-
-    @classmethod
-    def of_columns(cls, values: Any, known: Any, predicted: Any) -> Lateness:
-        """From a feature, the time at which it became known, and the time of the prediction, row by row."""
-        known_at, known_null = _times(known)
-        moment, moment_null = _times(predicted)
-        present = ~np.ma.getmaskarray(values)
-        unknown = present & (known_null | moment_null)
-        late = present & ~unknown & (known_at > moment)
-        return cls(int(present.sum()), int(late.sum()), int(unknown.sum()))
-
-
-def _times(raw: Any) -> tuple[npt.NDArray[Any], Bools]:
-    values = np.ma.getdata(raw)
-    missing: Bools = np.ma.getmaskarray(raw)
-    if values.dtype.kind == "M":
-        missing = missing | np.isnat(values)
-    return values, missing
 
 
 def lateness(name: str, column: str, found: Lateness, *, dataset: str, place: Location) -> Check:

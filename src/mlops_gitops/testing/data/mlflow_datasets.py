@@ -8,19 +8,23 @@ and pins nothing; a manifest's ``digest`` is that of the files.
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from mlops_gitops.testing.data import shards
 
 SUFFIX = ".dataset.json"
 _LARGEST = 16 * 1024 * 1024
 _SOURCES = ("local", "s3")
 
 
-def place(path: Path, *, folder: Path) -> str:
-    """The ``uri``, relative to the manifest's ``folder``, that is described.  Raises ``ValueError`` with the reason."""
-    with path.open("rb") as stream:
-        data = stream.read(_LARGEST + 1)
+def place(described: str, *, folder: Path, root: Path) -> str:
+    """The ``uri``, relative to the manifest's ``folder``, that the file ``described`` describes.
+
+    Raises ``OSError`` and ``ValueError`` with the reason.
+    """
+    data, name = shards.content(described, folder=folder, root=root, most=_LARGEST), PurePosixPath(described).name
     try:
         if len(data) > _LARGEST:
             raise ValueError("it is too large")  # noqa: TRY301 - one place says it
@@ -28,11 +32,9 @@ def place(path: Path, *, folder: Path) -> str:
         kind, source = told.get("source_type"), _mapping(json.loads(str(told.get("source"))))
         uri = source.get("uri")
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path.name} is no description of an MLflow data set: {error}") from error
+        raise ValueError(f"{name} is no description of an MLflow data set: {error}") from error
     if kind not in _SOURCES or not isinstance(uri, str):
-        raise ValueError(
-            f"{path.name} describes data of {str(kind)[:40]!r}; only those of {' or '.join(_SOURCES)} are read"
-        )
+        raise ValueError(f"{name} describes data of {str(kind)[:40]!r}; only those of {' or '.join(_SOURCES)} are read")
     if kind == "s3":
         return uri
     local = Path(unquote(urlsplit(uri).path) if uri.startswith("file:") else uri)

@@ -1,7 +1,8 @@
 """The count of some shards of a data set, as a file that another machine merges with those of the others.
 
-A partial is a folder: ``partial.json``, and for each key the hashes of its values in Parquet.  It holds no row; but
-category names and the extremes of columns are in it, and whoever knows a key can look for its hash.
+A partial is a folder: ``partial.json``, and in Parquet the groups of rows that a question needs, most of them as hashes
+(``testing/engines/groups.py``).  It holds no row; but category names, labels and the extremes of columns are in it, and
+whoever knows a key can look for its hash.
 
 Partials come from other jobs and are read as what they are, foreign files: bounded, checked, and refused with a reason.
 """
@@ -11,18 +12,23 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from itertools import pairwise
+from operator import add
 from typing import Any
 
 from mlops_gitops import canonical
 from mlops_gitops.canonical import JSON
 from mlops_gitops.errors import Refused
 from mlops_gitops.manifests import schema
+from mlops_gitops.testing.data.blocks import Blocks
 from mlops_gitops.testing.data.digests import Digests, Run
 from mlops_gitops.testing.data.moments import Dyadic, Moments
-from mlops_gitops.testing.data.profile import Category, Column, Histogram, Profile, document_of, extreme, merge
-from mlops_gitops.testing.data.scans import Format, Scan, Wanted
+from mlops_gitops.testing.data.profile import EMPTY, Category, Column, Histogram, Profile, document_of, extreme, merge
+from mlops_gitops.testing.data.scans import Format, Group, Scan, Wanted
 from mlops_gitops.testing.data.sketch import Sketch
 
 LARGEST = 256 * 1024 * 1024
@@ -36,7 +42,8 @@ class Partial:
 
     ``files`` maps the number of each file that was read to its name and SHA-256, of ``shards`` that there are, those
     without rows included.  ``asked`` is the digest of what was wanted: counts of different things do not merge.
-    ``keys`` names the files of key hashes, for each key those of all its shards.
+    ``counts`` are the rows that fit each condition; ``groups`` names the files of each group, those of all its shards.
+    ``blocks`` are the rows in blocks, where drift is asked for in rows that come in some.
     """
 
     dataset: str
@@ -44,9 +51,11 @@ class Partial:
     asked: str
     shards: int
     files: Mapping[int, tuple[str, str]]
-    profile: Profile
-    stored: Mapping[str, str]
-    keys: Mapping[tuple[str, ...], tuple[str, ...]]
+    profile: Profile = EMPTY
+    stored: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    groups: Mapping[Group, tuple[str, ...]] = field(default_factory=dict)
+    blocks: Blocks | None = None
 
     def document(self) -> JSON:
         """As JSON, with everything that merging needs."""
@@ -64,7 +73,11 @@ class Partial:
             "columns": columns,
             "hashing": None if digests is None else digests.hashing,
             "runs": runs,
-            "keys": [{"key": [*key], "files": [*files]} for key, files in self.keys.items()],
+            "counts": [{"name": name, "rows": count} for name, count in self.counts.items()],
+            "groups": [
+                {"columns": [*one.columns], "of": one.of, "files": [*files]} for one, files in self.groups.items()
+            ],
+            "blocks": None if self.blocks is None else self.blocks.document(),
         }
 
     def encoded(self) -> bytes:
@@ -85,6 +98,8 @@ def asked(wanted: Wanted) -> str:
             "keys": keys,
             "rows": [wanted.distinct_rows, wanted.digests],
             "values": [[*sorted(wanted.moments)], [*sorted(wanted.distinct)], only],
+            "asks": [one.told for one in wanted.asks],
+            "by": None if wanted.by is None else [*wanted.by],
         }
     )
 
@@ -118,26 +133,47 @@ def merged(parts: Sequence[Partial]) -> Partial:
             raise _apart(f"shard {min(twice) + 1} of {one.dataset} was counted twice")
         files |= one.files
     counted = [one for one in parts if one.profile.columns]
-    keys: dict[tuple[str, ...], tuple[str, ...]] = {}
+    told = [({*one.counts}, {*one.groups}) for one in counted]
+    if any(one != other for one, other in pairwise(told)):
+        raise _apart(f"the counts of {first.dataset} were not made for the same tests")
+    counts: Counter[str] = Counter()
+    groups: dict[Group, tuple[str, ...]] = {}
     for one in counted:
-        for key, names in one.keys.items():
-            keys[key] = (*keys.get(key, ()), *names)
+        counts.update(one.counts)
+        for group, names in one.groups.items():
+            groups[group] = (*groups.get(group, ()), *names)
     try:
         profile = merge(*(one.profile for one in counted))
+        parted = [one.blocks for one in counted if one.blocks is not None]
+        blocks = reduce(add, parted) if parted else None
     except ValueError as error:
         raise _apart(f"the shards of {first.dataset} differ: {error}") from error
     stored = counted[0].stored if counted else {}
     if any(one.stored != stored for one in counted):
         raise _apart(f"the shards of {first.dataset} store their columns in different types")
-    return replace(first, files=dict(sorted(files.items())), profile=profile, stored=stored, keys=keys)
+    return replace(
+        first,
+        files=dict(sorted(files.items())),
+        profile=profile,
+        stored=stored,
+        counts=dict(counts),
+        groups=groups,
+        blocks=blocks,
+    )
 
 
 def whole(part: Partial, distinct: Mapping[tuple[str, ...], int]) -> Scan:
     """The scan of the data set, all shards being there.  Raises ``Refused`` where one is missing."""
+    complete(part)
+    return Scan(part.profile, part.stored, distinct, part.counts)
+
+
+def complete(part: Partial) -> Partial:
+    """What was counted in all shards.  Raises ``Refused`` where one is missing."""
     missing = [at + 1 for at in range(part.shards) if at not in part.files]
     if missing:
         raise _apart(f"shard {missing[0]} of {part.shards} of {part.dataset} was not counted")
-    return Scan(part.profile, part.stored, distinct)
+    return part
 
 
 def _apart(message: str) -> Refused:
@@ -179,7 +215,9 @@ def _read(value: Mapping[str, Any]) -> Partial:
         {one["shard"]: (one["name"], one["sha256"]) for one in value["files"]},
         Profile(value["rows"], columns, digests),
         {one["name"]: one["stored"] for one in value["columns"]},
-        {tuple(one["key"]): tuple(one["files"]) for one in value["keys"]},
+        {one["name"]: one["rows"] for one in value["counts"]},
+        {Group(tuple(one["columns"]), one["of"]): tuple(one["files"]) for one in value["groups"]},
+        None if value["blocks"] is None else Blocks.read(value["blocks"]),
     )
 
 

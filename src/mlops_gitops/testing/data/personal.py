@@ -10,14 +10,17 @@ What this cannot see: names of people in free text, and whatever a column's name
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from mlops_gitops import canonical
+from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data.columns import DATA, Locate
+from mlops_gitops.testing.data.discretion import by_name
 from mlops_gitops.testing.data.scans import Scan, Wanted
 from mlops_gitops.testing.engines.connections import quoted
 
@@ -92,35 +95,22 @@ _SHAPES = (
     ),
 )
 
-_NAMES: Mapping[str, str] = {
-    "email": r"e_?mails?(_addr(ess)?)?|mail_addr(ess)?",
-    "phone": r"(tele|cell_?|mobile_?|home_?|work_?)?phone(_?(no|nr|num|number))?|mobile(_?(no|nr|number))?|msisdn|fax",
-    "iban": r"iban|bic|swift_code",
-    "account": r"(bank_|customer_)?account_?(no|nr|num|number)|user_?name|login",
-    "credit-card": r"(credit_?)?card_?(no|nr|num|number)|pan|cvv|cvc",
-    "ip-address": r"(client_|remote_|user_)?ip(_?addr(ess)?|v4|v6)?",
-    "social-security-number": r"ssn|social_security(_number)?|national_id|passport(_(no|number))?|tax_id|nino|cpf",
-    "name": r"(first|last|middle|full|given|family|maiden|customer|patient|person|employee|contact)_?names?|surname",
-    "address": r"(home_|street_|postal_|mailing_)address|street(_name)?|house_number|zip(_?code)?|post_?(al_?)?code",
-    "birth-date": r"dob|birth_?(date|day)|date_of_birth",
-    "health": r"diagnos[ei]s|icd_?(9|10)?(_code)?|patient_?id|medication|disability",
-    "origin": r"race|ethnicity|religion|nationality|sexual_orientation|political_(party|opinion)",
-    "location": r"gps(_.*)?|home_(lat|lon|latitude|longitude)|device_location",
-}
-_PATTERNS = {kind: re.compile(pattern) for kind, pattern in _NAMES.items()}
-_WORDS = re.compile(r"[^a-z0-9]+")
-_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
-
-def by_name(name: str) -> str | None:
-    """The kind of personal data that a column's name says it holds."""
-    plain = _WORDS.sub("_", _HUMPS.sub("_", name[:200]).lower()).strip("_")
-    return next((kind for kind, pattern in _PATTERNS.items() if pattern.fullmatch(plain)), None)
-
 
 def wanted() -> Wanted:
     """The rows of each text column that have the shape of each kind."""
-    return Wanted(asks=(_asked,))
+    return Wanted(asks=(_Shapes(),))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shapes:
+    """What to count of the columns that can hold such text."""
+
+    def __call__(self, stored: Mapping[str, str], /) -> Mapping[str, str]:
+        return _asked(stored)
+
+    @property
+    def told(self) -> JSON:
+        return ["pii", canonical.digest([[one.kind, one.condition] for one in _SHAPES])]
 
 
 def _asked(stored: Mapping[str, str]) -> dict[str, str]:

@@ -8,40 +8,53 @@ from pathlib import Path
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
+from mlops_gitops.evidence.windows import Window
 from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing.data import drift
+from mlops_gitops.testing import blocks, wording
+from mlops_gitops.testing.data import drift, importance, shards
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files
 from mlops_gitops.testing.data.profile import Profile
 from mlops_gitops.testing.data.reference import BINS, LARGEST, SUFFIX, Reference, read
-from mlops_gitops.testing.data.scans import EVERY, Scan, Wanted
-from mlops_gitops.testing.data.shifts import Incomparable, design_effect, design_effect_of_categories
+from mlops_gitops.testing.data.relations import Relations, Rows
+from mlops_gitops.testing.data.scans import EVERY, By, Scan, Wanted
+from mlops_gitops.testing.data.spending import Count
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.engines import shards
+from mlops_gitops.testing.engines import shards as kernel
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the manifest wants compared, and the reference to compare with."""
+    """What the manifest wants compared, the reference to compare with, and the number of this look where one counts."""
 
     kind: drift.Kind
     tests: DriftTests
     reference: Reference
+    look: int | None = None
 
     def concerns(self, file: DataFile) -> bool:
         """Whether this data set is held against the reference."""
         return file.dataset.name in self.tests.datasets
 
-    def checks(self, model: Model, file: DataFile, scan: Scan, *, locate: Locate, here: bool = True) -> Iterator[Check]:
-        """The drift checks of one data set; ``here`` says whether its rows are at hand."""
-        by = file.dataset.entity_column or file.dataset.time_column
-        if not here and by is not None:
-            message = f"rows of one {by} resemble one another, and partial profiles do not say how much"
-            place, fix = locate((*self.kind.at, "of")), "run `test data` where the data lie, for this test"
-            yield Check(self.kind.id, file.dataset.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
-            return
-        designs, blocks = design_effects(file, scan.profile) if here else ({}, None)
+    def counted(self, files: Sequence[DataFile], count: Count) -> Comparison:
+        """The same, as the look that these files are."""
+        data = tuple(file.digest for file in files if self.concerns(file) and file.digest)
+        if self.tests.looks is not None or not data:
+            return self
+        return replace(self, look=count(Window(self.kind.section, self.reference.digest, data)))
+
+    def weighed(self, model: Model, *, folder: Path, root: Path, locate: Locate) -> tuple[Comparison, Iterator[Check]]:
+        """The same with the weights of its columns, and what there is to say of those."""
+        at = self.kind.at
+        tests, told = importance.applied(self.tests, model, folder=folder, root=root, locate=locate, at=at)
+        return replace(self, tests=tests), told
+
+    def checks(
+        self, model: Model, file: DataFile, scan: Scan, relations: Relations, *, locate: Locate
+    ) -> Iterator[Check]:
+        """The drift checks of one data set."""
+        designs, assumed = design_effects(file, scan.profile, relations)
         yield from drift.checks(
             model,
             self.kind,
@@ -50,7 +63,8 @@ class Comparison:
             dataset=file.dataset.name,
             profile=scan.profile,
             designs=designs,
-            blocks=blocks,
+            assumed=assumed,
+            look=self.look,
             locate=locate,
         )
 
@@ -58,14 +72,13 @@ class Comparison:
 def found(
     model: Model, kind: drift.Kind, tests: DriftTests, *, folder: Path, root: Path, locate: Locate
 ) -> Comparison | Check:
-    """The comparison that the manifest wants, or a check that says why there is none."""
-    path = (folder / f"{tests.of}{SUFFIX}").resolve()
+    """The comparison that the manifest wants, or a check that says why there is none.
+
+    Weights by importance are not read yet: see ``Comparison.weighed``.
+    """
     write = drift.WRITE.format(model=model.name)
     try:
-        if not path.is_relative_to(root.resolve()):
-            raise ValueError("it leads out of the repository")  # noqa: TRY301 - one place says it
-        with path.open("rb") as stream:
-            reference = read(stream.read(LARGEST + 1))
+        reference = read(shards.content(f"{tests.of}{SUFFIX}", folder=folder, root=root, most=LARGEST))
         if reference.dataset != tests.of:
             raise ValueError(f"it is that of {reference.dataset!r}")  # noqa: TRY301 - one place says it
         return Comparison(kind, tests, reference)
@@ -139,37 +152,28 @@ def _profiled(file: DataFile, *, edges: Mapping[str, tuple[float, ...]]) -> Refe
     everything = frozenset({EVERY})
     wanted = Wanted(edges, watched, moments=everything, distinct=everything, digests=True)
     if file.opened.shards:
-        profile = shards.scanned(file.dataset.name, file.opened, wanted, shards.here).profile
+        profile = kernel.scanned(file.dataset.name, file.opened, wanted, kernel.here).profile
     else:
         profile = engine.scan(file.opened, wanted).profile
-    designs, _ = design_effects(file, profile)
+    designs, _ = design_effects(file, profile, Rows())
     about = {one.name: one.sketch.distinct for one in profile.columns if one.sketch is not None}
     plain = replace(profile, columns=tuple(replace(one, sketch=None) for one in profile.columns))
     return Reference(file.dataset.name, file.digest, plain, designs, about)
 
 
-def design_effects(file: DataFile, profile: Profile) -> tuple[Mapping[str, float], str | None]:
-    """The design effect of each column, and the column that parts the rows into blocks where there is one.
+def parted(file: DataFile) -> By | None:
+    """What parts the rows of a data set into blocks that are counted."""
+    by = blocks.grouping(file.dataset)
+    return None if by is None else By(by.column, days=by.kind == "day")
 
-    An entity before a time: rows of one customer resemble one another more than rows of one day.  A column with too few
-    blocks gets so large an effect that its rows answer nothing.
+
+def design_effects(file: DataFile, profile: Profile, relations: Relations) -> tuple[Mapping[str, float], str]:
+    """The design effect of each column, and what its rows are taken as.
+
+    A column with too few blocks gets so large an effect that its rows answer nothing.
     """
-    by, days = file.dataset.entity_column, False
-    if by is None:
-        by, days = file.dataset.time_column, True
-    if by is None or file.source is None:
-        return {}, None
-    edges = {one.name: one.histogram.edges for one in profile.columns if one.histogram is not None}
-    categories = {
-        one.name: tuple(kept.value for kept in one.categories) or ("false", "true")
-        for one in profile.columns
-        if one.categories or one.type == "boolean"
-    }
-    counted = engine.blocks(file.source, by=by, days=days, edges=edges, categories=categories)
-    effects: dict[str, float] = {}
-    for name, blocks in counted.items():
-        try:
-            effects[name] = design_effect(blocks) if name in edges else design_effect_of_categories(blocks)
-        except Incomparable:
-            effects[name] = float(max(profile.rows, 1))
-    return effects, by if counted else None
+    grouping, by = blocks.grouping(file.dataset), parted(file)
+    if grouping is None or by is None or file.source is None:
+        return {}, wording.INDEPENDENT
+    found = relations.blocks(file, by, profile)
+    return found.designs(profile), grouping.words if found.counted else wording.INDEPENDENT

@@ -7,19 +7,29 @@ the rule unless the manifest says so; a rule that is null for every row says not
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.verdicts import Check, Verdict
+from mlops_gitops.manifests.model import Model
 from mlops_gitops.manifests.row_tests import RowRule
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data.columns import DATA, Locate
+from mlops_gitops.testing.data.files import TESTED, DataFile
 from mlops_gitops.testing.data.scans import Scan, Wanted
 from mlops_gitops.testing.engines.expressions import Forbidden, confined_all
 
 
 def wanted(rules: tuple[RowRule, ...], dataset: str) -> Wanted:
     """What to count in one data set."""
-    mine = [rule for rule in rules if concerns(rule, dataset)]
-    return Wanted(asks=(lambda stored: _asked(mine, stored),)) if mine else Wanted()
+    mine = tuple(rule for rule in rules if concerns(rule, dataset))
+    return Wanted(asks=(Rules(mine),)) if mine else Wanted()
+
+
+def ruled(model: Model, file: DataFile) -> bool:
+    """Whether any rule can be for this data set: all are tested but those that only rules name."""
+    named = {one for rule in model.tests.data.rules for one in rule.datasets}
+    return file.dataset.role in TESTED or file.dataset.name in named
 
 
 def concerns(rule: RowRule, dataset: str) -> bool:
@@ -27,13 +37,27 @@ def concerns(rule: RowRule, dataset: str) -> bool:
     return not rule.datasets or dataset in rule.datasets
 
 
-def _asked(rules: list[RowRule], stored: Mapping[str, str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for rule, text in zip(rules, confined_all([rule.expression for rule in rules], stored), strict=True):
-        if isinstance(text, str):  # what is forbidden is said by its check
-            found[f"rule {rule.name} broken"] = f"NOT {text}"
-            found[f"rule {rule.name} null"] = f"{text} IS NULL"
-    return found
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What to count for some rules."""
+
+    rules: tuple[RowRule, ...]
+
+    def __call__(self, stored: Mapping[str, str], /) -> Mapping[str, str]:
+        """The rows that break each rule, and those for which it is null."""
+        found: dict[str, str] = {}
+        texts = confined_all([rule.expression for rule in self.rules], stored)
+        for rule, text in zip(self.rules, texts, strict=True):
+            if isinstance(text, str):  # what is forbidden is said by its check
+                found[f"rule {rule.name} broken"] = f"NOT {text}"
+                found[f"rule {rule.name} null"] = f"{text} IS NULL"
+        return found
+
+    @property
+    def told(self) -> JSON:
+        """Their names and expressions."""
+        rules: list[JSON] = [[rule.name, rule.expression] for rule in self.rules]
+        return ["rules", *rules]
 
 
 def checks(

@@ -11,9 +11,11 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.data import columns as data
-from mlops_gitops.testing.data import leakage
+from mlops_gitops.testing.data import lateness, leakage
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile
+from mlops_gitops.testing.data.relations import HERE, Relations
+from mlops_gitops.testing.data.scans import Scan
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.models.samples import Truth
 from mlops_gitops.testing.statistics import Bools, Unmeasurable
@@ -22,7 +24,9 @@ _FEWEST_OF_A_CLASS = 30
 _MOST_CLASSES = 20
 
 
-def overlaps(model: Model, files: Sequence[DataFile], rows: Mapping[str, int], locate: Locate) -> Iterator[Check]:
+def overlaps(
+    model: Model, files: Sequence[DataFile], rows: Mapping[str, int], relations: Relations, locate: Locate
+) -> Iterator[Check]:
     """Test rows that some training row shares its key with; ``rows`` are the rows of each data set."""
     demand, place = model.tests.data.overlap, locate(("spec", "tests", "data", "overlap"))
     training = [file for file in files if file.dataset.role == "training"]
@@ -37,43 +41,56 @@ def overlaps(model: Model, files: Sequence[DataFile], rows: Mapping[str, int], l
         for other in unseen:
             subject = f"{other.dataset.name} ∩ {one.dataset.name}"
             try:
-                shared = engine.overlap(one.opened, other.opened, demand.key)
+                shared = relations.overlap(one, other, demand.key)
             except Refused:
                 message = f"{subject} cannot be counted: the key {', '.join(demand.key)} is not in both, alike"
                 fix = "name columns that both files have, of the same type"
                 yield Check("data.overlap", subject, Verdict.FAIL, message, location=place, fix=fix)
                 continue
+            except Unmeasurable as reason:
+                message = f"{subject} cannot be counted: {reason}"
+                yield Check("data.overlap", subject, Verdict.INCONCLUSIVE, message, location=place, fix=HERE)
+                continue
             count = rows[other.dataset.name]
             yield data.overlap(shared, count, subject=subject, key=demand.key, limit=demand.max, location=place)
 
 
-def leaks(model: Model, files: Sequence[DataFile], locate: Locate) -> Iterator[Check]:
+def leaks(
+    model: Model, files: Sequence[DataFile], scans: Mapping[str, Scan], relations: Relations, locate: Locate
+) -> Iterator[Check]:
     """The power of each feature alone, and whether each is known in time, as far as the manifest limits them."""
     limit, known_at = model.tests.leakage.max_single_feature_power, model.tests.leakage.known_at
     places = {one.name: locate((*data.INPUTS, i, "name")) for i, one in enumerate(model.interface.inputs)}
     if limit is not None:
         place = locate(("spec", "tests", "leakage", "maxSingleFeaturePower"))
         try:
-            yield from _power(model, files, limit, places)
+            yield from _power(model, files, limit, places, relations)
         except (Refused, Unmeasurable) as reason:
             message, fix = f"the power of single features cannot be measured: {reason}", "provide labelled rows"
             yield Check("leakage.power", model.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
     for feature, column in (known_at or {}).items():
         place = places.get(feature) or locate(("spec", "tests", "leakage", "knownAt", feature))
-        yield from _known(feature, column, files, place)
+        yield from lateness.checks(feature, column, files, scans, relations, place=place)
 
 
-def _power(model: Model, files: Sequence[DataFile], limit: float, places: Mapping[str, Location]) -> Iterator[Check]:
+def _power(
+    model: Model,
+    files: Sequence[DataFile],
+    limit: float,
+    places: Mapping[str, Location],
+    relations: Relations,
+) -> Iterator[Check]:
     target = model.interface.target
     order = sorted(files, key=lambda file: file.dataset.role != "training")
     if target is None or not order:
         raise Unmeasurable("there is no target, or no data that can be read")
     file = order[0]
-    present = engine.columns(file.opened)
+    source = relations.source(file)
+    present = engine.columns(source)
     names = [name for name in places if name in present]
     if target.column not in present:
         raise Unmeasurable(f"{file.dataset.name} has no column {target.column}")
-    raw = engine.arrays(file.opened, {name: engine.quoted(name) for name in dict.fromkeys([*names, target.column])})
+    raw = engine.arrays(source, {name: engine.quoted(name) for name in dict.fromkeys([*names, target.column])})
     truth = Truth.of_column(raw[target.column], target, model.task)
     features = {name: leakage.Feature.of_column(name, raw[name][truth.present]) for name in names}
     dataset = file.dataset.name
@@ -92,36 +109,3 @@ def _targets(truth: Truth) -> dict[str, Bools]:
         return {f"{column} = {name}": names == name for name in frequent}
     values = truth.numbers()
     return {f"{column} above its median": values > np.median(values)}
-
-
-def _known(feature: str, column: str, files: Sequence[DataFile], place: Location) -> Iterator[Check]:
-    timed = [file for file in files if file.dataset.time_column is not None]
-    if not timed:
-        message = f"when {feature} becomes known cannot be checked: no readable data set names a `timeColumn`"
-        fix = "name the column with the time of the prediction: `timeColumn` of the data set"
-        yield Check("leakage.known-at", feature, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
-    for file in timed:
-        names = (feature, column, str(file.dataset.time_column))
-        present = engine.columns(file.opened)
-        absent = [name for name in names if name not in present]
-        kinds = {present[name] for name in names[1:] if name in present}
-        if absent or kinds != {"datetime"}:
-            why = (
-                f"{', '.join(absent)} is not in {file.dataset.name}"
-                if absent
-                else f"{names[1]} or {names[2]} is no time"
-            )
-            message = f"when {feature} becomes known cannot be checked: {why}"
-            fix = "add the column, as a time"
-            yield Check("leakage.known-at", feature, Verdict.FAIL, message, location=place, fix=fix)
-            continue
-        raw = engine.arrays(
-            file.opened,
-            {
-                "value": f"CASE WHEN {engine.quoted(feature)} IS NOT NULL THEN 1 END",
-                "known": f"CAST({engine.quoted(names[1])} AS TIMESTAMP)",
-                "moment": f"CAST({engine.quoted(names[2])} AS TIMESTAMP)",
-            },
-        )
-        found = leakage.Lateness.of_columns(raw["value"], raw["known"], raw["moment"])
-        yield leakage.lateness(feature, column, found, dataset=file.dataset.name, place=place)

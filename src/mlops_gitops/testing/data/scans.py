@@ -6,11 +6,12 @@ reads data or imports anything heavy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
+from mlops_gitops.canonical import JSON
 from mlops_gitops.errors import Refused
 from mlops_gitops.testing.data.profile import Profile
 
@@ -85,11 +86,38 @@ def source(path: Path, *, media_type: str | None = None) -> Source:
     return Source(path, found)
 
 
-Ask: TypeAlias = "Callable[[Mapping[str, str]], Mapping[str, str]]"
-"""From the columns of a file, with their types in its words, to what rows to count: name → condition in SQL.
+class Ask(Protocol):
+    """From the columns of a file, with their types in its words, to what rows to count: name → condition in SQL.
 
-The conditions are this program's own or confined (``testing/engines/expressions.py``), never a user's text.
-"""
+    The conditions are this program's own or confined (``testing/engines/expressions.py``), never a user's text.  It
+    can be pickled, since workers are given it.
+    """
+
+    def __call__(self, stored: Mapping[str, str], /) -> Mapping[str, str]:
+        """The conditions for a file of these columns."""
+
+    @property
+    def told(self) -> JSON:
+        """What is asked for, in few words: counts of different things do not merge.  Of a clock it says nothing."""
+
+
+class By(NamedTuple):
+    """The column that parts rows into blocks: its days, or groups of its values."""
+
+    column: str
+    days: bool
+
+
+class Group(NamedTuple):
+    """Rows that belong together because they are alike in ``columns``, none of them standing for all columns.
+
+    ``of`` says what makes them alike: their ``values``, nulls too; values that are all ``present``; the ``days`` of the
+    one column; its values as ``texts``, which stay readable where all else is hashed; or all columns but the last, the
+    label, whose different values are kept apart (``labelled``).
+    """
+
+    columns: tuple[str, ...]
+    of: Literal["values", "present", "days", "texts", "labelled"] = "values"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +125,13 @@ class Wanted:
     """What to count beyond the ordinary: edges and watched values by column, and keys whose distinct rows to count.
 
     ``moments`` and ``distinct`` name the columns whose exact sums and distinct values are wanted; ``EVERY`` in them
-    stands for all.  ``digests`` asks for those of the rows.  Of a column that is not in ``only``, nothing but its type
-    is wanted and what the file's footer says of it; ``None`` wants every column.  ``asks`` are for rows that fit a
-    condition; they are counted where the rows are at hand.
+    stands for all.  ``digests`` asks for those of the rows.  ``asks`` are for rows that fit a condition.  ``groups``,
+    and the rows in blocks ``by`` a column, are written beside the counts of a shard, for questions that no profile
+    answers; where the rows are at hand, they are asked instead.
+
+    ``only`` is for tests that need no whole profile, which is what ``None`` wants.  Of a column that is not in it,
+    nothing but its type is wanted and what the file's footer says of it.  Of one that is, nulls, NaN, infinities and
+    extremes are; it has a histogram where it has edges, and categories where values of it are watched.
     """
 
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -111,6 +143,13 @@ class Wanted:
     digests: bool = False
     only: frozenset[str] | None = None
     asks: tuple[Ask, ...] = ()
+    groups: tuple[Group, ...] = ()
+    by: By | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether every column is wanted with all that a profile says of it."""
+        return self.only is None
 
     def __or__(self, other: Wanted) -> Wanted:
         """Both at once: every edge and every value that either asks for."""
@@ -133,6 +172,8 @@ class Wanted:
             digests=self.digests or other.digests,
             only=None if self.only is None or other.only is None else self.only | other.only,
             asks=(*self.asks, *other.asks),
+            by=self.by or other.by,
+            groups=tuple(dict.fromkeys([*self.groups, *other.groups])),
         )
 
 

@@ -8,11 +8,14 @@ since what they lead to can change or lie elsewhere; so is every way out of the 
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from mlops_gitops.manifests import places
 from mlops_gitops.testing.data.scans import Source, source
 
 MOST_SHARDS = 10_000
@@ -44,10 +47,21 @@ def located(uri: str, *, folder: Path, root: Path, media_type: str | None) -> So
 
 def inside(uri: str, *, folder: Path, root: Path) -> Path:
     """The path that ``uri`` leads to, links included.  Raises ``ValueError`` where it leaves the repository."""
-    resolved = (folder / uri).resolve()
+    try:
+        resolved = (folder / uri).resolve()
+    except RuntimeError:
+        raise ValueError(f"{uri} is a link that leads to itself") from None
     if not resolved.is_relative_to(root.resolve()):
         raise ValueError(f"{uri} leads out of the repository")
     return resolved
+
+
+def content(uri: str, *, folder: Path, root: Path, most: int) -> bytes:
+    """The bytes of a small file beside the manifest, at most one more than ``most``: never of a pipe or a device.
+
+    Raises ``OSError`` and ``ValueError`` with what is wrong.
+    """
+    return places.read(str(inside(uri, folder=folder, root=root)), root=str(root.resolve()), most=most)
 
 
 def of_files(folder: Path, files: list[Path], uri: str, media_type: str | None) -> Source:
@@ -73,8 +87,10 @@ def digest(digests: Mapping[str, str]) -> str:
 
 
 def digest_of(one: Source) -> str:
-    """The digest of a data set, from its files."""
-    return digest({name: file_digest(path) for name, path in one.names().items()})
+    """The digest of a data set, from its files, several of which are read at once."""
+    names = one.names()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing lets go of the interpreter's lock
+        return digest(dict(zip(names, pool.map(file_digest, names.values()), strict=True)))
 
 
 def file_digest(path: Path) -> str:

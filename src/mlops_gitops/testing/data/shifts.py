@@ -18,7 +18,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TypeAlias
 
 from mlops_gitops.evidence.verdicts import Verdict
@@ -26,9 +25,6 @@ from mlops_gitops.testing.data.profile import Category, Column
 
 FEWEST_ROWS = 50
 """Below this many rows, or rows' worth, on either side there is no answer: the bounds rest on larger samples."""
-FEWEST_BLOCKS = 10
-"""Below this many blocks nobody can say how much rows of one block resemble one another."""
-_MIDDLE = 0.25
 _Counts: TypeAlias = "Mapping[str | None, int]"
 """Rows of each category; under ``None`` those of all that are counted together."""
 
@@ -87,13 +83,24 @@ class Shift:
 
         Rows' worth; with a design effect that many times more.
         """
+        if (wanted := self._precision(limit, errors)) is None:
+            return None
+        inverse = wanted - 1 / self.reference
+        return math.ceil(1 / inverse) if inverse > 0 else None
+
+    def rows_on_either_side(self, limit: float, *, errors: Errors) -> int | None:
+        """The same where the reference has as many; ``None``: no number of rows decides it."""
+        wanted = self._precision(limit, errors)
+        return math.ceil(2 / wanted) if wanted else None
+
+    def _precision(self, limit: float, errors: Errors) -> float | None:
+        """The sum of the inverse sizes at which the bound meets the limit, if the change is what it seems."""
         passes = self.effect <= limit
         gap = limit - self.effect - self.unseen if passes else self.effect - limit
-        if gap <= 0:
-            return None
         constant = _constant(errors.of_pass if passes else errors.of_fail, measure=self.measure)
-        inverse = (gap / constant) ** 2 - 1 / self.reference
-        return math.ceil(1 / inverse) if inverse > 0 else None
+        if not passes:  # what chance alone makes differ shrinks with the sizes as the width does
+            constant += self.slack / math.sqrt(1 / self.reference + 1 / self.current)
+        return (gap / constant) ** 2 if gap > 0 and math.isfinite(constant) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +165,10 @@ def _of_numbers(reference: Sample, current: Sample, errors: Errors) -> Shift:
         raise Incomparable("it was not counted on the edges of the reference")
     n, m = _worths(reference, current)
     effect, left, right = 0.0, 0, 0
+    then, now = reference.present, current.present
     for one, other in zip(before.counts, after.counts, strict=True):
         left, right = left + one, right + other
-        effect = max(effect, abs(left / reference.present - right / current.present))
+        effect = max(effect, abs(left / then - right / now))
     return Shift(
         "D",
         effect,
@@ -249,57 +257,3 @@ def _same_categories(before: Column, after: Column) -> tuple[_Counts, _Counts]:
         return {**{one.value: one.count for one in kept}, None: rest}
 
     return counted(before), counted(after)
-
-
-def design_effect(blocks: Iterable[tuple[int, ...]]) -> float:
-    """How much more the cumulative shares vary between blocks of rows than chance alone would have it, at least 1.
-
-    Each block is its counts by bin.  The between-block variance of the count below an edge, over its binomial variance
-    (Kish 1965; the ratio estimator of a cluster sample), over the edges in the middle half of the rows: there D has the
-    most room to be wrong.  Where rows of one block resemble one another in a tail only, the variance there may be the
-    larger; so it counts too, over the largest that a share of independent rows has, a quarter.
-    Raises ``Incomparable`` where there are too few blocks to tell.
-    """
-    cumulated = [list(accumulate(block)) for block in blocks if sum(block)]
-    if len(cumulated) < FEWEST_BLOCKS:
-        raise Incomparable(f"there are {len(cumulated)} blocks of rows, and {FEWEST_BLOCKS} are the least")
-    sizes = [block[-1] for block in cumulated]
-    rows = sum(sizes)
-    shares_ = [sum(below) / rows for below in zip(*cumulated, strict=True)][:-1]
-    middle = [at for at, share in enumerate(shares_) if _MIDDLE <= share <= 1 - _MIDDLE] or range(len(shares_))
-    observed = sum(
-        (block[at] - size * shares_[at]) ** 2 for at in middle for block, size in zip(cumulated, sizes, strict=True)
-    )
-    expected = sum(rows * shares_[at] * (1 - shares_[at]) for at in middle)
-    correction = len(cumulated) / (len(cumulated) - 1)
-    tails = (
-        max(
-            sum((block[at] - size * share) ** 2 for block, size in zip(cumulated, sizes, strict=True))
-            for at, share in enumerate(shares_)
-        )
-        if shares_
-        else 0.0
-    )
-    return max(1.0, correction * observed / expected, 4 * correction * tails / rows) if expected else 1.0
-
-
-def design_effect_of_categories(blocks: Iterable[tuple[int, ...]]) -> float:
-    """How much more the shares of categories vary between blocks of rows than chance alone would have it, at least 1.
-
-    Each block is its counts by category.  The between-block variances of all counts, over what they would be in
-    independent rows: the mean generalised design effect (Rao and Scott 1981, JASA 76:221).  As for numbers, the worst
-    category counts too, over the largest variance of a share.  Raises ``Incomparable`` where there are too few blocks.
-    """
-    counted = [block for block in blocks if sum(block)]
-    if len(counted) < FEWEST_BLOCKS:
-        raise Incomparable(f"there are {len(counted)} blocks of rows, and {FEWEST_BLOCKS} are the least")
-    sizes = [sum(block) for block in counted]
-    rows = sum(sizes)
-    shares_ = [sum(counts) / rows for counts in zip(*counted, strict=True)]
-    observed = [
-        sum((block[at] - size * share) ** 2 for block, size in zip(counted, sizes, strict=True))
-        for at, share in enumerate(shares_)
-    ]
-    expected = rows * sum(share * (1 - share) for share in shares_)
-    correction = len(counted) / (len(counted) - 1)
-    return max(1.0, correction * sum(observed) / expected, 4 * correction * max(observed) / rows) if expected else 1.0

@@ -5,16 +5,18 @@ The clock is passed in.  A time without a zone is taken as UTC.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import MAXYEAR, UTC, datetime, timedelta
 
+from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.row_tests import Freshness
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data.columns import DATA, Locate
 from mlops_gitops.testing.data.files import DataFile
+from mlops_gitops.testing.data.relations import Relations
 from mlops_gitops.testing.data.scans import Scan, Wanted
-from mlops_gitops.testing.engines import joins
 from mlops_gitops.testing.engines.connections import quoted
 
 AT = (*DATA, "freshness")
@@ -31,11 +33,31 @@ def wanted(tests: Freshness | None, file: DataFile, now: datetime) -> Wanted:
     if tests is None or column is None or not _concerns(tests, file):
         return Wanted()
     latest = (now + ZONES).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    text = f"isfinite({quoted(column)}) AND CAST({quoted(column)} AS TIMESTAMP) > TIMESTAMP '{latest}'"
-    return Wanted(asks=(lambda stored: {_FUTURE: text} if _is_time(stored.get(column, "")) else {},))
+    return Wanted(asks=(_Future(column, latest),))
 
 
-def checks(tests: Freshness | None, file: DataFile, scan: Scan, *, now: datetime, locate: Locate) -> Iterator[Check]:
+@dataclass(frozen=True, slots=True)
+class _Future:
+    """The rows whose time lies after the latest that a clock on any wall shows."""
+
+    column: str
+    latest: str
+
+    def __call__(self, stored: Mapping[str, str], /) -> Mapping[str, str]:
+        if not is_time(stored.get(self.column, "")):
+            return {}
+        column = quoted(self.column)
+        later = f"(year({column}) > {MAXYEAR} OR TRY_CAST({column} AS TIMESTAMP) > TIMESTAMP '{self.latest}')"
+        return {_FUTURE: f"isfinite({column}) AND {later}"}
+
+    @property
+    def told(self) -> JSON:
+        return ["future", self.column]
+
+
+def checks(
+    tests: Freshness | None, file: DataFile, scan: Scan, relations: Relations, *, now: datetime, locate: Locate
+) -> Iterator[Check]:
     """The checks of one data set."""
     if tests is None or not _concerns(tests, file):
         return
@@ -56,7 +78,7 @@ def checks(tests: Freshness | None, file: DataFile, scan: Scan, *, now: datetime
         yield _age(tests.max_age, subject, newest, now, locate)
     yield _future(subject, scan.counts.get(_FUTURE, 0), scan.profile.rows, now, locate)
     if tests.max_empty_days is not None:
-        yield _gaps(tests.max_empty_days, file, subject, column, locate)
+        yield _gaps(tests.max_empty_days, file, subject, column, locate, relations=relations)
 
 
 def _age(limit: timedelta, subject: str, newest: datetime | None, now: datetime, locate: Locate) -> Check:
@@ -92,8 +114,8 @@ def _future(subject: str, late: int, rows: int, now: datetime, locate: Locate) -
     return Check("data.future", subject, Verdict.FAIL, message, observed=late, limit=0, location=place, fix=fix)
 
 
-def _gaps(limit: int, file: DataFile, subject: str, column: str, locate: Locate) -> Check:
-    empty, days = joins.empty_days(file.opened, column)
+def _gaps(limit: int, file: DataFile, subject: str, column: str, locate: Locate, *, relations: Relations) -> Check:
+    empty, days = relations.empty_days(file, column)
     message = f"{empty:,} of {days:,} days by {subject} have no row; at most {limit:,} may be"
     verdict, fix = (Verdict.PASS, "") if empty <= limit else (Verdict.FAIL, "find the rows of those days")
     place = locate((*AT, "maxEmptyDays"))
@@ -104,7 +126,8 @@ def _concerns(tests: Freshness, file: DataFile) -> bool:
     return not tests.datasets or file.dataset.name in tests.datasets
 
 
-def _is_time(stored: str) -> bool:
+def is_time(stored: str) -> bool:
+    """Whether a type of the engine is one of times."""
     return stored == "DATE" or stored.startswith("TIMESTAMP")
 
 

@@ -6,13 +6,14 @@ that goes away with the connection; that folder has a limit too.  Times are read
 
 from __future__ import annotations
 
+import re
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -23,10 +24,26 @@ from mlops_gitops.testing.engines import guards
 _READERS: Mapping[Format, str] = {
     "parquet": "read_parquet(?, hive_partitioning=false)",
     "csv": "read_csv(?, header=true, sample_size=-1, hive_partitioning=false)",
-    "json": "read_json(?, format='newline_delimited', sample_size=-1, hive_partitioning=false)",
+    "json": "read_json(?, format='newline_delimited', sample_size=-1, hive_partitioning=false, "
+    # each name is a column, however many there are and in however few lines: guards bound them
+    "map_inference_threshold=-1, field_appearance_threshold=0)",
 }
 SECONDS = 1200.0
 """How long a connection may be at work before it is interrupted."""
+_OFF = "statistics_propagation"
+"""The optimizer that takes it from a file's statistics that there is no NaN, which they leave out."""
+_OFF_FOR_OTHERS = f"{_OFF},filter_pushdown,join_filter_pushdown,row_group_pruner"
+"""Those that skip what a file's statistics say cannot be wanted: with a forged minimum, rows would not be counted."""
+_VALUE = re.compile(r"([\"']).*\1")
+_DAMAGED = "write the file again; it is damaged, or not of the format that its name says"
+_HINTS = {
+    "is encrypted": "write it without encryption: the tests hold no keys",
+    "unicode": "write the file as UTF-8",
+    "UTF-8": "write the file as UTF-8",
+    "maximum_object_size": "write shorter lines: an object of JSON lines may have 16 MiB",
+    "Maximum line size": "write shorter lines, and check that every quote is closed",
+}
+"""By a word of the engine, what helps better than to write the file again."""
 _SCRATCH = ("temp_directory", "max_temp", "No space left", "temporary file", "offload data")
 """Words of the engine when the folder that it spills to is full."""
 
@@ -70,8 +87,11 @@ def reader(one: Source) -> str:
 
 
 @contextmanager
-def opened(*sources: Source, written: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that may read these files, write the one at ``written``, and do nothing else outside itself."""
+def opened(*sources: Source, written: Path | None = None, own: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that may read these files, write the one at ``written``, and do nothing else outside itself.
+
+    ``own`` says that this program wrote the files, whose statistics then may decide what is read of them.
+    """
     files = [path for one in sources for path in one.files]
     for path in files:
         if not path.is_file():
@@ -93,8 +113,9 @@ def opened(*sources: Source, written: Path | None = None) -> Iterator[duckdb.Duc
                 connection.execute(f"SET {name} = {text(value)}")
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET enable_progress_bar = false")
-            # Files keep NaN out of their statistics, from which this optimizer takes it that there is none.
-            connection.execute("SET disabled_optimizers = 'statistics_propagation'")
+            # Each query apart would read every footer again.
+            connection.execute("SET parquet_metadata_cache = true")
+            connection.execute(f"SET disabled_optimizers = '{_OFF if own else _OFF_FOR_OTHERS}'")
             for one in sources:
                 if one.format == "arrow":
                     connection.register(_view(one).strip('"'), _arrow(one))
@@ -102,6 +123,8 @@ def opened(*sources: Source, written: Path | None = None) -> Iterator[duckdb.Duc
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             with _limited(connection):
+                for one in sources:
+                    guards.names(connection, one)
                 yield connection
         except duckdb.InterruptException as error:
             raise Refused(
@@ -128,7 +151,11 @@ def _limited(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _words(error: duckdb.Error, sources: tuple[Source, ...]) -> Refused | WorldFailed:
-    names, said = ", ".join(one.path.name for one in sources), str(error).splitlines()[0]
+    names, said = ", ".join(one.path.name for one in sources), (str(error).splitlines() or ["no reason is given"])[0]
+    for path in (path for one in sources for path in one.files):
+        said = said.replace(str(path), path.name)
+    if isinstance(error, duckdb.ConversionException):
+        said = _VALUE.sub("…", said)  # a value of the data may be somebody's
     if isinstance(error, duckdb.OutOfMemoryException) or any(word in said for word in _SCRATCH):
         return WorldFailed(
             f"{names} cannot be counted within the limits of memory and disk: {said}",
@@ -139,7 +166,7 @@ def _words(error: duckdb.Error, sources: tuple[Source, ...]) -> Refused | WorldF
         )
     return Refused(
         f"{names} cannot be read: {said}",
-        hint="write the file again; it is damaged, or not of the format that its name says",
+        hint=next((hint for word, hint in _HINTS.items() if word in said), _DAMAGED),
         code=UNREADABLE,
     )
 
@@ -160,6 +187,8 @@ def _arrow(one: Source) -> object:
             code="data-format",
         ) from error
     try:
+        for path in one.files:
+            _validate(path, pa)
         return dataset.dataset([str(path) for path in one.files], format="arrow")
     except (pa.ArrowException, OSError) as error:
         raise Refused(
@@ -167,6 +196,22 @@ def _arrow(one: Source) -> object:
             hint="write the file again; it is damaged, or no Arrow file",
             code=UNREADABLE,
         ) from error
+
+
+_VALID: set[tuple[object, ...]] = set()
+"""Arrow files whose every offset was looked at, as they were then: each is opened several times."""
+
+
+def _validate(path: Path, pa: Any) -> None:
+    """Raises an error of pyarrow where a batch points out of itself: who follows it reads foreign memory or dies."""
+    found = path.stat()
+    state = (path, found.st_size, found.st_mtime_ns)
+    if state in _VALID:
+        return
+    with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as batches:
+        for at in range(batches.num_record_batches):
+            batches.get_batch(at).validate(full=True)
+    _VALID.add(state)
 
 
 def quoted(name: str) -> str:

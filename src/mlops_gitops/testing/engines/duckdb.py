@@ -17,18 +17,19 @@ from typing import Any
 import duckdb
 
 from mlops_gitops.errors import Refused
+from mlops_gitops.testing.data.blocks import Blocks, categories, places
 from mlops_gitops.testing.data.digests import Digests
 from mlops_gitops.testing.data.profile import NUMERIC, Column, Profile
-from mlops_gitops.testing.data.scans import Ask, Scan, Source, Wanted
+from mlops_gitops.testing.data.scans import By, Scan, Source, Wanted
 from mlops_gitops.testing.engines import footers, guards
 from mlops_gitops.testing.engines.connections import opened, quoted, reader, text
-from mlops_gitops.testing.engines.counting import ColumnPart, RowsPart, Statement, hashing, type_of
+from mlops_gitops.testing.engines.counting import ColumnPart, RowsPart, hashing, type_of
+from mlops_gitops.testing.engines.statements import Statement
 
 __all__ = [
     "arrays",
     "blocks",
     "columns",
-    "counted",
     "derive",
     "joined",
     "opened",
@@ -38,6 +39,8 @@ __all__ = [
     "scan",
 ]
 
+AT_ONCE = 256
+"""Columns, and conditions, of one statement: what it takes to plan one grows with the square of its length."""
 MOST_BLOCKS = 1024
 """Entities beyond that share a block, which makes the blocks fewer and larger and no less independent."""
 
@@ -77,40 +80,43 @@ def scan(one: Source, wanted: Wanted, *, shard: int = 0) -> Scan:
         if all(columns.values()) and not (wanted.keys or wanted.distinct_rows or wanted.digests or wanted.asks):
             return Scan(Profile(told.rows, tuple(one for one in columns.values() if one)), stored, {})
         statement = Statement(one)
-        parts = [
-            ColumnPart(name, type_of(kind), statement, wanted) for name, kind in stored.items() if not columns[name]
-        ]
-        keys = [key for key in wanted.keys if set(key) <= set(stored)]
-        for key in keys:
-            statement.add(f"count(DISTINCT ROW({', '.join(map(quoted, key))}))")
+        left = [name for name in stored if not columns[name]]
+        parts = [ColumnPart(name, type_of(stored[name]), statement, wanted) for name in left[:AT_ONCE]]
+        keys = {key: statement.distinct(key, told.dense(key)) for key in wanted.keys if set(key) <= set(stored)}
         if wanted.distinct_rows:
-            keys.append(())
-            statement.add(f"count(DISTINCT ROW({', '.join(map(quoted, stored))}))")
+            keys[()] = statement.distinct(list(stored))
         asked = {name: condition for ask in wanted.asks for name, condition in ask(stored).items()}
-        for condition in asked.values():
+        first = dict([*asked.items()][:AT_ONCE])
+        for condition in first.values():
             statement.add(f"count(*) FILTER ({condition})")
         run = RowsPart(list(stored), statement) if wanted.digests else None
         answer = statement.run(connection)
-        rows = int(answer.take())
+        rows = answer.rows
         columns |= {part.name: part.read(answer) for part in parts}
-        distinct = {key: int(answer.take()) for key in keys}
-        counts = {name: int(answer.take()) for name in asked}
+        distinct = {key: read(answer) for key, read in keys.items()}
+        counts = {name: int(answer.take()) for name in first}
         digests = Digests(hashing(connection), (run.read(answer, shard=shard, rows=rows),)) if run else None
+        for at in range(AT_ONCE, len(left), AT_ONCE):
+            statement = Statement(one)
+            more = [ColumnPart(name, type_of(stored[name]), statement, wanted) for name in left[at : at + AT_ONCE]]
+            answer = statement.run(connection)
+            columns |= {part.name: part.read(answer) for part in more}
+            parts += more
+        counts |= _conditions(connection, one, dict([*asked.items()][AT_ONCE:]))
         columns |= {part.name: part.added_again(columns[part.name], connection, one) for part in parts}
         return Scan(Profile(rows, tuple(one for one in columns.values() if one), digests), stored, distinct, counts)
 
 
-def counted(one: Source, asks: Sequence[Ask]) -> dict[str, int]:
-    """The rows that fit each condition, where the rest was counted elsewhere."""
-    with opened(one) as connection:
-        stored = stored_types(connection, one)
+def _conditions(connection: duckdb.DuckDBPyConnection, one: Source, asked: Mapping[str, str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for at in range(0, len(asked), AT_ONCE):
+        some = dict([*asked.items()][at : at + AT_ONCE])
         statement = Statement(one)
-        asked = {name: condition for ask in asks for name, condition in ask(stored).items()}
-        for condition in asked.values():
+        for condition in some.values():
             statement.add(f"count(*) FILTER ({condition})")
         answer = statement.run(connection)
-        answer.take()
-        return {name: int(answer.take()) for name in asked}
+        found |= {name: int(answer.take()) for name in some}
+    return found
 
 
 def quantiles(one: Source, *, bins: int) -> dict[str, tuple[float, ...]]:
@@ -135,46 +141,46 @@ def _parted(quantiles: Sequence[float]) -> tuple[float, ...]:
     return tuple(sorted({*counted, *filter(math.isfinite, below)}))
 
 
-def blocks(
-    one: Source,
-    *,
-    by: str,
-    days: bool,
-    edges: Mapping[str, tuple[float, ...]],
-    categories: Mapping[str, tuple[str, ...]] | None = None,
-) -> dict[str, list[tuple[int, ...]]]:
-    """The histogram of each numeric column in each block of rows, on ``edges``, and the rows of each of ``categories``.
+def blocks(one: Source, by: By, profile: Profile) -> Blocks:
+    """The rows of each column of ``profile`` by block, on its edges and in its categories.
 
-    The last number is that of the rows above all edges, or of all other categories.  A block is a day of the column
-    ``by``, or one of at most ``MOST_BLOCKS`` groups of whole entities.
+    A block is a day of a column, or one of at most ``MOST_BLOCKS`` groups of whole entities.
     """
     with opened(one) as connection:
         kinds = stored_types(connection, one)
         asked: dict[str, str] = {}
-        places: dict[str, tuple[float | str, ...]] = {}
-        for name, found in edges.items():
-            if type_of(kinds.get(name, "")) in NUMERIC:
-                grid = f"{list(found)}::DOUBLE[]"
-                asked[name] = f"histogram({_real(name)}, {grid}) FILTER (isfinite({_real(name)}))"
-                places[name] = (*found, float("inf"))
+        named: dict[str, Mapping[Any, str]] = {}
         parameters: list[object] = []
-        for name, known in (categories or {}).items():
-            if name in kinds:
+        for column in profile.columns if by.column in kinds else ():
+            name, known = column.name, places(column)
+            if column.histogram is not None:
+                grid = f"{list(column.histogram.edges)}::DOUBLE[]"
+                asked[name] = f"histogram({_real(name)}, {grid}) FILTER (isfinite({_real(name)}))"
+                named[name] = dict(zip((*column.histogram.edges, float("inf")), known, strict=True))
+            elif known:
                 words = f"CAST({quoted(name)} AS VARCHAR)"
                 counted = f"CASE WHEN list_contains(CAST(? AS VARCHAR[]), {words}) THEN 'c' || {words} ELSE 'other' END"
                 asked[name] = f"histogram({counted}) FILTER ({words} IS NOT NULL)"
-                places[name] = (*(f"c{value}" for value in known), "other")
-                parameters.append(list(known))
-        if by not in kinds or not asked:
-            return {}
+                named[name] = {place: place for place in known}
+                parameters.append(list(categories(column)))
+        if not asked:
+            return Blocks(by, {})
         answers = connection.execute(
-            f"SELECT {', '.join(asked.values())} FROM {reader(one)} GROUP BY {block(by, days=days)}",  # noqa: S608 - quoted
+            f"SELECT {block(by.column, days=by.days)}, {', '.join(asked.values())} FROM {reader(one)} GROUP BY 1",  # noqa: S608 - quoted
             [*parameters, one.argument],
         ).fetchall()
-    return {
-        name: [tuple(int((row[at] or {}).get(place, 0)) for place in places[name]) for row in answers]
-        for at, name in enumerate(asked)
-    }
+    return Blocks(
+        by,
+        {
+            name: {
+                None if row[0] is None else str(row[0]): {
+                    named[name][place]: int(count) for place, count in (row[at] or {}).items() if count
+                }
+                for row in answers
+            }
+            for at, name in enumerate(asked, 1)
+        },
+    )
 
 
 def block(by: str, *, days: bool) -> str:

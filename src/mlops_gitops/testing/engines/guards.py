@@ -1,6 +1,7 @@
 """What a file may not be before an engine looks at it: traps that cost memory or time out of all proportion.
 
-Looked at are the first line of a text file, the beginning of a compressed one, and the length of a Parquet footer.
+Looked at are the first line of a text file, the beginning of a compressed one, the length of a Parquet footer, and how
+many different names a file of JSON lines has.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import gzip
 import zlib
 from pathlib import Path
+
+import duckdb
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.testing.data.scans import UNREADABLE, Source
@@ -19,6 +22,13 @@ LARGEST_FOOTER = 64 * 1024 * 1024
 _LOOKED = 64 * 1024 * 1024
 _DENSEST = 400
 """How many times as large the beginning of a file may be without compression; gzip reaches 1,030 at most."""
+
+
+MOST_NAMES = 16_384
+"""Of the fields of JSON lines, at any depth: what an engine needs to merge them grows with their square."""
+_NAME = r"""'"((?:[^"\\]|\\.)*)"\s*:'"""
+_COUNTED: set[tuple[object, ...]] = set()
+"""Files whose names were counted, as they were then: each is opened several times."""
 
 
 def check(one: Source) -> None:
@@ -73,6 +83,24 @@ def _dense(path: Path) -> None:
             hint="write the data as Parquet, which packs repetition better and says its size",
             code=UNREADABLE,
         )
+
+
+def names(connection: duckdb.DuckDBPyConnection, one: Source) -> None:
+    """Raises ``Refused`` where JSON lines have too many different names; each file is read once for that."""
+    if one.format != "json":
+        return
+    state = tuple((path, found.st_size, found.st_mtime_ns) for path in one.files for found in [path.stat()])
+    if state in _COUNTED:
+        return
+    fields = f"SELECT unnest(regexp_extract_all(CAST(json AS VARCHAR), {_NAME}, 1)) AS name FROM read_ndjson_objects(?)"
+    count = connection.execute(f"SELECT count(DISTINCT name) FROM ({fields})", [one.argument]).fetchall()[0][0]  # noqa: S608
+    if count > MOST_NAMES:
+        raise Refused(
+            f"{one.path.name} has {count:,} different names of fields; more than {MOST_NAMES:,} are not read",
+            hint='write what differs from row to row as values: {"name": …, "value": …}',
+            code="data-columns",
+        )
+    _COUNTED.add(state)
 
 
 def _footer(path: Path) -> None:

@@ -3,15 +3,12 @@
 A schedule runs ``counted`` for every shard, here, in processes, on Spark or in the jobs of a matrix; all of them end in
 ``merged``.  Since profiles merge exactly, the result is the same to the last bit.
 
-Keys are counted exactly across shards: each shard leaves a file of the 128-bit hashes of its keys, sorted, and equal
-keys meet where one range of hashes is read of all files at once.  Two different keys with one hash would be counted as
-one: a duplicate that is none, never one that is missed, and among 10**9 keys with a chance of 10**-21.  Whoever chooses
-keys can make such a pair, MD5 being what it is, and gains a failed check by it.
+Keys are counted exactly across shards, by files of hashes that each shard leaves (``groups``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -21,13 +18,11 @@ from typing import Protocol
 
 from mlops_gitops.testing.data import partials, shards
 from mlops_gitops.testing.data.partials import Partial
-from mlops_gitops.testing.data.profile import EMPTY
-from mlops_gitops.testing.data.scans import Scan, Source, Wanted
+from mlops_gitops.testing.data.profile import Column
+from mlops_gitops.testing.data.scans import Group, Scan, Source, Wanted
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.engines.connections import LIMITS, Limits, opened, quoted, reader, text, within
-
-KEYS_AT_ONCE = 8_000_000
-"""Keys whose hashes are held against one another at a time."""
+from mlops_gitops.testing.engines import footers, groups
+from mlops_gitops.testing.engines.connections import LIMITS, Limits, within
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +62,50 @@ def share(tasks: Sequence[Task], number: int, of: int) -> Sequence[Task]:
 def counted(task: Task, target: Path) -> Partial:
     """Count one shard.  Raises ``Refused``."""
     wanted, one = task.wanted, task.source
-    asked, files = partials.asked(wanted), {task.shard: (task.name, shards.file_digest(one.path))}
+    empty = Partial(
+        task.dataset,
+        one.format,
+        partials.asked(wanted),
+        task.shards,
+        {task.shard: (task.name, shards.file_digest(one.path))},
+    )
     if not task.rows:
-        return Partial(task.dataset, one.format, asked, task.shards, files, EMPTY, {}, {})
+        return empty
     scan = engine.scan(one, replace(wanted, keys=(), distinct_rows=False), shard=task.shard)
-    keys: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for at, key in enumerate([*wanted.keys, *([()] if wanted.distinct_rows else [])]):
-        if set(key) <= set(scan.stored):
-            name = f"key-{at}-{task.shard}.parquet"
-            _write_keys(one, key or tuple(scan.stored), target / name)
-            keys[key] = (name,)
-    return Partial(task.dataset, one.format, asked, task.shards, files, scan.profile, scan.stored, keys)
+    files: dict[Group, tuple[str, ...]] = {}
+    for at, group in enumerate(grouped(wanted)):
+        if set(group.columns) <= set(scan.stored):
+            name = f"group-{at}-{task.shard}.parquet"
+            groups.write(one, group, scan.stored, target / name)
+            files[group] = (name,)
+    profile = replace(scan.profile, columns=tuple(_plain(column, wanted) for column in scan.profile.columns))
+    blocks = None if wanted.by is None else engine.blocks(one, wanted.by, profile)
+    return replace(empty, profile=profile, stored=scan.stored, counts=scan.counts, groups=files, blocks=blocks)
+
+
+def _plain(column: Column, wanted: Wanted) -> Column:
+    """What every shard tells of a column alike: the footer of one may be silent, so that more was counted there."""
+    return column if footers.counted(column.name, wanted) else Column(column.name, column.type, column.nulls)
+
+
+def grouped(wanted: Wanted) -> list[Group]:
+    """All groups whose rows are counted: those of keys, of whole rows, and what is wanted beside."""
+    rows = [Group(())] if wanted.distinct_rows else []
+    return list(dict.fromkeys([*map(Group, wanted.keys), *rows, *wanted.groups]))
+
+
+def distinct(part: Partial, wanted: Wanted, files: Mapping[Group, Sequence[Path]]) -> dict[tuple[str, ...], int]:
+    """How many different values each key takes, and different whole rows there are, all shards being in ``part``."""
+    keys = grouped(replace(wanted, groups=()))
+    return {one.columns: groups.distinct(files[one], rows=part.profile.rows) for one in keys if one in files}
 
 
 def scanned(dataset: str, source: Source, wanted: Wanted, schedule: Schedule) -> Scan:
     """The scan of a data set, by way of its shards."""
     with TemporaryDirectory(prefix="mlops-gitops-") as name:
         found = partials.merged(list(schedule(tasks(dataset, source, wanted), Path(name))))
-        keys = {
-            key: distinct([Path(name) / one for one in files], rows=found.profile.rows)
-            for key, files in found.keys.items()
-        }
-        return partials.whole(found, keys)
+        files = {group: [Path(name) / one for one in names] for group, names in found.groups.items()}
+        return partials.whole(found, distinct(found, wanted, files))
 
 
 def here(tasks: Sequence[Task], target: Path) -> Iterator[Partial]:
@@ -114,36 +131,3 @@ class Processes:
 def _limited(task: Task, target: Path, limits: Limits) -> Partial:
     with within(limits):
         return counted(task, target)
-
-
-def _write_keys(one: Source, key: Sequence[str], path: Path) -> None:
-    """The hashes of a key in the two halves that a Parquet file can hold, each with its rows, in order."""
-    values = ", ".join(_spelled(name) for name in key)
-    rows = f"SELECT md5_number(CAST(to_json([{values}]) AS VARCHAR)) AS h FROM {reader(one)}"  # noqa: S608 - quoted
-    halves = "CAST(h >> 64 AS UBIGINT) AS high, CAST(h & 18446744073709551615 AS UBIGINT) AS low, count(*) AS rows"
-    with opened(one, written=path) as connection:
-        connection.execute(
-            f"COPY (SELECT {halves} FROM ({rows}) GROUP BY h ORDER BY h) TO {text(str(path))} (FORMAT parquet)",  # noqa: S608
-            [one.argument],
-        )
-
-
-def _spelled(name: str) -> str:
-    """A value as text that no other value of its column has; of the two zeros of a real number, one."""
-    value = f"CAST({quoted(name)} AS VARCHAR)"
-    return f"CASE {value} WHEN '-0.0' THEN '0.0' ELSE {value} END"
-
-
-def distinct(files: Sequence[Path], *, rows: int) -> int:
-    """How many different values a key takes, from the files of its hashes: one range of them after the other."""
-    source = Source(files[0].parent, "parquet", tuple(files))
-    ranges = rows // KEYS_AT_ONCE + 1
-    total = 0
-    with opened(source) as connection:
-        for at in range(ranges):
-            low, high = (2**64 * step // ranges for step in (at, at + 1))
-            total += connection.execute(
-                f"SELECT count(*) FROM (SELECT DISTINCT high, low FROM {reader(source)} WHERE high BETWEEN ? AND ?)",  # noqa: S608
-                [source.argument, low, high - 1],
-            ).fetchall()[0][0]
-    return total

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Before:
     correlations: Correlations | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """The features of a data set and the target beside them, rows thinned evenly where there are very many."""
 
@@ -53,6 +54,7 @@ class Table:
     features: tuple[Feature, ...]
     target: Floats | None
 
+    @cached_property
     def correlations(self) -> Correlations:
         """How they go together."""
         rows = len(self.features[0].values) if self.features else 0
@@ -144,7 +146,7 @@ def _together(
         fix = "correct `tests.features.of`, or the data"
         yield Check("feature.correlation", tests.of or "training", Verdict.FAIL, message, location=place, fix=fix)
         return
-    now = read.correlations()
+    now = read.correlations
     if tests.max_correlation is not None:
         yield from correlations.too_close(now, tests.max_correlation, locate((*_PLACE, "correlation", "max")))
     if tests.max_change is None:

@@ -71,7 +71,14 @@ def checks(
         yield from fairness.checks(evaluation, one, lambda *rest, i=index: locate((*_AT, "fairness", i, *rest)))
     for index, (test, answer) in enumerate(zip(tests.metamorphic, answered.changed, strict=False)):
         at_test = lambda *rest, i=index: locate((*_AT, "metamorphic", i, *rest))  # noqa: E731 - as above
-        yield from metamorphic.checks(test, evaluation.predictions, answer, at_test)
+        yield from metamorphic.checks(
+            test,
+            evaluation.predictions,
+            answer,
+            at_test,
+            blocks=evaluation.blocks,
+            assumed=evaluation.sample.assumed,
+        )
     if tests.numeric is not None and answered.numeric:
         at = locate((*_AT, "numeric", "maxChange"))
         yield from numeric.checks(evaluation.predictions, list(answered.numeric), tests.numeric, at)

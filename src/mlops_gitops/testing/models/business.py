@@ -53,7 +53,8 @@ def checks(model: Model, pairs: Sequence[Pair], *, locate: Locate, problem: str 
         return
     on = f"the rank correlation of {subject} over {wording.number(len(pairs))} past releases"
     limit = Threshold(demanded.min_correlation, None)
-    yield threshold("model.business", subject, on, found, limit, place=lambda *_: place)
+    assumed = "releases are taken as independent"
+    yield threshold("model.business", subject, on, found, limit, place=lambda *_: place, assumed=assumed)
 
 
 def correlation(left: Floats, right: Floats) -> Estimate:

@@ -14,7 +14,7 @@ import numpy as np
 from mlops_gitops.evidence.verdicts import Check
 from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.model_tests import Calibration
-from mlops_gitops.testing import logistic, wording
+from mlops_gitops.testing import clusters, logistic, wording
 from mlops_gitops.testing.data.columns import Place
 from mlops_gitops.testing.models.limits import CONFIDENCE, threshold, unmeasured
 from mlops_gitops.testing.models.metrics import Sample, curves
@@ -26,6 +26,7 @@ from mlops_gitops.testing.statistics import (
     Unmeasurable,
     quantile,
 )
+from mlops_gitops.testing.student import student_cdf
 
 
 def checks(evaluation: Evaluation, demanded: Calibration, place: Place) -> Iterator[Check]:
@@ -49,7 +50,8 @@ def checks(evaluation: Evaluation, demanded: Calibration, place: Place) -> Itera
             yield unmeasured("model.calibration", subject, f"{on} cannot be measured: {reason}", at)
             continue
         on += _spiegelhalter_words(evaluation.sample) if field == "maxError" else ""
-        yield threshold("model.calibration", subject, on, found, limit, place=lambda *_, at=at: at)
+        assumed = evaluation.sample.assumed
+        yield threshold("model.calibration", subject, on, found, limit, place=lambda *_, at=at: at, assumed=assumed)
 
 
 def _upto(most: float | None) -> Threshold | None:
@@ -79,20 +81,23 @@ def classwise(sample: Sample) -> Estimate:
 def slope(sample: Sample) -> Estimate:
     """Slope of the logistic regression of what came on the logit of what was said (Cox 1958, Biometrika 45:562)."""
     logits, came = _logits(sample)
-    fitted = logistic.fit(np.column_stack([np.ones(len(logits)), logits]), came)
-    return _of(fitted, 1, len(logits))
+    matrix = np.column_stack([np.ones(len(logits)), logits])
+    return _of(logistic.fit(matrix, came, blocks=sample.blocks), 1, sample)
 
 
 def intercept(sample: Sample) -> Estimate:
     """The intercept with the slope held at 1: how much too low all chances are, in log odds."""
     logits, came = _logits(sample)
-    return _of(logistic.fit(np.ones((len(logits), 1)), came, offset=logits), 0, len(logits))
+    fitted = logistic.fit(np.ones((len(logits), 1)), came, offset=logits, blocks=sample.blocks)
+    return _of(fitted, 0, sample)
 
 
-def _of(fitted: logistic.Fit, at: int, rows: int) -> Estimate:
+def _of(fitted: logistic.Fit, at: int, sample: Sample) -> Estimate:
     value, wide = float(fitted.weights[at]), math.sqrt(float(fitted.covariance[at, at]))
-    half = quantile(CONFIDENCE) * wide
-    return Estimate(value, value - half, value + half, wide, rows)
+    widths = quantile(CONFIDENCE)
+    if sample.blocks is not None:
+        widths = clusters.quantile(CONFIDENCE, clusters.parted(sample.blocks)[1])
+    return Estimate(value, value - widths * wide, value + widths * wide, wide, len(sample.labels))
 
 
 def _logits(
@@ -110,9 +115,20 @@ def _logits(
 
 
 def spiegelhalter(sample: Sample) -> tuple[float, float]:
-    """Z and the two-sided p-value that chances are right (Spiegelhalter 1986, Statistics in Medicine 5:421)."""
+    """Z and the two-sided p-value that chances are right (Spiegelhalter 1986, Statistics in Medicine 5:421).
+
+    Where rows come in blocks the variance is that of the sums of blocks, and z is Student's.
+    """
     chances, came = curves.confidences(sample)
     away = 1 - 2 * chances
+    if sample.blocks is not None:
+        codes, count = clusters.parted(sample.blocks)
+        missed = (came - chances) * away
+        wide = clusters.error(missed, codes, count) * len(missed)
+        if wide == 0:
+            raise Unmeasurable("every chance is 0, 1 or one half")
+        t = float(missed.sum()) / wide
+        return t, 2 * student_cdf(-abs(t), count - 1)
     variance = float((away**2 * chances * (1 - chances)).sum())
     if variance <= 0 or len(chances) < FEWEST_ROWS:
         raise Unmeasurable("every chance is 0, 1 or one half")

@@ -16,7 +16,7 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.metric_names import parted
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing import clusters
+from mlops_gitops.testing import blocks
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files, unreadable
 from mlops_gitops.testing.data.scans import watched_text
@@ -26,9 +26,11 @@ from mlops_gitops.testing.models.metrics import Sample
 from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predictions
 from mlops_gitops.testing.models.samples import Evaluation, Truth
 from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
+from mlops_gitops.testing.texts import as_texts
 
 _TIME = "time of the row"
 _ENTITY = "entity of the row"
+_BLOCK = "block of the row"
 """Names of expressions; no column of a file can hide them, since those are asked under names of their own."""
 
 
@@ -78,6 +80,10 @@ def evaluate(
         if target.column not in present:
             raise Unmeasurable(f"{name} has no column {target.column}")  # noqa: TRY301 - one place says it
         wanted = {column: engine.quoted(column) for column in dict.fromkeys([target.column, *columns])}
+        by = blocks.grouping(file.dataset, task=model.task)
+        block = _BLOCK + "_" * max(map(len, present), default=0)  # longer than any column's name
+        if by is not None and by.column in present:
+            wanted[block] = blocks.expression(by)
         raw = engine.arrays(file.opened, wanted)
         truth = Truth.of_column(raw[target.column], target, model.task)
         checks = list(health.checks(answer, rows=len(truth.present), dataset=name, location=place))
@@ -89,13 +95,29 @@ def evaluate(
             return [*checks, Check("model.shape", name, Verdict.FAIL, message, location=place, fix=fix)], None
         sample = _together(model, file, truth, truth.sample(answer), training=training)
         sliced = {column: raw[column][truth.present] for column in columns}
-        return checks, Evaluation(name, answer, truth, sample, sliced)
+        evaluation = Evaluation(name, answer, truth, sample, sliced)
+        found = None if by is None else _blocks(by, raw.get(block), file, locate)
+        if isinstance(found, Check):
+            return [*checks, found], evaluation
+        return checks, evaluation if by is None or found is None else evaluation.in_blocks(found, by.words)
     except Refused as refusal:
         return [unreadable(file, refusal, locate)], None
     except Unmeasurable as reason:
         message, fix = f"{name} cannot be judged: {reason}", "correct `interface.target`, or the data"
         place = locate(("spec", "interface", "target"))
         return [Check("model.labels", name, Verdict.FAIL, message, location=place, fix=fix)], None
+
+
+def _blocks(by: blocks.Grouping, raw: Any, file: DataFile, locate: Locate) -> npt.NDArray[np.int64] | Check:
+    """The block of each row, or why nobody can say what it is: then no interval is right, and nothing may pass."""
+    name = file.dataset.name
+    try:
+        if raw is None:
+            raise Unmeasurable(f"{name} has no column {by.column}, by which its rows belong together")  # noqa: TRY301
+        return blocks.codes(by, raw, dataset=name)
+    except Unmeasurable as reason:
+        place, fix = locate(("spec", "data", file.index)), "correct `entityColumn` or `timeColumn`, or the data"
+        return Check("model.blocks", name, Verdict.FAIL, str(reason), location=place, fix=fix)
 
 
 def _beside(model: Model, dataset: str) -> list[str]:
@@ -121,7 +143,7 @@ def _lags(model: Model) -> set[int]:
 
 
 def _together(model: Model, file: DataFile, truth: Truth, sample: Sample, *, training: DataFile | None) -> Sample:
-    """Which rows belong together: of one query in a ranking, of one stretch of time in a forecast."""
+    """What a task needs beside: which rows are ranked together, and in what steps the errors of forecasts are."""
     if _quantiles(model):
         sample = sample._replace(quantiles=_quantiles(model))
     if model.task not in {"ranking", "forecasting"}:
@@ -130,8 +152,6 @@ def _together(model: Model, file: DataFile, truth: Truth, sample: Sample, *, tra
     raw = {name: values[truth.present] for name, values in engine.arrays(file.opened, asked).items()} if asked else {}
     if model.task == "ranking":
         return sample._replace(groups=_codes(raw[_ENTITY])) if _ENTITY in raw else sample
-    if _TIME in raw:
-        sample = sample._replace(blocks=clusters.in_time(_codes(raw[_TIME])))
     if training is not None:
         names = raw.get(_ENTITY, np.zeros(len(sample.labels), dtype=np.int64))
         sample = sample._replace(scales=_scales(model, training, names))
@@ -154,7 +174,7 @@ def _codes(raw: Any) -> npt.NDArray[np.int64]:
     values, missing = np.ma.getdata(raw), np.ma.getmaskarray(raw)
     codes = np.zeros(len(values), dtype=np.int64)
     given = values[~missing]
-    known, found = np.unique(given.astype(str) if given.dtype.kind == "O" else given, return_inverse=True)
+    known, found = np.unique(as_texts(given) if given.dtype.kind == "O" else given, return_inverse=True)
     codes[~missing] = found
     codes[missing] = len(known)
     return codes
@@ -169,11 +189,11 @@ def _scales(model: Model, training: DataFile, names: Any) -> dict[int, Floats]:
     raw = engine.arrays(training.opened, {target.column: engine.quoted(target.column), **asked})
     values, times = _floats(raw[target.column]), _codes(raw[_TIME])
     series = np.ma.getdata(raw.get(_ENTITY, np.zeros(len(values), dtype=np.int64)))
-    known, codes = np.unique(series.astype(str), return_inverse=True)
+    known, codes = np.unique(as_texts(series), return_inverse=True)
     order = np.lexsort((times, codes))
     values, codes = values[order], codes[order]
     place = {name: at for at, name in enumerate(known.tolist())}
-    mine = np.array([place.get(name, -1) for name in np.ma.getdata(names).astype(str).tolist()], dtype=np.int64)
+    mine = np.array([place.get(name, -1) for name in as_texts(np.ma.getdata(names)).tolist()], dtype=np.int64)
     found = {}
     for lag in _lags(model):
         scale = _steps(values, codes, lag, len(known))

@@ -104,6 +104,18 @@ def _paths(row: int, rows: int, width: int) -> Iterator[tuple[int, Sequence[int]
         yield other, order[::-1]
 
 
+def declared(
+    row: int, asked: tuple[Job, Predictions | Failed] | None, predict: Predict, location: Location
+) -> Iterator[Check]:
+    """The explanation that the manifest demands of ``row``, from 1; ``asked`` is the plain job and its answer."""
+    if asked is None or isinstance(asked[1], Failed):
+        message = f"row {row:,} cannot be explained: there are no predictions"
+        fix = "make the model answer on the data of the primary metric"
+        yield Check("model.explanation", f"row {row:,}", Verdict.FAIL, message, location=location, fix=fix)
+    else:
+        yield check(asked[0], row - 1, asked[1], predict, location)
+
+
 def check(job: Job, row: int, plain: Predictions, predict: Predict, location: Location) -> Check:
     """The explanation as a check: it fails where the parts do not add up, for then the model is not deterministic."""
     subject = f"row {row + 1:,}"

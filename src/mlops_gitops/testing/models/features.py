@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlops_gitops.testing.statistics import Floats
+from mlops_gitops.testing.texts import as_texts
 
 MOST_VALUES = 20
 """Of a column of text, so many of the most frequent values have a column of their own."""
@@ -35,7 +36,7 @@ class Features:
                 spread = float(given.std()) if len(given) else 0.0
                 numbers[name] = (float(given.mean()) if len(given) else 0.0, spread or 1.0)
             else:
-                known, counts = np.unique(values[~missing].astype(str), return_counts=True)
+                known, counts = np.unique(as_texts(values[~missing]), return_counts=True)
                 texts[name] = tuple(known[np.argsort(-counts, kind="stable")[:MOST_VALUES]].tolist())
         return cls(numbers, texts)
 
@@ -50,7 +51,7 @@ class Features:
                 filled[~missing] = (values[~missing].astype(np.float64) - mean) / spread
                 parts += [filled, missing.astype(np.float64)]
             else:
-                text = np.where(missing, "", values.astype(str))
+                text = np.where(missing, "", as_texts(values))
                 parts += [((text == one) & ~missing).astype(np.float64) for one in self.texts[name]]
         rows = len(next(iter(columns.values()))) if columns else 0
         return np.column_stack(parts) if parts else np.zeros((rows, 0))

@@ -19,8 +19,13 @@ CONFIDENCE = 0.90
 """Two-sided, so that each of its bounds is a one-sided bound at 95 %."""
 
 
-def threshold(id_: str, subject: str, on: str, found: Estimate, limits: Threshold, *, place: Place) -> Check:
-    """The rule of this module for one estimate (made with ``CONFIDENCE``) and its limits."""
+def threshold(
+    id_: str, subject: str, on: str, found: Estimate, limits: Threshold, *, place: Place, assumed: str
+) -> Check:
+    """The rule of this module for one estimate (made with ``CONFIDENCE``) and its limits.
+
+    ``assumed`` says what the interval takes the rows as, and stands in the verdict.
+    """
     sides = [
         _side(id_, subject, on, found, limit, least=least, location=place("threshold", "min" if least else "max"))
         for limit, least in ((limits.min, True), (limits.max, False))
@@ -30,7 +35,8 @@ def threshold(id_: str, subject: str, on: str, found: Estimate, limits: Threshol
         message = f"{on} is {wording.score(found.value)}, and no limit says what is enough"
         return unmeasured(id_, subject, message, place("threshold"))
     order = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 2}
-    return min(sides, key=lambda check: order[check.verdict])
+    worst = min(sides, key=lambda check: order[check.verdict])
+    return replace(worst, message=f"{worst.message}; {assumed}")
 
 
 def _side(id_: str, subject: str, on: str, found: Estimate, limit: float, *, least: bool, location: Location) -> Check:

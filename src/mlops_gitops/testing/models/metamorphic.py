@@ -7,6 +7,7 @@ the test is about two answers of the model.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,12 +15,12 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.model_tests import Metamorphic
-from mlops_gitops.testing import statistics, wording
+from mlops_gitops.testing import clusters, statistics, wording
 from mlops_gitops.testing.data.columns import Place
 from mlops_gitops.testing.models.limits import CONFIDENCE, threshold, unmeasured
 from mlops_gitops.testing.models.metrics import DECISION
 from mlops_gitops.testing.models.metrics.sample import Codes
-from mlops_gitops.testing.models.predictions import Failed, Predictions
+from mlops_gitops.testing.models.predictions import Failed, Predictions, aligned
 from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurable
 
 ROWS = 20_000
@@ -46,12 +47,28 @@ def edits(test: Metamorphic) -> tuple[Mapping[str, JSON], ...]:
     return HEAD, {**changes[test.kind], "columns": columns}
 
 
-def checks(test: Metamorphic, before: Predictions, after: Predictions | Failed, place: Place) -> Iterator[Check]:
-    """One check for each limit; one alone where the model gives no usable answer."""
+def checks(
+    test: Metamorphic,
+    before: Predictions,
+    after: Predictions | Failed,
+    place: Place,
+    *,
+    blocks: Codes | None = None,
+    assumed: str = wording.INDEPENDENT,
+) -> Iterator[Check]:
+    """One check for each limit; one alone where the model gives no usable answer.
+
+    ``blocks`` are those of all rows, and ``assumed`` says what they are.  Only rows that the change changed are judged.
+    """
     what = f"{test.name}: with {_words(test)}"
     rows = min(ROWS, len(before.values))
     if isinstance(after, Failed):
         message, fix = f"{what}, the model gives no answer: {after.reason}", "make the model answer for such rows"
+        yield Check(_ID, test.name, Verdict.FAIL, message, location=place("kind"), fix=fix)
+        return
+    old, new = aligned(before, after)
+    if new.shape[1:] != old.shape[1:]:
+        message, fix = f"{what}, the model gives answers of another shape", "make the model answer alike for such rows"
         yield Check(_ID, test.name, Verdict.FAIL, message, location=place("kind"), fix=fix)
         return
     broken = _broken(after.values)
@@ -65,49 +82,79 @@ def checks(test: Metamorphic, before: Predictions, after: Predictions | Failed, 
         message = f"{what}, no row is another than before, so nothing was tested"
         yield unmeasured(_ID, test.name, message, place("columns"))
         return
-    old = before.values[:rows]
+    moved = _Moved(old[:rows], new, before.kind, None if blocks is None else blocks[:rows])
+    moved = moved.of_changed(after.changed)
     for field, limit, measure, words in (
         ("maxChange", test.max_change, _change, "the mean change of the prediction"),
         ("maxFlips", test.max_flips, _against(test) if test.kind == "direction" else _flips, _share_words(test)),
     ):
         if limit is None:
             continue
-        on = f"{what}, {words} in {wording.rows(rows)}"
+        on = f"{what}, {words} in the {wording.rows(after.changed)} that it changes"
         try:
-            found = measure(old, after.values, before.kind)
+            found = measure(moved)
         except Unmeasurable as reason:
             yield unmeasured(_ID, test.name, f"{on} cannot be measured: {reason}", place(field))
             continue
-        yield threshold(_ID, test.name, on, found, Threshold(None, limit), place=lambda *_, field=field: place(field))
+        at = lambda *_, field=field: place(field)  # noqa: E731 - as long as its use
+        yield threshold(_ID, test.name, on, found, Threshold(None, limit), place=at, assumed=assumed)
 
 
 def _broken(values: Floats) -> int:
     return int((~np.isfinite(values)).reshape(len(values), -1).any(axis=1).sum()) if len(values) else 0
 
 
-def _change(old: Floats, new: Floats, _kind: str) -> Estimate:
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """What was said of the same rows before and after, and the blocks in which they come."""
+
+    old: Floats
+    new: Floats
+    kind: str
+    blocks: Codes | None
+
+    def distances(self) -> Floats:
+        """The largest absolute change of each row's numbers."""
+        moved = np.abs(self.new - self.old)
+        return moved if moved.ndim == 1 else np.asarray(moved.max(axis=1), dtype=np.float64)
+
+    def of_changed(self, count: int) -> _Moved:
+        """Only so many rows, those that moved before those that did not: a row that was not changed cannot have moved.
+
+        Otherwise a change that is possible in few rows could do what it likes to them.
+        """
+        order = np.sort(np.argsort(-self.distances(), kind="stable")[:count])
+        blocks = None if self.blocks is None else self.blocks[order]
+        return replace(self, old=self.old[order], new=self.new[order], blocks=blocks)
+
+    def share(self, mask: Bools) -> Estimate:
+        """Of the rows, with its interval."""
+        if self.blocks is None:
+            return statistics.wilson(int(mask.sum()), len(mask), confidence=CONFIDENCE)
+        return clusters.share(mask.astype(np.float64), np.ones(len(mask)), self.blocks, confidence=CONFIDENCE)
+
+
+def _change(moved: _Moved) -> Estimate:
     """The mean over rows of the largest absolute change of a row's numbers."""
-    if len(old) == 0:
-        raise Unmeasurable("there is no row")
-    moved = np.abs(new - old).reshape(len(old), -1).max(axis=1)
-    return statistics.mean(moved, confidence=CONFIDENCE)
+    distances = moved.distances()
+    if moved.blocks is not None:
+        return clusters.mean(distances, moved.blocks, confidence=CONFIDENCE)
+    return statistics.mean(distances, confidence=CONFIDENCE)
 
 
-def _flips(old: Floats, new: Floats, kind: str) -> Estimate:
+def _flips(moved: _Moved) -> Estimate:
     """The share of rows whose decision is another."""
-    before, after = decisions(old, kind), decisions(new, kind)
-    return statistics.wilson(int((before != after).sum()), len(before), confidence=CONFIDENCE)
+    return moved.share(decisions(moved.old, moved.kind) != decisions(moved.new, moved.kind))
 
 
-def _against(test: Metamorphic) -> Callable[[Floats, Floats, str], Estimate]:
+def _against(test: Metamorphic) -> Callable[[_Moved], Estimate]:
     """The share of rows whose prediction moves the other way."""
     sign = 1.0 if test.expect == "up" else -1.0
 
-    def share(old: Floats, new: Floats, _kind: str) -> Estimate:
-        if old.ndim > 1:
+    def share(moved: _Moved) -> Estimate:
+        if moved.old.ndim > 1:
             raise Unmeasurable("the model gives several numbers for each row, which have no direction")
-        wrong: Bools = sign * (new - old) < -STILL
-        return statistics.wilson(int(wrong.sum()), len(wrong), confidence=CONFIDENCE)
+        return moved.share(sign * (moved.new - moved.old) < -STILL)
 
     return share
 
@@ -123,7 +170,7 @@ def decisions(values: Floats, kind: str) -> Codes:
 
 def _share_words(test: Metamorphic) -> str:
     if test.kind == "direction":
-        return f"the share of predictions that do not go {test.expect}"
+        return f"the share of predictions that go {'down' if test.expect == 'up' else 'up'}"
     return "the share of decisions that change"
 
 

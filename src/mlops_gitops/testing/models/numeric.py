@@ -15,7 +15,7 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.testing import wording
-from mlops_gitops.testing.models.predictions import Failed, Job, Predictions
+from mlops_gitops.testing.models.predictions import Failed, Job, Predictions, aligned
 from mlops_gitops.testing.statistics import Floats
 
 ROWS = 2_000
@@ -50,12 +50,15 @@ def checks(
             fix = "make the model answer however it is asked"
             yield Check("model.numeric", way, Verdict.FAIL, message, location=location, fix=fix)
             continue
-        yield _held(way, before.values[:rows], answer.values[:: -1 if way == "order" else 1], most, location)
+        old, new = aligned(before, answer)
+        yield _held(way, old[:rows], new[:: -1 if way == "order" else 1], most, location)
 
 
 def _held(way: str, old: Floats, new: Floats, most: float, location: Location) -> Check:
     if new.shape != old.shape:
         message = f"{WAYS[way]}, the model gives {len(new):,} answers for {wording.rows(len(old))}"
+        if len(new) == len(old):
+            message = f"{WAYS[way]}, the model gives answers of another shape"
         return Check("model.numeric", way, Verdict.FAIL, message, location=location, fix="answer once for every row")
     moved = np.abs(new - old).reshape(len(old), -1).max(axis=1) if len(old) else np.zeros(0)
     moved = np.where(np.isnan(moved), np.inf, moved)

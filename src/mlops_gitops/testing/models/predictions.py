@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from mlops_gitops.canonical import JSON
 from mlops_gitops.testing.models.metrics import Kind
 from mlops_gitops.testing.statistics import Floats
@@ -85,6 +87,19 @@ class Predictions:
     unstable: int = 0
     repeated: int = 0
     changed: int = 0
+
+
+def aligned(before: Predictions, after: Predictions) -> tuple[Floats, Floats]:
+    """Two answers with the same columns: a model that only says classes knows none that it has not said."""
+    if before.classes == after.classes:
+        return before.values, after.values
+    every = sorted({*before.classes, *after.classes})
+    found = []
+    for one in (before, after):
+        wide = np.zeros((len(one.values), len(every)))
+        wide[:, [every.index(name) for name in one.classes]] = one.values
+        found.append(wide)
+    return found[0], found[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ or a sample that cannot answer never passes.  Pure functions of ``Evaluation`` r
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -28,8 +27,10 @@ from mlops_gitops.testing.statistics import Estimate, Unmeasurable
 MOST_UNLABELLED = 0.05
 """When a larger share of the rows has no label, the rest may not stand for them."""
 
-_BY_RANK = frozenset({"precision", "recall", "f1"})
-"""Metrics of decisions, which a constant predictor can win by calling everything positive; ranking decides instead."""
+_BY_RANK = frozenset({"precision", "recall", "f1", "mcc"})
+"""Metrics of decisions that a constant predictor wins by calling everything positive, or does not have at all.
+
+Ranking decides instead."""
 
 
 def checks(model: Model, evaluations: Mapping[str, Evaluation], *, locate: Locate) -> Iterator[Check]:
@@ -85,9 +86,10 @@ def _metric(demand: Demand, metric: Metric, evaluation: Evaluation, place: Place
     except Unmeasurable as reason:
         yield unmeasured("model.metric", demand.name, f"{on} cannot be measured: {reason}", place("threshold"))
         return
-    yield threshold("model.metric", demand.name, on, found, demand.threshold, place=place)
+    assumed = evaluation.sample.assumed
+    yield threshold("model.metric", demand.name, on, found, demand.threshold, place=place, assumed=assumed)
     if demand.claimed is not None:
-        yield _claim(demand, metric, found, on, place("claimed"))
+        yield _claim(demand, metric, found, f"{on}, where {assumed},", place("claimed"))
     for index, wanted in enumerate(demand.slices):
         yield from _slices(demand, metric, evaluation, wanted, lambda *rest, i=index: place("slices", i, *rest))
 
@@ -129,7 +131,8 @@ def _slices(demand: Demand, metric: Metric, evaluation: Evaluation, wanted: Slic
         except Unmeasurable as reason:
             yield unmeasured("model.slice", subject, f"{on} cannot be measured: {reason}", place("column"))
             continue
-        yield threshold("model.slice", subject, on, found, wanted.threshold, place=place)
+        assumed = evaluation.sample.assumed
+        yield threshold("model.slice", subject, on, found, wanted.threshold, place=place, assumed=assumed)
 
 
 def _baseline(model: Model, evaluations: Mapping[str, Evaluation], locate: Locate) -> Iterator[Check]:
@@ -152,7 +155,8 @@ def _baseline(model: Model, evaluations: Mapping[str, Evaluation], locate: Locat
         return
     gain = found if metric.higher_is_better else mirrored(found)
     much = (
-        f"{wording.score(gain.value)} better than the constant predictor (lower 95 % bound {wording.score(gain.lower)})"
+        f"{wording.score(gain.value)} better than the constant predictor "
+        f"(lower 95 % bound {wording.score(gain.lower)}; {evaluation.sample.assumed})"
     )
     base = Check(
         "model.baseline",
@@ -203,17 +207,17 @@ def _overfit(model: Model, evaluations: Mapping[str, Evaluation], locate: Locate
         message = f"the overfit gap of {primary.name} cannot be measured: {reason}"
         yield unmeasured("model.overfit", primary.name, message, location)
         return
-    yield _gap(primary.name, shown, unseen, limit, location, higher=metric.higher_is_better)
+    gap = statistics.apart(shown, unseen)
+    found = replace(gap if metric.higher_is_better else mirrored(gap), rows=unseen.rows)
+    words = f"{wording.score(shown.value)} on training rows and {wording.score(unseen.value)} on unseen ones"
+    check = _gap(primary.name, f"{primary.name} is {words}", found, limit, location)
+    yield replace(check, message=f"{check.message}; {test.sample.assumed}")
 
 
-def _gap(name: str, shown: Estimate, unseen: Estimate, limit: float, location: Location, *, higher: bool) -> Check:
-    value = (shown.value - unseen.value) * (1 if higher else -1)
-    error = math.hypot(shown.error, unseen.error)
-    half = statistics.quantile(CONFIDENCE) * error
-    found = Estimate(value, value - half, value + half, error, unseen.rows)
+def _gap(name: str, words: str, found: Estimate, limit: float, location: Location) -> Check:
+    value = found.value
     message = (
-        f"{name} is {wording.score(shown.value)} on training rows and {wording.score(unseen.value)} on unseen ones; "
-        f"the gap of {wording.score(value)} has the upper 95 % bound {wording.score(found.upper)}, "
+        f"{words}; the gap of {wording.score(value)} has the upper 95 % bound {wording.score(found.upper)}, "
         f"and at most {wording.score(limit)} is allowed"
     )
     verdict = Verdict.FAIL if value > limit else Verdict.PASS if found.upper <= limit else Verdict.INCONCLUSIVE

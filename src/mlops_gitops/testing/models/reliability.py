@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from mlops_gitops.evidence.figures import Calibration, Point
-from mlops_gitops.testing import statistics, wording
+from mlops_gitops.testing import clusters, statistics, wording
+from mlops_gitops.testing.clusters import Codes
 from mlops_gitops.testing.models.samples import Evaluation
-from mlops_gitops.testing.statistics import Unmeasurable
+from mlops_gitops.testing.statistics import Estimate, Floats, Unmeasurable
 
 GROUPS = 10
 
@@ -32,7 +33,7 @@ def figure(evaluation: Evaluation) -> Calibration | None:
         labels = sample.labels[mask]
         rows = int(mask.sum())
         try:
-            found = statistics.wilson(int(labels.sum()), rows) if binary else statistics.mean(labels)
+            found = _held(labels, None if sample.blocks is None else sample.blocks[mask], binary=binary)
             bounds: tuple[float | None, float | None] = found.interval
         except Unmeasurable:
             bounds = (None, None)
@@ -40,4 +41,11 @@ def figure(evaluation: Evaluation) -> Calibration | None:
         label = f"{wording.rows(rows)} with a mean prediction of {wording.score(at)}"
         points.append(Point(label, float(labels.mean()), *bounds, at=at, rows=rows))
     title, axis = f"predicted and observed on {evaluation.dataset}", "probability" if binary else "value"
-    return Calibration(title, tuple(points), axis=axis, note="bars: 95 % intervals of what came")
+    note = f"bars: 95 % intervals of what came; {sample.assumed}"
+    return Calibration(title, tuple(points), axis=axis, note=note)
+
+
+def _held(labels: Floats, blocks: Codes | None, *, binary: bool) -> Estimate:
+    if blocks is None:
+        return statistics.wilson(int(labels.sum()), len(labels)) if binary else statistics.mean(labels)
+    return clusters.share(labels, np.ones(len(labels)), blocks) if binary else clusters.mean(labels, blocks)

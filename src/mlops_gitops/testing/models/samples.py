@@ -7,7 +7,7 @@ and counted, never guessed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from mlops_gitops.testing.data.scans import watched_text
 from mlops_gitops.testing.models.metrics import Sample
 from mlops_gitops.testing.models.predictions import Predictions
 from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
+from mlops_gitops.testing.texts import as_texts
 
 MISSING = "(missing)"
 """The name of the slice of rows that have no value in the slice's column."""
@@ -56,19 +57,19 @@ class Truth:
             except ValueError:
                 raise Unmeasurable(f"the column {self.target.column} holds numbers, never {name!r}") from None
             return mask
-        same: Bools = self.raw.astype(str) == watched_text(name)
+        same: Bools = as_texts(self.raw) == watched_text(name)
         return same
 
     def positive(self) -> Bools:
         """Which labelled rows are positive; without a word in the manifest, those that are true, or 1."""
         return self.is_class(True if self.target.positive is None else self.target.positive)
 
-    def names(self) -> npt.NDArray[np.str_]:
+    def names(self) -> npt.NDArray[Any]:
         """The class of each labelled row as text, spelled as a model's classes are."""
         if self.raw.dtype.kind in "biuf":
             values, codes = np.unique(self.raw, return_inverse=True)
             return np.array([watched_text(value) for value in values.tolist()])[codes]
-        return self.raw.astype(str)
+        return as_texts(self.raw)
 
     def numbers(self) -> Floats:
         """The target itself, for a task whose target is a number."""
@@ -162,3 +163,10 @@ class Evaluation:
     sample: Sample
     columns: Mapping[str, Any]
     """Slice columns of the labelled rows, as the engine gave them."""
+    blocks: npt.NDArray[np.int64] | None = None
+    """The block of each row of the file, with a label or without."""
+
+    def in_blocks(self, blocks: npt.NDArray[np.int64], words: str) -> Evaluation:
+        """The same with the blocks in which its rows come; ``words`` say what they are."""
+        sample = self.sample._replace(blocks=blocks[self.truth.present], assumed=words)
+        return replace(self, sample=sample, blocks=blocks)

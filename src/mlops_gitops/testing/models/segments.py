@@ -3,15 +3,15 @@
 Numbers are cut at their quartiles, text at its most frequent values; a missing value is a part of its own.  A segment
 is compared with all other rows by the rows' own parts of a metric, whose sums are taken for all segments of a pair of
 columns at once.  Of the segments that are blamed at most the demanded share is chance (``multiplicity``).
+
+How likely a loss is by chance, ``contrasts`` says.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,12 @@ from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric as Demand
 from mlops_gitops.manifests.model_tests import Search
 from mlops_gitops.testing import multiplicity, wording
+from mlops_gitops.testing.models.contrasts import Parts
+from mlops_gitops.testing.models.limits import unmeasured
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
 from mlops_gitops.testing.models.samples import MISSING, Evaluation
-from mlops_gitops.testing.statistics import Floats
+from mlops_gitops.testing.statistics import Unmeasurable
+from mlops_gitops.testing.texts import as_texts
 
 BINS = 4
 MOST_VALUES = 20
@@ -37,15 +40,23 @@ TOLD = 5
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One part: its name, its rows, how much worse it is than the rest, and the one-sided p-value of that."""
+    """One part: its name, its rows, how much worse it is than the rest, and the one-sided p-value of that.
 
-    name: str
+    ``parts`` are the names of the parts of single columns that it is made of.
+    """
+
+    parts: tuple[str, ...]
     rows: int
     value: float
     rest: float
     loss: float
     error: float
     p: float
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return " and ".join(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +80,11 @@ def checks(evaluation: Evaluation, primary: Demand, search: Search, location: Lo
         yield Check("model.segments", subject, Verdict.FAIL, message, location=location, fix=fix)
         return
     columns = {name: evaluation.columns[name] for name in wanted}
-    found = segments(metric, evaluation.sample, columns, search)
+    try:
+        found = segments(metric, evaluation.sample, columns, search)
+    except Unmeasurable as reason:
+        yield unmeasured("model.segments", subject, f"{subject} cannot be searched: {reason}", location)
+        return
     blamed = weak(found, search)
     if not found:
         message = (
@@ -85,13 +100,14 @@ def checks(evaluation: Evaluation, primary: Demand, search: Search, location: Lo
         least = min(one.rows for one in found)
         message = (
             f"{scope}, none is shown to be worse than the rest{beyond} by {metric.name}; "
-            f"the smallest has {wording.rows(least)}"
+            f"the smallest has {wording.rows(least)}; {evaluation.sample.assumed}"
         )
         yield Check("model.segments", subject, Verdict.PASS, message, observed=0, limit=0, rows=rows, location=location)
         return
     told = "; ".join(_told(one, metric) for one in blamed[:TOLD])
     more = f"; and {len(blamed) - TOLD} more" if len(blamed) > TOLD else ""
     message = f"{scope}, {len(blamed)} are shown to be worse than the rest{beyond}: {told}{more}"
+    message += f"; {evaluation.sample.assumed}"
     fix = "look at the rows of the first one; train on more of them, or do not serve them"
     yield Check(
         "model.segments",
@@ -125,13 +141,22 @@ def segments(metric: Metric, sample: Sample, columns: Mapping[str, Any], search:
     """Every segment with enough rows, and as many outside it."""
     if metric.top is None or sample.kind not in metric.kinds:
         return []
-    parts = _Parts(metric, sample)
+    parts = Parts(metric, sample)
     axes = [_axis(name, raw) for name, raw in columns.items()]
-    found = [one for axis in axes for one in parts.segments(axis.codes, axis.names, search)]
+    found = [one for axis in axes for one in _found(parts, axis.codes, [(name,) for name in axis.names], search)]
     for left, right in combinations(axes, 2) if search.pairs else ():
-        names = [f"{one} and {other}" for one in left.names for other in right.names]
-        found.extend(parts.segments(left.codes * len(right.names) + right.codes, names, search))
+        names = [(one, other) for one in left.names for other in right.names]
+        found.extend(_found(parts, left.codes * len(right.names) + right.codes, names, search))
     return found
+
+
+def _found(
+    parts: Parts, codes: npt.NDArray[np.int64], names: Sequence[tuple[str, ...]], search: Search
+) -> Iterator[Segment]:
+    """The segments of one grouping."""
+    for at, rows, one in parts.contrasts(codes, len(names), least=search.min_rows):
+        p = parts.chance(one, allowed=search.max_loss)
+        yield Segment(names[at], rows, one.mine, one.rest, parts.loss(one), one.error, p)
 
 
 def weak(found: Sequence[Segment], search: Search) -> list[Segment]:
@@ -141,78 +166,13 @@ def weak(found: Sequence[Segment], search: Search) -> list[Segment]:
     """
     values = np.array([one.p for one in found])
     blamed = [found[int(at)] for at in np.flatnonzero(multiplicity.discoveries(values, rate=search.false_discovery))]
-    whole = {one.name: one for one in blamed if " and " not in one.name}
-    kept = [one for one in blamed if all(_worse(one, whole[name]) for name in one.name.split(" and ") if name in whole)]
+    whole = {one.name: one for one in blamed if len(one.parts) == 1}
+    kept = [one for one in blamed if all(_worse(one, whole[name]) for name in one.parts if name in whole)]
     return sorted(kept, key=lambda one: (-one.loss, one.name))
 
 
 def _worse(part: Segment, whole: Segment) -> bool:
     return part is whole or part.loss - whole.loss > NOISE * part.error
-
-
-class _Parts:
-    """Sums of the rows' parts of a metric, for any grouping of the rows."""
-
-    def __init__(self, metric: Metric, sample: Sample) -> None:
-        assert metric.top is not None  # noqa: S101 - for the type checker; the caller has looked
-        self.metric = metric
-        top = metric.top(sample)
-        bottom = None if metric.bottom is None else metric.bottom(sample)
-        self.weights = (top, top * top) if bottom is None else (top, top * top, bottom, bottom * bottom, top * bottom)
-        self.totals = [float(one.sum()) for one in self.weights]
-        self.rows = len(top)
-        self.sign = -1.0 if metric.higher_is_better else 1.0
-
-    def segments(self, codes: npt.NDArray[np.int64], names: Sequence[str], search: Search) -> Iterator[Segment]:
-        """The segments of one grouping."""
-        counts = np.bincount(codes, minlength=len(names))
-        kept = np.flatnonzero((counts >= search.min_rows) & (self.rows - counts >= search.min_rows))
-        if len(kept) == 0:
-            return
-        rows: Floats = counts[kept].astype(np.float64)
-        sums = [_floats(np.bincount(codes, weights=one, minlength=len(names))[kept]) for one in self.weights]
-        rest = [_floats(total - one) for total, one in zip(self.totals, sums, strict=True)]
-        mine, mine_error = self._value(sums, rows)
-        other, other_error = self._value(rest, self.rows - rows)
-        loss, error = self.sign * (mine - other), np.sqrt(mine_error**2 + other_error**2)
-        for at, index in enumerate(kept):
-            if not math.isfinite(loss[at]) or not math.isfinite(error[at]):
-                continue
-            p = _p(float(loss[at]) - search.max_loss, float(error[at]))
-            numbers = (float(mine[at]), float(other[at]), float(loss[at]), float(error[at]))
-            yield Segment(names[int(index)], int(rows[at]), *numbers, p)
-
-    def _value(self, sums: Sequence[Floats], rows: Floats) -> tuple[Floats, Floats]:
-        """The metric of each group, and its standard error by the delta method."""
-        top, squares = sums[0] / rows, sums[1] / rows
-        with np.errstate(divide="ignore", invalid="ignore"):
-            if len(sums) == 2:  # noqa: PLR2004 - nothing is divided by
-                ratio, spread = top, squares - top**2
-            else:
-                bottom = sums[2] / rows
-                ratio = top / bottom
-                spread = (squares - 2 * ratio * sums[4] / rows + ratio**2 * sums[3] / rows) / bottom**2
-            error = np.sqrt(np.maximum(spread, 0) / rows)
-            match self.metric.link:
-                case "identity":
-                    return ratio, error
-                case "root":
-                    root = np.sqrt(ratio)
-                    return root, error / (2 * root)
-                case "complement":
-                    return 1 - ratio, error
-                case "dice":
-                    return 2 * ratio / (1 + ratio), error * 2 / (1 + ratio) ** 2
-
-
-def _floats(values: Any) -> Floats:
-    return np.asarray(values, dtype=np.float64)
-
-
-def _p(beyond: float, error: float) -> float:
-    if error == 0:
-        return 0.0 if beyond > 0 else 1.0
-    return NormalDist().cdf(-beyond / error)
 
 
 def _axis(name: str, raw: Any) -> _Axis:
@@ -244,7 +204,7 @@ def _texts(name: str, values: Any, missing: Any) -> tuple[npt.NDArray[np.int64],
     codes = np.zeros(len(values), dtype=np.int64)
     given = values[~missing]
     known, found, counts = np.unique(
-        given.astype(str) if given.dtype.kind == "O" else given, return_inverse=True, return_counts=True
+        as_texts(given) if given.dtype.kind == "O" else given, return_inverse=True, return_counts=True
     )
     if len(known) <= MOST_VALUES:
         codes[~missing] = found
@@ -253,7 +213,7 @@ def _texts(name: str, values: Any, missing: Any) -> tuple[npt.NDArray[np.int64],
     place = np.full(len(known), MOST_VALUES - 1)
     place[frequent] = np.arange(MOST_VALUES - 1)
     codes[~missing] = place[found]
-    return codes, [*(f"{name} = {_text(known[at].item())}" for at in frequent), f"{name} among the rarer ones"]
+    return codes, [*(f"{name} = {_text(known[[at]].tolist()[0])}" for at in frequent), f"{name} among the rarer ones"]
 
 
 def _text(value: object) -> str:

@@ -61,10 +61,10 @@ def _judged(metric: Metric, pair: tuple[Sample, Sample], kind: str, least: float
     simple, mine = pair
     found = metric.difference(simple, mine, confidence=CONFIDENCE)
     gain = found if metric.higher_is_better else mirrored(found)
-    theirs = metric.measure(simple, confidence=CONFIDENCE).value
+    theirs = metric.value(simple)
     message = (
         f"{metric.name} is {wording.signed(gain.value)} better than that of {_WORDS[kind]}, {wording.score(theirs)} "
-        f"(lower 95 % bound {wording.signed(gain.lower)}); more than {wording.score(least)} is demanded"
+        f"(lower 95 % bound {wording.signed(gain.lower)}); more than {wording.score(least)} is demanded; {mine.assumed}"
     )
     base = Check(
         _ID,
@@ -93,14 +93,18 @@ def _answers(kind: str, model: Model, training: DataFile, test: DataFile, evalua
         raise Unmeasurable("the manifest names no target")
     learned, asked = _columns(training, [*columns, target.column]), _columns(test, columns)
     truth = Truth.of_column(learned[target.column], target, model.task)
-    features = Features.of({name: learned[name][truth.present][:ROWS] for name in columns})
-    here = features.matrix({name: learned[name][truth.present][:ROWS] for name in columns})
+    labelled = np.flatnonzero(truth.present)
+    # evenly over the file, for its first rows may be of one time or one class
+    some = np.linspace(0, len(labelled) - 1, min(ROWS, len(labelled))).astype(np.int64)
+    chosen = {name: learned[name][labelled[some]] for name in columns}
+    features = Features.of(chosen)
+    here = features.matrix(chosen)
     there = features.matrix({name: asked[name][evaluation.truth.present] for name in columns})
-    labels = truth.labels(evaluation.predictions)[:ROWS]
+    labels = truth.labels(evaluation.predictions)[some]
     sample = evaluation.sample._replace(quantiles=())
     if model.task == "multiclass":
         each = [_one(kind, here, labels == at, there, model) for at in range(len(evaluation.predictions.classes))]
-        chances = np.column_stack(each)
+        chances = np.clip(np.column_stack(each), 1e-12, None)  # a row may lie in leaves that know no class at all
         return sample._replace(predictions=chances / chances.sum(axis=1, keepdims=True), kind="probability")
     said = _one(kind, here, labels, there, model)
     return sample._replace(predictions=said, kind="probability" if model.task == "binary-classification" else "value")

@@ -75,9 +75,8 @@ def checks(
             _ID, subject, "there is no past release that could be asked, so nothing is known of age", place
         )
         return
-    here = metric.measure(now, confidence=CONFIDENCE)
-    drawn = figure(points, subject=subject, now=here, allowed=model.monitoring.max_age)
-    yield replace(_judged(model, subject, points, locate), figures=(drawn,))
+    drawn = figure(points, subject=subject, now=metric.value(now), allowed=model.monitoring.max_age)
+    yield replace(_judged(model, now, subject, points, locate), figures=(drawn,))
 
 
 def curve(metric: Metric, now: Sample, formers: Sequence[Former]) -> list[Point]:
@@ -93,18 +92,19 @@ def curve(metric: Metric, now: Sample, formers: Sequence[Former]) -> list[Point]
     return sorted(found, key=lambda one: (one.days, one.version))
 
 
-def figure(points: Sequence[Point], *, subject: str, now: Estimate, allowed: timedelta | None) -> Curve:
+def figure(points: Sequence[Point], *, subject: str, now: float, allowed: timedelta | None) -> Curve:
     """Quality by age, for the page that draws it: the model that is tested is a line across, `maxAge` one upright."""
     drawn = tuple(
         figures.Point(one.version, one.value.value, *one.value.interval, at=one.days, rows=one.value.rows)
         for one in points
     )
     bounds = () if allowed is None else (figures.Line("maxAge", allowed.total_seconds() / 86_400),)
-    across = (figures.Line("the model that is tested", now.value),)
+    across = (figures.Line("the model that is tested", now),)
     return Curve(f"{subject} by age", "age in days", subject, drawn, across, bounds, "bars: 90 % intervals")
 
 
-def _judged(model: Model, subject: str, points: Sequence[Point], locate: Locate) -> Check:
+def _judged(model: Model, now: Sample, subject: str, points: Sequence[Point], locate: Locate) -> Check:
+    """The release within the age that is allowed which comes out worst; each of them has to be shown to be within."""
     demanded, most = model.tests.model.staleness, model.monitoring.max_age
     told = "; ".join(
         f"{one.version} after {one.days:.3g} days {wording.score(one.value.value)} ({wording.signed(-one.loss.value)})"
@@ -121,10 +121,19 @@ def _judged(model: Model, subject: str, points: Sequence[Point], locate: Locate)
     if not young:
         message = f"no past release is younger than the {days:.3g} days of `maxAge`: {told}"
         return unmeasured(_ID, subject, message, place)
-    worst = max(young, key=lambda one: one.loss.value)
-    on = f"within the {days:.3g} days of `maxAge`, the largest loss of {model.primary.name}"
     at = locate((*_AT, "maxLoss"))
-    check = threshold(_ID, subject, on, worst.loss, Threshold(None, demanded.max_loss), place=lambda *_: at)
+    assumed = now.assumed
+    judged = [
+        threshold(_ID, subject, _lost(model, one, days), one.loss, limit, place=lambda *_: at, assumed=assumed)
+        for limit in [Threshold(None, demanded.max_loss)]
+        for one in sorted(young, key=lambda one: -one.loss.value)
+    ]
+    order = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+    check = min(judged, key=lambda one: order.index(one.verdict))
     fixes = {Verdict.FAIL: "shorten `monitoring.maxAge`, or train more often", Verdict.PASS: ""}
     message = f"{check.message}. {told[0].upper()}{told[1:]}"
     return replace(check, message=message, fix=fixes.get(check.verdict, check.fix))
+
+
+def _lost(model: Model, point: Point, days: float) -> str:
+    return f"within the {days:.3g} days of `maxAge`, the loss of {model.primary.name} by {point.version}"

@@ -19,12 +19,14 @@ from mlops_gitops.findings import Location
 from mlops_gitops.manifests.data_tests import Imported
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
-from mlops_gitops.testing.data import columns
+from mlops_gitops.testing.data import columns, shards
 from mlops_gitops.testing.data.columns import DATA, Locate
 from mlops_gitops.testing.data.files import DataFile
 from mlops_gitops.testing.data.imported import deepchecks, evidently, great_expectations, pandera, pointblank
-from mlops_gitops.testing.data.imported.outcomes import LARGEST, Results, Unknown, parsed
+from mlops_gitops.testing.data.imported.outcomes import LARGEST, MOST, Results, Unknown, parsed
+from mlops_gitops.testing.data.relations import HERE, Relations
 from mlops_gitops.testing.engines import duckdb as engine
+from mlops_gitops.testing.statistics import Unmeasurable
 
 PANDERA = "pandera"
 TOOLS: Mapping[str, Callable[[Any], Results]] = {
@@ -38,7 +40,14 @@ _FIX = "make the result again on these data, and commit it"
 
 
 def checks(
-    model: Model, files: Sequence[DataFile], rows: Mapping[str, int], *, folder: Path, root: Path, locate: Locate
+    model: Model,
+    files: Sequence[DataFile],
+    rows: Mapping[str, int],
+    relations: Relations,
+    *,
+    folder: Path,
+    root: Path,
+    locate: Locate,
 ) -> Iterator[Check]:
     """The checks of every file that the manifest names, for the data sets that could be read, by their ``rows``."""
     known = {one.dataset.name: one for one in files}
@@ -49,7 +58,7 @@ def checks(
         try:
             data = _read(one, folder=folder, root=root)
             if one.format == PANDERA:
-                yield from _schema(model, known[one.dataset], one, data, location)
+                yield from _schema(model, known[one.dataset], one, data, location, relations=relations)
             else:
                 yield from _results(known[one.dataset], rows[one.dataset], one, data, location)
         except Unknown as reason:
@@ -68,18 +77,18 @@ def materials(model: Model, *, folder: Path, root: Path) -> Iterator[tuple[str, 
 
 
 def _read(one: Imported, *, folder: Path, root: Path) -> bytes:
-    path = (folder / one.file).resolve()
-    if not path.is_relative_to(root.resolve()):
-        raise Unknown("it leads out of the repository")
     try:
-        with path.open("rb") as stream:
-            return stream.read(LARGEST + 1)
+        return shards.content(one.file, folder=folder, root=root, most=LARGEST)
     except OSError as error:
         raise Unknown(f"it cannot be read: {error.strerror or error}") from error
+    except ValueError as reason:
+        raise Unknown(str(reason)) from reason
 
 
 def _results(file: DataFile, rows: int, one: Imported, data: bytes, location: Location) -> Iterator[Check]:
     found, name = TOOLS[one.format](parsed(data)), file.dataset.name
+    if len(found.outcomes) > MOST:
+        raise Unknown(f"it holds {len(found.outcomes):,} tests, and {MOST:,} are the most that are taken")
     origin = _origin(file, rows, found, one, location)
     yield origin
     if not found.outcomes:
@@ -122,7 +131,9 @@ def _origin(file: DataFile, rows: int, found: Results, one: Imported, location: 
     )
 
 
-def _schema(model: Model, file: DataFile, one: Imported, data: bytes, location: Location) -> Iterator[Check]:
+def _schema(
+    model: Model, file: DataFile, one: Imported, data: bytes, location: Location, *, relations: Relations
+) -> Iterator[Check]:
     read, name = pandera.schema(one.file, data), file.dataset.name
     for left in read.left_out:
         message, fix = f"{one.file}: {left} is not run here", "declare it under `tests.data`, or run Pandera beside"
@@ -130,7 +141,11 @@ def _schema(model: Model, file: DataFile, one: Imported, data: bytes, location: 
     interface = replace(model.interface, inputs=())
     other = replace(model, tests=replace(model.tests, data=read.tests), interface=interface)
     try:
-        scan = engine.scan(file.opened, columns.wanted(read.tests))
+        scan = engine.scan(relations.source(file), columns.wanted(read.tests))
+    except Unmeasurable as reason:
+        message = f"{one.file} cannot be held against {name}: {reason}"
+        yield Check("data.imported", name, Verdict.INCONCLUSIVE, message, location=location, fix=HERE)
+        return
     except Refused as refusal:
         raise Unknown(refusal.message) from refusal
     yield from columns.checks(other, dataset=name, source=file.opened, scan=scan, locate=lambda _: location)

@@ -47,4 +47,5 @@ def _outcome(one: Mapping[str, Any]) -> Outcome:
     column = given.get("column") if isinstance(given, Mapping) else None
     told = one.get("description")
     words = f"{name}: {text(told, 'a description')}" if isinstance(told, str) and told else name
-    return Outcome(column if isinstance(column, str) else "table", _STATUSES[status], words)
+    subject = text(column, "a column") if isinstance(column, str) else "table"
+    return Outcome(subject, _STATUSES[status], words)

@@ -52,14 +52,21 @@ def _outcome(one: Mapping[str, Any], found: Mapping[str, Any]) -> Outcome:
         raise Unknown(f"{name} says neither that it holds nor that it does not")
     options = ", ".join(f"{key}={value}" for key, value in given.items() if key not in _LEFT_OUT)
     column = given.get("column")
-    subject = column if isinstance(column, str) else "table"
+    subject = text(column, "a column") if isinstance(column, str) else "table"
     what = f"{name}({text(options, 'an option')})" if options else name
-    return Outcome(subject, Verdict.PASS if one["success"] else Verdict.FAIL, f"{what}: {_seen(one, found)}")
+    holds = one["success"] and not _raised(one)
+    return Outcome(subject, Verdict.PASS if holds else Verdict.FAIL, f"{what}: {_seen(one, found)}")
+
+
+def _raised(one: Mapping[str, Any]) -> bool:
+    """Whether the expectation raised: on the whole, or on one of the metrics that it needed."""
+    said = one.get("exception_info")
+    parts = [said, *said.values()] if isinstance(said, Mapping) else []
+    return any(isinstance(part, Mapping) and part.get("raised_exception") is True for part in parts)
 
 
 def _seen(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    raised = one.get("exception_info")
-    if isinstance(raised, Mapping) and raised and not one["success"] and raised.get("raised_exception") is not False:
+    if _raised(one):
         return "it raised an exception"
     unexpected, whole = count(found.get("unexpected_count")), count(found.get("element_count"))
     if unexpected is not None and whole is not None:

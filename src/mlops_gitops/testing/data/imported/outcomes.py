@@ -71,15 +71,20 @@ def listed(value: Any, what: str) -> list[Any]:
 
 
 def text(value: Any, what: str) -> str:
-    """``value``, which must be text; cut to a length that a person reads.  Raises ``Unknown``."""
+    """``value``, which must be text; cut to a length that a person reads.  Raises ``Unknown``.
+
+    Half a surrogate pair, which JSON can write and no encoding can, is replaced.
+    """
     if not isinstance(value, str):
         raise Unknown(f"{what} is no text")
-    return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
+    cut = value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
+    return cut.encode("utf-8", "replace").decode()
 
 
 def count(value: Any) -> int | None:
     """A number of rows, or nothing."""
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15 else None  # noqa: PLR2004
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15  # noqa: PLR2004
+    return int(value) if whole and value == int(value) else None
 
 
 def digests(*values: Any) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from mlops_gitops.manifests.data_tests import ColumnTest, DataTests, Scalar
 from mlops_gitops.manifests.documents import load
 from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.records import record
-from mlops_gitops.testing.data.imported.outcomes import LARGEST, Unknown, listed, mapping, text
+from mlops_gitops.testing.data.imported.outcomes import LARGEST, MOST, Unknown, listed, mapping, text
 
 TOOL = "Pandera"
 _TYPES = (
@@ -51,8 +51,8 @@ def schema(name: str, data: bytes) -> Schema:
     if whole.get("schema_type") != "dataframe":
         raise Unknown("it is no schema of a data frame (`schema_type: dataframe`)")
     columns = mapping(whole.get("columns"), "`columns`")
-    if not columns:
-        raise Unknown("it names no column")
+    if not 1 <= len(columns) <= MOST:
+        raise Unknown(f"it names {len(columns):,} columns, and from 1 to {MOST:,} are taken")
     left: list[str] = []
     tests = tuple(_column(text(column, "a column"), given, left) for column, given in columns.items())
     unique: list[tuple[str, ...]] = [
@@ -60,7 +60,7 @@ def schema(name: str, data: bytes) -> Schema:
     ]
     together = whole.get("unique")
     if together:
-        names = together if isinstance(together, list) else [together]
+        names = listed(together, "`unique`") if isinstance(together, list) else [together]
         unique.append(tuple(text(one, "a column") for one in names))
     known = {"columns", "unique", *_IGNORED}
     left += [
@@ -141,14 +141,18 @@ def _bounds(check: str, raw: Any, *, whole: bool) -> tuple[float, float]:
 
 def _next(value: float, *, whole: bool, up: bool) -> float:
     """The nearest number beyond, which an open bound allows."""
-    if whole:
+    if whole and math.isfinite(value):
         return math.floor(value) + 1 if up else math.ceil(value) - 1
     return math.nextafter(value, math.inf if up else -math.inf)
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
         raise Unknown("a bound is no number")
+    try:
+        float(value)
+    except OverflowError as error:
+        raise Unknown("a bound is a number beyond all bounds") from error
     return value
 
 

@@ -35,7 +35,7 @@ def _outcome(one: Mapping[str, Any]) -> Outcome:
     column = one["column"]
     if isinstance(column, list):
         column = ", ".join(map(str, column[:5]))
-    subject = column if isinstance(column, str) and column else "table"
+    subject = text(column, "a column") if isinstance(column, str) and column else "table"
     failed, whole = count(one["n_failed"]), count(one["n"])
     seen = f"{failed:,} of {whole:,} units failed" if failed is not None and whole is not None else "it was not judged"
     values = f"({text(str(one['values']), 'a value')})" if one.get("values") is not None else ""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mlops_gitops.manifests.metric_names import KNOWN, parted
 from mlops_gitops.testing import statistics
 from mlops_gitops.testing.models.metrics import confusions, curves, medians, ranking, ratios
-from mlops_gitops.testing.models.metrics.metric import Metric
+from mlops_gitops.testing.models.metrics.metric import Metric, spread
 from mlops_gitops.testing.models.metrics.sample import Sample
 from mlops_gitops.testing.statistics import Estimate
 
@@ -32,9 +32,11 @@ _QUERIES = replace(_VALUES, kinds=frozenset({"value", "probability", "score"}), 
 
 
 def _accuracy_difference(before: Sample, after: Sample, confidence: float) -> Estimate:
-    return statistics.accuracy_difference(
-        ratios.right(before) == 1.0, ratios.right(after) == 1.0, confidence=confidence
-    )
+    old, new = ratios.right(before), ratios.right(after)
+    if after.blocks is None:
+        return statistics.accuracy_difference(old == 1.0, new == 1.0, confidence=confidence)
+    value = float(new.mean() - old.mean())
+    return spread(value, new - old - value, after, confidence)
 
 
 def _ranked(measure: Callable[[ranking.Ranked], statistics.Floats]) -> Metric:
@@ -83,7 +85,11 @@ _FIXED: dict[str, Metric] = {
 
 
 def _class_of(of: confusions.Of) -> Callable[[str], Metric]:
-    return lambda name: replace(_DECISIONS, influence=confusions.of_class(of, name))
+    def made(name: str) -> Metric:
+        top, bottom = confusions.of_class(of, name)
+        return replace(_SHARES, top=top, bottom=bottom, link="dice" if of == "f1" else "identity")
+
+    return made
 
 
 _FAMILIES: dict[str, tuple[str, Callable[[str], Metric]]] = {

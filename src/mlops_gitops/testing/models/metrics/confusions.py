@@ -14,8 +14,9 @@ from typing import Literal
 import numpy as np
 
 from mlops_gitops.testing.models.metrics.metric import Influence
+from mlops_gitops.testing.models.metrics.ratios import Part, indicator
 from mlops_gitops.testing.models.metrics.sample import Sample, decided
-from mlops_gitops.testing.statistics import Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
 
 Of = Literal["precision", "recall", "f1"]
 Gradient = tuple[float, Floats]
@@ -52,23 +53,32 @@ def averaged(of: Of, *, weighted: bool) -> Influence:
     return influence(measure)
 
 
-def of_class(of: Of, name: str) -> Influence:
-    """The metric of one class.  Raises ``Unmeasurable`` where the model or the labels do not have it."""
+def of_class(of: Of, name: str) -> tuple[Part, Part]:
+    """Numerator and denominator of the metric of one class; F1 is Dice's of their ratio, Jaccard's index.
 
-    def found(sample: Sample) -> tuple[float, Floats]:
+    Both raise ``Unmeasurable`` where the model or the labels do not have the class.
+    """
+
+    def placed(sample: Sample) -> tuple[Bools, Bools]:
         if name not in sample.classes:
             known = ", ".join(sample.classes[:10]) or "unnamed"
             raise Unmeasurable(f"the model has no class {name!r}; its classes are {known}")
         index = sample.classes.index(name)
         truth, decision, _ = decided(sample)
-        counted = {"recall": truth == index, "precision": decision == index}.get(
-            of, (truth == index) | (decision == index)
-        )
+        return truth == index, decision == index
+
+    def top(sample: Sample) -> Floats:
+        mine, said = placed(sample)
+        return indicator(mine & said)
+
+    def bottom(sample: Sample) -> Floats:
+        mine, said = placed(sample)
+        counted = {"recall": mine, "precision": said}.get(of, mine | said)
         if not counted.any():
             raise Unmeasurable(f"no row {'is predicted to be' if of == 'precision' else 'is of the class'} {name}")
-        return influence(lambda shares: _of_class(of, shares, index))(sample)
+        return indicator(counted)
 
-    return found
+    return top, bottom
 
 
 def balanced(shares: Floats) -> Gradient:

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from mlops_gitops.testing import statistics
-from mlops_gitops.testing.models.metrics.sample import Sample
+from mlops_gitops.testing import clusters, statistics
+from mlops_gitops.testing.models.metrics.metric import spread
+from mlops_gitops.testing.models.metrics.sample import Codes, Sample
 from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurable, quantile
 
 BINS = 15
@@ -15,34 +16,55 @@ BINS = 15
 
 
 def roc_auc(sample: Sample, confidence: float) -> Estimate:
-    """Of two classes with DeLong's interval; of several, the mean of one against the rest, on the logit scale."""
-    if sample.predictions.ndim == 1:
+    """Of two classes with DeLong's interval; of several, the mean of one against the rest, on the logit scale.
+
+    Where rows come in blocks, DeLong's components are summed by block (Obuchowski 1997, Biometrics 53:567).
+    """
+    if sample.predictions.ndim == 1 and sample.blocks is None:
         return statistics.auc(sample.labels == 1.0, sample.predictions, confidence=confidence)
-    value, influence = one_against_rest(sample)
-    return _in_unit(value, influence, confidence)
+    value, influence = areas(sample)
+    found = spread(value, influence, sample, confidence)
+    if 0 < value < 1:
+        bounds = statistics.on_logit(value, found.upper - value)
+        return Estimate(value, *bounds, found.error, found.rows)
+    return _separated(sample, value, confidence)
+
+
+def _separated(sample: Sample, value: float, confidence: float) -> Estimate:
+    """Every class is told from the others without a fault: as ``statistics.auc`` has it, of rows or of blocks."""
+    fewest = int(np.unique(sample.labels, return_counts=True)[1].min())
+    if sample.blocks is not None:
+        fewest = min(fewest, clusters.parted(sample.blocks)[1])
+    bound = statistics.wilson(value * 2 * fewest, 2 * fewest, confidence=confidence)
+    return Estimate(value, bound.lower, bound.upper, 0.0, len(sample.labels))
 
 
 def roc_auc_difference(before: Sample, after: Sample, confidence: float) -> Estimate:
     """DeLong's paired difference, of two classes or of several."""
-    if before.predictions.ndim == 1:
+    if before.predictions.ndim == 1 and before.blocks is None:
         labels = before.labels == 1.0
         return statistics.auc_difference(labels, before.predictions, after.predictions, confidence=confidence)
-    (old, was), (new, now) = one_against_rest(before), one_against_rest(after)
-    spread = statistics.mean(now - was, confidence=confidence)
-    return Estimate(new - old, new - old + spread.lower, new - old + spread.upper, spread.error, spread.rows)
+    (old, was), (new, now) = areas(before), areas(after)
+    return spread(new - old, now - was, after, confidence)
 
 
-def one_against_rest(sample: Sample) -> tuple[float, Floats]:
-    """The mean area over classes, and each row's influence on it (DeLong's components, scaled by class)."""
-    rows, count = len(sample.labels), sample.predictions.shape[1]
-    value, influence = 0.0, np.zeros(rows)
-    for index in range(count):
-        mine = sample.labels == index
-        found = statistics.placements(mine, sample.predictions[:, index])
-        value += found.value / count
-        influence[mine] += (found.positive - found.value) * rows / (len(found.positive) * count)
-        influence[~mine] += (found.negative - found.value) * rows / (len(found.negative) * count)
-    return value, influence
+def areas(sample: Sample) -> tuple[float, Floats]:
+    """The area, of several classes the mean of one against the rest, and each row's influence on it.
+
+    The influences are DeLong's components, scaled by class.
+    """
+    if sample.predictions.ndim == 1:
+        return _placed(sample.labels == 1.0, sample.predictions)
+    columns = range(sample.predictions.shape[1])
+    parts = [_placed(sample.labels == index, sample.predictions[:, index]) for index in columns]
+    return math.fsum(value for value, _ in parts) / len(parts), np.mean([part for _, part in parts], axis=0)
+
+
+def _placed(mine: Bools, scores: Floats) -> tuple[float, Floats]:
+    found, influence = statistics.placements(mine, scores), np.empty(len(scores))
+    influence[mine] = (found.positive - found.value) * len(scores) / len(found.positive)
+    influence[~mine] = (found.negative - found.value) * len(scores) / len(found.negative)
+    return found.value, influence
 
 
 def average_precision(sample: Sample) -> tuple[float, Floats]:
@@ -78,15 +100,6 @@ def _area(positive: Bools, scores: Floats) -> tuple[float, Floats]:
     return value, influence
 
 
-def _in_unit(value: float, influence: Floats, confidence: float) -> Estimate:
-    spread = statistics.mean(influence, confidence=confidence)
-    if not 0 < value < 1 or spread.error == 0:
-        return Estimate(
-            value, max(0.0, value + spread.lower), min(1.0, value + spread.upper), spread.error, spread.rows
-        )
-    return Estimate(value, *statistics.on_logit(value, spread.error, confidence=confidence), spread.error, spread.rows)
-
-
 def calibration_error(sample: Sample, confidence: float) -> Estimate:
     """Expected calibration error in equally wide bins, with bounds that hold at least as often as they say.
 
@@ -94,14 +107,19 @@ def calibration_error(sample: Sample, confidence: float) -> Estimate:
     its mean where there is no gap at all.  The lower bound takes that off; the upper one does not, and so holds too.
     """
     chances, came = confidences(sample)
-    weights, gaps, errors = binned(chances, came, edges=np.linspace(0, 1, BINS + 1))
-    rows = len(chances)
+    rows, edges = len(chances), np.linspace(0, 1, BINS + 1)
     if rows < statistics.FEWEST_ROWS:
         raise Unmeasurable(f"{rows} rows are too few for an interval; {statistics.FEWEST_ROWS} are the least")
+    parted = None if sample.blocks is None else clusters.parted(sample.blocks)
+    weights, gaps, errors, codes = binned(chances, came, edges=edges, parted=parted)
     value = float((weights * np.abs(gaps)).sum())
     error = math.sqrt(float(((weights * errors) ** 2).sum()))
     bias = math.sqrt(2 / math.pi) * float((weights * errors).sum())
     half = quantile(confidence) * error
+    if parted is not None:  # the gaps of bins may move together, too
+        together = clusters.error(np.sign(gaps)[codes] * (came - chances - gaps[codes]), *parted)
+        error = max(error, together)
+        half = clusters.quantile(confidence, parted[1]) * error
     return Estimate(value, max(0.0, value - bias - half), min(1.0, value + half), error, rows)
 
 
@@ -118,13 +136,24 @@ def confidences(sample: Sample) -> tuple[Floats, Floats]:
     return sample.predictions.max(axis=1), (decision == sample.labels).astype(np.float64)
 
 
-def binned(chances: Floats, came: Floats, *, edges: Floats) -> tuple[Floats, Floats, Floats]:
-    """Weight, gap (what came less what was said) and standard error of the gap of each bin that has rows."""
-    codes = np.clip(np.searchsorted(edges, chances, side="left") - 1, 0, len(edges) - 2)
-    counts = np.bincount(codes, minlength=len(edges) - 1)
-    kept = counts > 0
-    gaps = np.bincount(codes, weights=came - chances, minlength=len(counts))[kept] / counts[kept]
-    squares = np.bincount(codes, weights=(came - chances) ** 2, minlength=len(counts))[kept] / counts[kept]
+def binned(
+    chances: Floats, came: Floats, *, edges: Floats, parted: tuple[Codes, int] | None = None
+) -> tuple[Floats, Floats, Floats, Codes]:
+    """Weight, gap (what came less what was said) and standard error of the gap of each bin that has rows.
+
+    The last that is given back is the bin of each row.  ``parted`` are the blocks of the rows and how many they are.
+    """
+    found = np.clip(np.searchsorted(edges, chances, side="left") - 1, 0, len(edges) - 2)
+    codes = np.unique(found, return_inverse=True)[1].astype(np.int64)
+    counts = np.bincount(codes)
+    gaps = np.bincount(codes, weights=came - chances) / counts
+    away = came - chances - gaps[codes]
+    if parted is None:
+        squares = np.bincount(codes, weights=away**2)
+    else:
+        blocks, count = parted
+        sums = np.bincount(codes * count + blocks, weights=away, minlength=len(counts) * count)
+        squares = (sums.reshape(len(counts), count) ** 2).sum(axis=1) * count / (count - 1)
     # with few rows in a bin their spread may be nought by chance: one row of each outcome more keeps it from that
-    spread = np.sqrt((np.maximum(squares - gaps**2, 0) * counts[kept] + 0.5) / (counts[kept] + 1))
-    return counts[kept] / len(chances), gaps, spread / np.sqrt(counts[kept])
+    spread_of = np.sqrt((squares + 0.5) / (counts + 1))
+    return counts / len(chances), gaps, spread_of / np.sqrt(counts), codes

@@ -6,19 +6,27 @@ import math
 
 import numpy as np
 
-from mlops_gitops.testing import statistics
+from mlops_gitops.testing import clusters, statistics
+from mlops_gitops.testing.models.metrics.metric import spread
 from mlops_gitops.testing.models.metrics.ratios import absolute
 from mlops_gitops.testing.models.metrics.sample import Sample
 from mlops_gitops.testing.statistics import Estimate, Floats, Unmeasurable, quantile
 
 
 def median(sample: Sample, confidence: float) -> Estimate:
-    """The median with the interval of ranks n/2 ± z·√n/2 (David and Nagaraja 2003, Order Statistics, 7.1)."""
+    """The median with the interval of ranks n/2 ± z·√n/2 (David and Nagaraja 2003, Order Statistics, 7.1).
+
+    Where rows come in blocks the width is that of the share of rows below the median (Woodruff 1952, JASA 47:635).
+    """
     errors, rows = np.sort(absolute(sample)), len(sample.labels)
     if rows < statistics.FEWEST_ROWS:
         raise Unmeasurable(f"{rows} rows are too few for an interval; {statistics.FEWEST_ROWS} are the least")
-    z = quantile(confidence)
-    rank = max(1, math.floor((rows - z * math.sqrt(rows)) / 2))
+    z, half = quantile(confidence), quantile(confidence) / (2 * math.sqrt(rows))
+    if sample.blocks is not None:
+        codes, count = clusters.parted(sample.blocks)
+        below = (absolute(sample) <= np.median(errors)).astype(np.float64)
+        half = clusters.quantile(confidence, count) * clusters.error(below - below.mean(), codes, count)
+    rank = max(1, math.floor(rows * (0.5 - half)))
     lower, upper = float(errors[rank - 1]), float(errors[rows - rank])
     return Estimate(float(np.median(errors)), lower, upper, (upper - lower) / (2 * z), rows)
 
@@ -29,9 +37,7 @@ def difference(before: Sample, after: Sample, confidence: float) -> Estimate:
     The density is what makes the width of the interval right (McKean and Schrader 1984, Comm. Statist. 13:751).
     """
     old, new = median(before, confidence), median(after, confidence)
-    spread = statistics.mean(_influence(after, new) - _influence(before, old), confidence=confidence)
-    value = new.value - old.value
-    return Estimate(value, value + spread.lower, value + spread.upper, spread.error, spread.rows)
+    return spread(new.value - old.value, _influence(after, new) - _influence(before, old), after, confidence)
 
 
 def _influence(sample: Sample, found: Estimate) -> Floats:

@@ -22,6 +22,8 @@ Link: TypeAlias = Literal["identity", "root", "complement", "dice"]
 """How the metric follows from the ratio r: r, √r, 1 - r, or 2r/(1 + r) (Dice 1945, of Jaccard's index: F1)."""
 Influence: TypeAlias = Callable[[Sample], tuple[float, Floats]]
 """The value, and each row's (or each query's) influence on it."""
+_END = 1e-12
+"""So near an end of a metric's values is at it; a probability is kept 2e-16 away from 0 and 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +60,28 @@ class Metric:
         with np.errstate(over="ignore", invalid="ignore"):
             return self._finite(self._measured(sample, confidence))
 
+    def value(self, sample: Sample) -> float:
+        """The value alone, which may be there where its interval is not.  Raises ``Unmeasurable``."""
+        if self.own is not None:
+            return self.measure(sample._replace(blocks=None)).value
+        self._check(sample)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = self.influences(sample)[0]
+        return self._finite(Estimate(found, found, found, 0.0, len(sample.labels))).value
+
     def _measured(self, sample: Sample, confidence: float) -> Estimate:
         if self.own is not None:
             return self.own(sample, confidence)
         through = self._through(sample)
         if through is not None:
             value, influence = through(sample)
-            return self._inside(_spread(value, influence, sample, confidence), confidence)
-        if self.proportion and sample.blocks is None:
-            found = _proportion(*self._parts(sample), self.name, confidence)
+            return self._inside(spread(value, influence, sample, confidence), sample, len(influence), confidence)
+        if self.proportion:
+            found = _proportion(*self._parts(sample), self.name, sample, confidence)
             return _linked(self.link, found, rows=len(sample.labels))
         ratio, influence = _ratio(*self._parts(sample), self.name)
-        found = _spread(ratio, influence, sample, confidence)
-        return _linked(self.link, found, rows=len(sample.labels))
+        found = _linked(self.link, spread(ratio, influence, sample, confidence), rows=len(sample.labels))
+        return self._inside(found, sample, len(influence), confidence)
 
     def difference(self, before: Sample, after: Sample, *, confidence: float = 0.95) -> Estimate:
         """The value of ``after`` less that of ``before`` on the same rows, with a paired interval."""
@@ -84,7 +95,7 @@ class Metric:
             return self.own_difference(before, after, confidence)
         old, old_influence = self.influences(before)
         new, new_influence = self.influences(after)
-        return _spread(new - old, new_influence - old_influence, after, confidence)
+        return spread(new - old, new_influence - old_influence, after, confidence)
 
     def influences(self, sample: Sample) -> tuple[float, Floats]:
         """The value and each row's influence on it.  Raises ``Unmeasurable`` for a metric that has none."""
@@ -117,24 +128,44 @@ class Metric:
         top = self.top(sample)
         return top, np.ones_like(top) if self.bottom is None else self.bottom(sample)
 
-    def _inside(self, found: Estimate, confidence: float) -> Estimate:
-        """The interval kept where the metric's values are."""
+    def _inside(self, found: Estimate, sample: Sample, counted: int, confidence: float) -> Estimate:
+        """The interval kept where the metric's values are; ``counted`` rows or queries have an influence."""
+        if found.error < _END and min(abs(found.value - self.least), abs(found.value - self.most)) < _END:
+            return self._faultless(found, sample, counted, confidence)
+        half = (found.upper - found.lower) / 2
         if self.logit and 0 < found.value < 1:
-            lower, upper = statistics.on_logit(found.value, found.error, confidence=confidence)
-            return Estimate(found.value, lower, upper, found.error, found.rows)
+            return Estimate(found.value, *statistics.on_logit(found.value, half), found.error, found.rows)
         lower, upper = max(self.least, found.lower), min(self.most, found.upper)
         return Estimate(found.value, lower, upper, found.error, found.rows)
 
+    def _faultless(self, found: Estimate, sample: Sample, counted: int, confidence: float) -> Estimate:
+        """At an end of the metric's values no row differs from another, so that their spread says nothing.
 
-def _spread(value: float, influence: Floats, sample: Sample, confidence: float) -> Estimate:
+        What may then be missing is what a proportion without a failure may miss (Wilson), among the rows of the
+        smallest class, the queries, or the blocks.  Where a single row may cost any amount nothing is known.
+        """
+        if not math.isfinite(self.least) or not math.isfinite(self.most):
+            raise Unmeasurable("no row differs from another, and a single one that does may cost any amount")
+        trials = counted
+        if counted == len(sample.labels):
+            trials = int(np.unique(sample.labels, return_counts=True)[1].min())
+            if sample.blocks is not None:
+                trials = min(trials, clusters.parted(sample.blocks)[1])
+        missing = 1 - statistics.wilson(trials, trials, confidence=confidence).lower
+        if abs(found.value - self.most) < _END:
+            return Estimate(found.value, max(self.least, self.most - missing), self.most, 0.0, found.rows)
+        return Estimate(found.value, self.least, min(self.most, self.least + missing), 0.0, found.rows)
+
+
+def spread(value: float, influence: Floats, sample: Sample, confidence: float) -> Estimate:
     """The interval around a value from the influences of independent rows, queries, or blocks of rows."""
     rows = len(sample.labels)
     if sample.blocks is not None and len(influence) == rows:
-        spread = clusters.mean(influence, sample.blocks, confidence=confidence)
+        found = clusters.mean(influence, sample.blocks, confidence=confidence)
     else:
         what = "rows" if len(influence) == rows else "queries"
-        spread = statistics.mean(influence, confidence=confidence, what=what)
-    return Estimate(value, value + spread.lower, value + spread.upper, spread.error, rows)
+        found = statistics.mean(influence, confidence=confidence, what=what)
+    return Estimate(value, value + found.lower, value + found.upper, found.error, rows)
 
 
 def _ratio(top: Floats, bottom: Floats, name: str) -> tuple[float, Floats]:
@@ -146,11 +177,13 @@ def _ratio(top: Floats, bottom: Floats, name: str) -> tuple[float, Floats]:
     return ratio, (top - ratio * bottom) / below
 
 
-def _proportion(top: Floats, bottom: Floats, name: str, confidence: float) -> Estimate:
+def _proportion(top: Floats, bottom: Floats, name: str, sample: Sample, confidence: float) -> Estimate:
     """Wilson's interval among the rows that count, taken as if their number had been fixed."""
     successes, trials = round(float(top.sum())), round(float(bottom.sum()))
     if trials == 0:
         raise Unmeasurable(f"{name} has nothing to divide by on these rows")
+    if sample.blocks is not None:
+        return clusters.share(top, bottom, sample.blocks, confidence=confidence)
     return statistics.wilson(successes, trials, confidence=confidence)
 
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mlops_gitops.testing import wording
 from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
 
 Kind: TypeAlias = Literal["probability", "score", "label", "value"]
@@ -28,7 +29,7 @@ class Sample(NamedTuple):
     or ``(rows, classes)``, or ``(rows, quantiles)``.  ``groups`` says which query a row belongs to.  ``blocks`` says
     which rows may err together: intervals are then those of whole blocks.  ``scales`` holds for each lag the mean
     absolute step of the row's series in the training data.  ``classes`` and ``quantiles`` name the columns of
-    ``predictions``.
+    ``predictions``.  ``assumed`` says in words what ``blocks`` are, or that there are none.
     """
 
     labels: Floats
@@ -39,6 +40,7 @@ class Sample(NamedTuple):
     scales: Mapping[int, Floats] = _NONE
     classes: tuple[str, ...] = ()
     quantiles: tuple[float | None, ...] = ()
+    assumed: str = wording.INDEPENDENT
 
     def at(self, rows: Bools | npt.NDArray[np.int64]) -> Sample:
         """Only the rows of a mask, or those at these places."""
