@@ -25,7 +25,7 @@ _FAMILIES: tuple[tuple[str | tuple[str, ...], str, str], ...] = (
     ("MG60", "Interface", "whether the signature makes sense"),
     (("MG61", "MG62"), "Tests", "whether the declared tests can be made"),
     ("MG63", "Tests of rows", "whether rules in SQL, keys, times, splits, labels and personal data can be tested"),
-    ("MG64", "Tests of behaviour", "whether the declared tests of the model can be made, and can fail"),
+    (("MG64", "MG684"), "Tests of behaviour", "whether the declared tests of the model can be made, and can fail"),
     (("MG65", "MG685"), "Champions and features", "whether margins, looks and tests of features can say anything"),
     ("MG66", "Brought tests", "whether tests that other tools or people made stand where they can be found"),
     ("MG70", "Training", "whether it can be run safely, and again"),
