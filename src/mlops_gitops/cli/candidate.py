@@ -216,7 +216,7 @@ def judge(
 ) -> tuple[Report, ...]:
     """All tests of a candidate, and its comparison with each champion.
 
-    Where data are ``spent`` by looks, a ``dry`` run takes none.
+    Where data are ``spent`` by looks, or looks at references are counted in ``snapshot``, a ``dry`` run takes none.
     """
     with session.needing("data"):
         from mlops_gitops.adapters import predictions
