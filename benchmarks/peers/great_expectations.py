@@ -14,6 +14,7 @@ import great_expectations as gx  # noqa: E402
 import pandas as pd  # noqa: E402
 
 TOWNS = ["EWR", "JFK", "LGA", "BOS", "ORD"]
+COLUMNS = ["id", *(f"n{index:02}" for index in range(1, 17)), *(f"t{index}" for index in range(8))]
 context = gx.get_context(mode="ephemeral")
 context.variables.progress_bars = {"globally": False}
 batch = context.data_sources.add_pandas("wide").add_dataframe_asset("test").add_batch_definition_whole_dataframe("all")
@@ -31,6 +32,7 @@ suite.add_expectation(found.ExpectColumnValuesToBeUnique(column="id"))
 suite.add_expectation(found.ExpectTableRowCountToBeBetween(min_value=int(sys.argv[2])))
 definition = context.validation_definitions.add(gx.ValidationDefinition(name="wide", data=batch, suite=suite))
 start = time.perf_counter()
-result = definition.run(batch_parameters={"dataframe": pd.read_parquet(sys.argv[1])}, result_format="BOOLEAN_ONLY")
+frame = pd.read_parquet(sys.argv[1], columns=COLUMNS)
+result = definition.run(batch_parameters={"dataframe": frame}, result_format="BOOLEAN_ONLY")
 assert result.success, result.statistics
 print(json.dumps({"seconds": time.perf_counter() - start}))

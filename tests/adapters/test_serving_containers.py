@@ -193,7 +193,7 @@ with ended_in_order(), serving_engines.opened(
     limits=serving_containers.Limits(), local={"x@sha256:" + "1" * 64: image}, registry="x",
     environ={"DOCKER_HOST": host}, progress=print,
 ) as engine, engine.serve("x@sha256:" + "1" * 64) as server:
-    server.start(within=20)
+    server.start(within=60)
     engine.client.volumes.create(labels=container_owners.labels())  # as the image of a batch has one
     print("serving", flush=True)
     time.sleep(60)
@@ -266,7 +266,7 @@ def test_an_engine_that_vanishes_is_told_in_time(engine: Engine, images: Images,
             ) as host,
             host.serve(IMAGE) as server,
         ):
-            assert server.start(within=20).seconds is not None
+            assert server.start(within=60).seconds is not None
             relay.kill()
             relay.wait()
             path.unlink()

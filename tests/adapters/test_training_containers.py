@@ -126,7 +126,7 @@ def test_what_a_training_does_wrong_is_a_finding(text: str, trouble: str, said: 
 
 
 def test_a_training_that_hangs_is_stopped_with_what_it_said(here: Ground) -> None:
-    found = run(here, "import time; print('began', flush=True); time.sleep(600)", seconds=4)
+    found = run(here, "import time; print('began', flush=True); time.sleep(600)", seconds=8)
     assert (found.exit_code, troubles(found)) == (None, ["timeout"])
     assert found.log.read_text() == "began\n"
 

@@ -233,7 +233,7 @@ def test_a_bill_fits_the_schema_of_cyclonedx_and_is_the_same_each_time() -> None
     base = Base("r/p", SHA, {}, ())
     created = "2026-01-01T00:00:00Z"
     made = [
-        bill.bill(model, image, artifact=artifact, data=order, locked=lock, base=base, created=created)
+        bill.bill(model, image, artifact=artifact, data=order, locked=lock, base=base, installed=(), created=created)
         for order in (data, data[::-1])
     ]
     assert made[0] == made[1]

@@ -213,3 +213,69 @@ def test_no_message_shows_what_may_be_somebodys(project: Make, records: Records)
     assert one(found, "data.domain", "test.site").verdict is Verdict.FAIL
     assert one(found, "data.range", "test.phone").verdict is Verdict.FAIL
     assert one(found, "data.reference-key", "test.site").verdict is Verdict.FAIL
+
+
+def test_shards_of_text_with_their_columns_in_another_order_are_refused(tmp_path: Path) -> None:
+    """The engine would take the ages of the second for its weights."""
+    (tmp_path / "0.csv").write_text("age,weight\n1,100\n")
+    (tmp_path / "1.csv").write_text('"age","weight"\r\n2,101\r\n')
+    files = (tmp_path / "0.csv", tmp_path / "1.csv")
+    assert engine.scan(Source(tmp_path, "csv", files), Wanted()).profile.rows == 2
+    (tmp_path / "1.csv").write_text("weight,age\n101,2\n")
+    with pytest.raises(Refused, match=r"1.csv has not the columns of 0.csv"):
+        engine.scan(Source(tmp_path, "csv", files), Wanted())
+
+
+def test_an_arrow_file_that_points_out_of_itself_is_refused(tmp_path: Path) -> None:
+    """Whoever follows the index of a dictionary without a look dies of it."""
+    path = tmp_path / "a.arrow"
+    codes = pa.array(np.zeros(120, np.int32))
+    with pa.OSFile(str(path), "wb") as out:
+        table = pa.table({"s": pa.DictionaryArray.from_arrays(codes, ["a", "b"])})
+        with pa.ipc.new_file(out, table.schema) as writer:
+            writer.write_table(table)
+    assert engine.columns(source(path)) == {"s": "string"}
+    data = bytearray(path.read_bytes())
+    at = data.rindex(bytes(400))
+    data[at : at + 4] = (10**6).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(Refused, match=r"a.arrow cannot be read"):
+        engine.scan(source(path), Wanted())
+
+
+def test_a_wide_table_is_counted_in_several_statements_to_the_same_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "wide.parquet"
+    pq.write_table(pa.table({f"c{i}": pa.array([i, None, 0.5, "a"][i % 4 :][:1] * 3) for i in range(20)}), path)
+    wanted = Wanted(distinct_rows=True, keys=(("c0",),), asks=(lambda _: {f"q{i}": f"c{4 * i} > 0" for i in range(5)},))
+    whole = engine.scan(source(path), wanted)
+    monkeypatch.setattr(engine, "AT_ONCE", 3)
+    assert engine.scan(source(path), wanted) == whole
+    assert dict(whole.counts) == {"q0": 0, "q1": 3, "q2": 3, "q3": 3, "q4": 3}
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        (b"1,2\n", "some line has more or fewer values", "as many values in each line"),
+        (b"1,caf\xe9,3\n", "on Line: 152", "as UTF-8"),
+        (b'1,"' + b"a" * 3_000_000 + b'",3\n', "on Line: 1", "every quote is closed"),
+    ],
+    ids=["ragged", "Latin-1", "endless"],
+)
+def test_a_line_that_cannot_be_read_is_told_with_what_to_do(
+    tmp_path: Path, line: bytes, message: str, hint: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"x,s,n\n" + b"1.5,a,3\n" * 150 + line)
+    with pytest.raises(Refused) as caught:
+        engine.columns(source(path))
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_a_name_with_a_comma_is_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('"weight, kg"\n1.5\n2.5\n')
+    assert engine.columns(source(path)) == {"weight, kg": "double"}

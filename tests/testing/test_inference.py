@@ -169,3 +169,24 @@ def test_the_command_prints_and_writes(project: Make, cancer: pd.DataFrame) -> N
     assert code == 1
     assert "has `spec.tests.data` already" in said
     assert run("--write")[0] == 2
+
+
+def test_a_section_holds_nothing_that_is_somebodys_or_that_nobody_sees(project: Callable[..., Project]) -> None:
+    """Whoever writes data chooses names and categories, and the section is committed."""
+    rows = 400
+    frame = pd.DataFrame(
+        {
+            "plain": ["a: b", "- x", "'", '"', "null", "1", "<b>", "*a"] * 50,
+            "hidden": ["a", "\u202eb", "\x85", "\n"] * 100,
+            "q": ["ada@example.com", "bob@example.com"] * 200,
+            "surname": ["Example", "Muster"] * 200,
+            "a\u2028b": range(rows),
+        }
+    )
+    made = project(lambda spec: spec["tests"].pop("data"), train=frame, test=frame)
+    found = section(made.model, folder=made.folder, root=made.folder)
+    domains = {one["name"]: one.get("domain") for one in found["columns"]}
+    assert domains.pop("plain") == sorted({"a: b", "- x", "'", '"', "null", "1", "<b>", "*a"})
+    assert domains == {"hidden": None, "q": None, "surname": None}
+    written = with_section(made.document, ("spec", "tests", "data"), found)
+    assert not load("models/cancer/model.yaml", written.encode()).findings

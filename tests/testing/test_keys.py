@@ -114,3 +114,35 @@ def test_a_column_of_another_type_is_a_finding(project: Make, records: Records) 
     found = one(report(project(parted(maxSameEntities=0), test=odd)), "data.same-entities")
     assert found.verdict is Verdict.FAIL
     assert not find(report(project(parted(maxSameEntities=0), test=odd)), "data.readable")
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "verdict", "words"),
+    [
+        ([None, "a"], [None, "b"], Verdict.PASS, "0 of 142 rows (0 %)"),
+        ([None, "a"], [None, "a"], Verdict.FAIL, "142 of 142 rows (100 %)"),
+        (["b", "a"], [None, "a"], Verdict.FAIL, "142 of 142 rows (100 %)"),
+        ([None, "a"], [None, None], Verdict.INCONCLUSIVE, "no row of the test says whose it is"),
+    ],
+)
+def test_rows_of_nobody_are_not_of_one_and_the_same(
+    project: Make, records: Records, train: list[str | None], test: list[str | None], verdict: Verdict, words: str
+) -> None:
+    def change(spec: dict[str, Any]) -> None:
+        parted(maxSameEntities=0.1)(spec)
+        for one_ in spec["data"]:
+            one_["entityColumn"] = "whose"
+
+    def whose(frame: pd.DataFrame, names: list[str | None]) -> pd.DataFrame:
+        return frame.assign(whose=(names * len(frame))[: len(frame)]).head(284)
+
+    found = report(project(change, train=whose(records[0], train), test=whose(records[1], test)))
+    check = one(found, "data.same-entities")
+    assert (check.verdict, words in check.message) == (verdict, True), check.message
+
+
+def test_a_key_without_a_value_says_nothing(project: Make, records: Records) -> None:
+    made = project(referring(), test=records[1].assign(site=None))
+    (made.folder / "data" / "sites.csv").write_text("code\nnorth\nsouth\nwest\n")
+    check = one(report(made), "data.reference-key", "test.site")
+    assert check.verdict is Verdict.INCONCLUSIVE

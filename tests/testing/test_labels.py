@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cancer import NOW, Project, find, one
@@ -34,6 +37,16 @@ def test_labels_that_are_missing_are_counted(project: Make, records: Records) ->
     assert found.verdict is Verdict.FAIL
     assert found.message == "6 of 284 rows (2.11 %) of train have no label; at most 1 % may have none"
     assert made.line(found.location) == "maxMissingRate: 0.01"
+
+
+def test_a_label_that_is_no_number_is_missing(project: Make) -> None:
+    made = project(labelled(maxMissingRate=0.01))
+    path = made.folder / "data" / "train.parquet"
+    rows = pq.read_table(path)
+    labels = pa.array([math.nan] * 6 + [1.0] * (len(rows) - 6))
+    pq.write_table(rows.set_column(rows.schema.get_field_index("benign"), "benign", labels), path)
+    found = one(report(made), "data.labels-missing", "train.benign")
+    assert (found.verdict, found.observed) == (Verdict.FAIL, 6 / 284)
 
 
 def test_one_class_alone_and_none_at_all_are_findings(project: Make, records: Records) -> None:
@@ -121,3 +134,16 @@ def test_all_of_it_on_good_data_passes(project: Make) -> None:
     found = [one for one in report(project(labelled(**limits))).checks if one.id.startswith("data.labels")]
     assert len(found) == 2 * 4
     assert {check.verdict for check in found} == {Verdict.PASS}
+
+
+def test_a_label_that_is_written_as_a_real_number_is_the_whole_one(project: Make, records: Records) -> None:
+    """As pandas writes it where some are missing."""
+
+    def change(spec: dict[str, Any]) -> None:
+        labelled(domain=[0, 1])(spec)
+        spec["interface"]["target"] = {"column": "benign", "type": "double", "positive": 1}
+
+    train = records[0].assign(benign=[1.0, 0.0, None, *([0.0, 1.0] * 141)][:284])
+    made = project(change, train=train, test=train.assign(benign=[2.0, *train["benign"][1:]]))
+    assert one(report(made), "data.labels-domain", "train.benign").verdict is Verdict.PASS
+    assert one(report(made), "data.labels-domain", "test.benign").observed == 1

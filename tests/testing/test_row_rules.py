@@ -290,3 +290,20 @@ def test_a_statement_that_takes_too_long_is_interrupted(
         engine.opened(engine.Source(path, "parquet")) as connection,
     ):
         connection.execute("SELECT count(*) FROM range(10000000000) a WHERE a.range % 7 = 3 AND sqrt(a.range) > 5")
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("\"mean texture\" > 'a'", "greatest(\"mean texture\", 'a') > 0"),
+        ('"mean texture" > site', 'least("mean texture", site) > 0'),
+    ],
+)
+def test_what_two_rules_have_in_common_and_cannot_be_computed_spoils_nothing_else(
+    project: Make, pair: tuple[str, str]
+) -> None:
+    """The engine works out a common part once, and outside of the TRY of either."""
+    rules = [{"name": f"r{at}", "expression": text} for at, text in enumerate(pair)]
+    found = report(project(lambda spec: spec["tests"]["data"].update(rules=rules)))
+    assert not [check for check in found.checks if check.id == "data.readable"]
+    assert len([check for check in found.checks if check.id == "data.rule"]) == 4

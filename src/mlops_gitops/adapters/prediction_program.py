@@ -11,6 +11,7 @@ Nothing of this module is imported by the rest of the program but its name.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,9 @@ from typing import Any
 REPEATED = 256
 """So many rows are predicted twice more, to see whether the model answers the same question in the same way."""
 
+OUT_OF_MEMORY = "the model ran out of the memory that a test may use"
+_NO_MEMORY = ("bad_alloc", "Failed to allocate", "AllocateRaw", "not enough memory")
+"""How libraries say that they got no memory."""
 _LONGEST = 2_000
 """Characters of an error that are kept."""
 SLACK = 1e-6
@@ -61,7 +65,7 @@ def _attempt(job: dict[str, Any], models: dict[str, Any], frames: dict[str, Any]
     except ModuleNotFoundError as error:
         return {"problem": f"the Python package {error.name!r}, which the model needs, is not installed"}
     except MemoryError:
-        return {"problem": "the model ran out of the memory that a test may use"}
+        return {"problem": OUT_OF_MEMORY}
     except BaseException as error:  # noqa: BLE001 - a model may raise anything; it becomes a finding
         return {"problem": raised(error)}
 
@@ -70,9 +74,10 @@ def raised(error: BaseException) -> str:
     """What was raised, in words that cannot be endless; even saying it may raise."""
     name = type(error).__name__[:200]
     try:
-        return f"the model raised {name}: {str(error)[:_LONGEST]}"
+        words = str(error)[:_LONGEST]
     except BaseException:  # noqa: BLE001 - an error may be a program, too
         return f"the model raised {name}, which does not say more"
+    return OUT_OF_MEMORY if any(one in words for one in _NO_MEMORY) else f"the model raised {name}: {words}"
 
 
 def _predict(job: dict[str, Any], models: dict[str, Any], frames: dict[str, Any]) -> dict[str, Any]:
@@ -378,14 +383,15 @@ def _binary_answer(answer: Any, positive: str) -> tuple[Any, str]:
     raw = raw.reshape(len(raw), -1)[:, 0] if raw.ndim == 2 and raw.shape[1] == 1 else raw  # noqa: PLR2004
     if raw.dtype.kind == "f" and not np.isin(raw[np.isfinite(raw)], (0.0, 1.0)).all():
         return _numbers(raw, dimensions=1), "probability"
+    _refuse_one_for_all(raw)
     if raw.ndim != 1:
         raise Unusable(f"the model gave an answer of shape {raw.shape}, and one value for each row is needed")
-    names = [_class_name(value) for value in raw.tolist()]
-    known = sorted(set(names))
+    names = [None if _missing(value) else _class_name(value) for value in raw.tolist()]
+    known = sorted({name for name in names if name is not None})
     if len(known) > 1 and positive not in known:
         said = ", ".join(known[:3]) + (", …" if len(known) > 3 else "")  # noqa: PLR2004 - as many as are told
         raise Unusable(f"the model answers {said}, and never {positive}, which the manifest calls positive")
-    return np.array([float(name == positive) for name in names]), "label"
+    return np.array([np.nan if name is None else float(name == positive) for name in names]), "label"
 
 
 def _ask_classes(model: Any, frame: Any) -> tuple[Any, str, list[str]]:
@@ -401,9 +407,19 @@ def _ask_classes(model: Any, frame: Any) -> tuple[Any, str, list[str]]:
     if raw.ndim == 2 and raw.shape[1] > 1:  # noqa: PLR2004 - a column for each class
         classes = classes if len(classes) == raw.shape[1] else [str(index) for index in range(raw.shape[1])]
         return _numbers(raw, dimensions=2), "probability", classes
-    named = [_class_name(value) for value in raw.reshape(-1).tolist()]
-    classes = classes or sorted(set(named))
-    return np.array([[float(name == one) for one in classes] for name in named]), "label", classes
+    named = [None if _missing(value) else _class_name(value) for value in raw.reshape(-1).tolist()]
+    said = sorted({name for name in named if name is not None})
+    classes = classes or said
+    strange = [name for name in said if name not in classes]
+    if strange:
+        raise Unusable(f"the model answers {strange[0]}, which is none of its classes {', '.join(classes[:10])}")
+    each = [[np.nan if name is None else float(name == one) for one in classes] for name in named]
+    return np.array(each).reshape(len(named), len(classes)), "label", classes
+
+
+def _missing(value: object) -> bool:
+    """Whether an answer is no class but the lack of one."""
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
 def _class_names(model: Any) -> list[str]:
@@ -419,6 +435,11 @@ def _class_name(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
+
+
+def _refuse_one_for_all(raw: Any) -> None:
+    if raw.ndim == 0:
+        raise Unusable("the model gave one value, and not one for each row")
 
 
 def _array(answer: Any) -> Any:
@@ -439,6 +460,7 @@ def _numbers(answer: Any, *, dimensions: int) -> Any:
     if raw.dtype.kind not in "biufO" or (raw.dtype.kind == "O" and any(isinstance(one, str) for one in raw.flat)):
         what = {"U": "text", "S": "bytes", "O": "text", "c": "complex numbers", "M": "dates", "m": "times"}
         raise Unusable(f"the model gave {what.get(raw.dtype.kind, raw.dtype)} where numbers are needed")
+    _refuse_one_for_all(raw)
     try:
         values = raw.astype(np.float64)
     except (TypeError, ValueError):

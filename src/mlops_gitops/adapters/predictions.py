@@ -32,7 +32,7 @@ from mlops_gitops.testing.models.predictions import Failed, Job, Predict, Predic
 if TYPE_CHECKING:
     from mlops_gitops.testing.models.metrics import Kind
 
-SCHEME = 3
+SCHEME = 4
 """Part of every cache key; raised when the meaning of a stored answer changes."""
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """The environment variables a model may see, beside the fixed ones."""

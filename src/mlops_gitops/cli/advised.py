@@ -74,6 +74,8 @@ def judged(built: Built, given: Sequence[Database], world: World) -> Advised | N
     ]
     findings = tuple(sorted((document.finding(one) for one in problems), key=lambda one: one.order))
     if any(one.severity is Severity.ERROR for one in findings):
+        for one in findings:  # a failure tells the first few only
+            world.note(f"{one.severity.value} {one.rule} at {one.location}: {one.message}; {one.fix}")
         raise Invalid(findings)
     return Advised(tuple(given), compared, told, findings)
 

@@ -178,7 +178,7 @@ def document(
             {"rule": one.rule, "severity": one.severity.value, "location": str(one.location), "message": one.message}
             for one in (*built.findings, *(known.findings if known else ()))
         ],
-        **({"vulnerabilities": advised.document(known, world)} if known else {}),
+        "vulnerabilities": advised.document(known, world) if known else None,
     }
 
 

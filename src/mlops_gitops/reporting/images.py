@@ -16,7 +16,7 @@ def text(image: Mapping[str, Any]) -> str:
         words = f"  {_size(one['size']):>10}  {one['digest'][7:19]}  {one['title']:<32} {one['state'] or ''}"
         lines.append(words.rstrip())
     lines += [f"  {one['severity']} {one['rule']} at {one['location']}: {one['message']}" for one in image["findings"]]
-    if "vulnerabilities" in image:
+    if image["vulnerabilities"] is not None:
         lines.append(_compared(image["vulnerabilities"]))
     pushed, loaded = image["pushed"], image["loaded"]
     if pushed is not None:

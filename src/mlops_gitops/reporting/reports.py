@@ -11,6 +11,7 @@ from mlops_gitops.reporting.inert import inert
 
 _FIELDS = ("id", "subject", "verdict", "message", "observed", "limit", "interval", "rows", "location", "fix")
 
+_LONGEST = 2000
 MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?"}
 
 
@@ -22,13 +23,18 @@ def report_text(report: Report, *, passed: bool = False) -> str:
 
 def check_text(check: Check) -> str:
     """One check: what was found, the line of the manifest that demanded it, and what to do."""
-    lines = [f"  {MARKS[check.verdict]} {inert(check.id)}: {inert(check.message)}"]
+    lines = [f"  {MARKS[check.verdict]} {inert(check.id)}: {inert(_cut(check.message))}"]
     if check.verdict is not Verdict.PASS:
         if check.location:
             lines.append(f"      at {inert(str(check.location))}")
         if check.fix:
-            lines.append(f"      what to do: {inert(check.fix)}")
+            lines.append(f"      what to do: {inert(_cut(check.fix))}")
     return "\n".join(lines)
+
+
+def _cut(text: str) -> str:
+    """Not longer than anybody reads: the name of a column has no bound of its own."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def report_document(report: Report, *, model: str) -> dict[str, JSON]:

@@ -62,6 +62,18 @@ def test_a_number_that_is_always_right_is_not_known_to_be(name: str) -> None:
     assert METRICS[name].value(Sample(labels, labels, "value")) in {0.0, 1.0}
 
 
+def test_a_value_is_told_where_its_interval_is_not() -> None:
+    """Two trainings are compared by values, on however few days."""
+    rng = np.random.default_rng(2)
+    labels = (rng.random(300) < 0.5).astype(float)
+    sample = Sample(labels, np.clip(labels * 0.3 + 0.7 * rng.random(300), 0, 1), "probability")
+    days = sample._replace(blocks=np.arange(300) // 100)
+    for name in ("roc_auc", "accuracy", "log_loss", "mcc", "ece"):
+        assert METRICS[name].value(days) == pytest.approx(METRICS[name].measure(sample).value, rel=1e-12)
+        with pytest.raises(Unmeasurable, match="3 blocks"):
+            METRICS[name].measure(days)
+
+
 def test_queries_that_are_all_ranked_well_are_as_many_as_they_are() -> None:
     groups = np.repeat(np.arange(40), 5)
     labels = np.tile([1.0, 0, 0, 0, 0], 40)

@@ -54,7 +54,9 @@ def scan(path: Path, *, format: str, artifact: Artifact | None = None, limits: L
     bad = {check.subject for check in checks if check.verdict is not Verdict.PASS}
     reasons = sum(check.verdict is not Verdict.PASS for check in checks)
     named = ", ".join(sorted(bad)[:3])
-    summary = f"{reasons} reasons not to load {named}" if bad else f"{len(files)} files hold what {format} may hold"
+    good = "1 file holds" if len(files) == 1 else f"{len(files)} files hold"
+    plural = "s" if reasons > 1 else ""
+    summary = f"{reasons} reason{plural} not to load {named}" if bad else f"{good} what {format} may hold"
     materials = (("artifact", artifact.digest),) if artifact else ()
     return Report(kind="scan", checks=checks, summary=summary, materials=materials)
 

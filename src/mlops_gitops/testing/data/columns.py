@@ -59,6 +59,9 @@ def looked_at(model: Model) -> frozenset[str]:
     }
     if model.tests.data.freshness is not None or model.tests.data.split is not None:
         demands |= {one.time_column for one in model.data if one.time_column is not None}
+    labels, target = model.tests.data.labels, model.interface.target
+    if labels is not None and labels.max_missing_rate is not None and target is not None:
+        demands.add(target.column)  # a label that is NaN is missing too
     return frozenset(demands | {one.name for one in model.interface.inputs if one.type not in _PLAIN})
 
 

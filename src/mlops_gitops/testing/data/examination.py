@@ -48,17 +48,31 @@ def checks(
     scans: dict[str, Scan] = {}
     relations = counting.relations
     for file in files:
+        scan = _scan(model, file, comparisons, counting, now)
         yield from identity(file, locate)
-        if file.source is not None:
+        if isinstance(scan, Refused):
+            yield unreadable(file, scan, locate)
+        elif scan is not None:
+            scans[file.dataset.name] = scan
             try:
-                scan = counting.scan(file, asked(model, file, comparisons, now))
-                scans[file.dataset.name] = scan
                 yield from _of_file(model, file, scan, comparisons, locate, relations=relations, now=now)
             except Refused as refusal:
                 yield unreadable(file, refusal, locate)
     counted = {name: scan.profile.rows for name, scan in scans.items()}
     yield from imports.checks(model, files, counted, relations, folder=folder, root=root, locate=locate)
     yield from _across(model, files, scans, relations, locate)
+
+
+def _scan(
+    model: Model, file: DataFile, comparisons: Sequence[references.Comparison], counting: Counting, now: datetime
+) -> Scan | Refused | None:
+    """What one pass over the file found, or why it cannot be read; its digest is made meanwhile."""
+    if file.source is None:
+        return None
+    try:
+        return counting.scan(file, asked(model, file, comparisons, now))
+    except Refused as refusal:
+        return refusal
 
 
 def _of_file(

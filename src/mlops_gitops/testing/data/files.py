@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
@@ -14,8 +16,33 @@ from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.remote import REMOTE
 from mlops_gitops.testing.data.scans import Source
 
+_SHOWN = 200
+"""Characters of a uri in a message."""
 TESTED = frozenset({"training", "validation", "test"})
 """The roles whose data are tested."""
+
+
+class Hashing:
+    """The digest of a data set, which a thread of its own makes while the rows are counted.
+
+    It is empty where a disk fails meanwhile: no digest that a manifest names is.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._found = ""
+        for path in source.files:
+            path.open("rb").close()  # what nobody may read is found out here
+        self._thread = Thread(target=self._read, args=(source,), daemon=True)
+        self._thread.start()
+
+    def _read(self, source: Source) -> None:
+        with contextlib.suppress(OSError):
+            self._found = shards.digest_of(source)
+
+    def __str__(self) -> str:
+        """Waits until it is known."""
+        self._thread.join()
+        return self._found
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +52,14 @@ class DataFile:
     dataset: Dataset
     index: int
     source: Source | None
-    digest: str
+    hashed: str | Hashing
     problem: str = ""
     hint: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The digest of its bytes; empty where there is none."""
+        return str(self.hashed)
 
     @property
     def opened(self) -> Source:
@@ -60,11 +92,10 @@ def _file(dataset: Dataset, index: int, *, folder: Path, root: Path, hashed: boo
         if found is None:
             hint = "fetch it beside the manifest before the test"
             return DataFile(dataset, index, None, "", f"{uri} is not a file here", hint)
-        return DataFile(dataset, index, found, shards.digest_of(found) if hashed else "")
+        return DataFile(dataset, index, found, Hashing(found) if hashed else "")
     except (ValueError, OSError) as error:
-        return DataFile(
-            dataset, index, None, "", str(error), "produce the data inside the repository, or correct `uri`"
-        )
+        problem = f"{dataset.uri[:_SHOWN]}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        return DataFile(dataset, index, None, "", problem, "produce the data inside the repository, or correct `uri`")
     except Refused as refusal:
         return DataFile(dataset, index, None, "", refusal.message, refusal.hint)
 

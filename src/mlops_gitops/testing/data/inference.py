@@ -26,6 +26,7 @@ import numpy as np
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.manifests.model import Model
+from mlops_gitops.testing.data.discretion import personal
 from mlops_gitops.testing.data.files import TESTED, DataFile, data_files
 from mlops_gitops.testing.data.profile import NUMERIC, Column
 from mlops_gitops.testing.data.references import design_effects
@@ -109,7 +110,8 @@ def columns(evidence: Sequence[Evidence], *, fresh: int) -> list[dict[str, Any]]
     """The entries of ``columns``: pure, from what is known of each."""
     bounds = sum(_bounds(one) for one in evidence)
     error = ERROR / max(1, bounds)
-    return [_column(one, fresh=min(fresh, MOST_ROWS), error=error) for one in evidence]
+    named = [one for one in evidence if one.column.name.isprintable()]  # no manifest can hold another name
+    return [_column(one, fresh=min(fresh, MOST_ROWS), error=error) for one in named]
 
 
 def _bounds(one: Evidence) -> int:
@@ -140,6 +142,8 @@ def _closed(one: Evidence) -> bool:
     categories = one.column.categories
     once = sum(category.count == 1 for category in categories)
     few = 0 < len(categories) <= MOST_CATEGORIES and not one.column.others
+    if any(personal(one.column.name, kept.value) or not kept.value.isprintable() for kept in categories):
+        return False  # a manifest is committed, and holds nothing that nobody sees
     return few and once <= ONCE * one.present and len(categories) * 10 <= one.present
 
 
@@ -188,7 +192,13 @@ def _outward(low: float, high: float, *, whole: bool) -> tuple[float, float]:
 def _may_be_key(name: str, scan: Scan) -> bool:
     """Whether a column is named like a key, or numbers its rows without a gap."""
     column, rows = scan.profile.column(name), scan.profile.rows
-    if column is None or column.nulls or column.type not in {"integer", "long", "string"} or not rows:
+    if (
+        column is None
+        or column.nulls
+        or column.type not in {"integer", "long", "string"}
+        or not rows
+        or not name.isprintable()
+    ):
         return False
     if name.lower() in _KEY or name.lower().endswith(tuple(f"_{one}" for one in _KEY)):
         return True

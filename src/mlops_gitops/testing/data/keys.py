@@ -128,11 +128,34 @@ class _Pair(NamedTuple):
         """What a check of both is about."""
         return f"{self.test.dataset.name} ∩ {self.train.dataset.name}"
 
-    def shared(self, columns: list[tuple[str, str]], limit: float, *, id_: str, what: str, place: Location) -> Check:
-        """Test rows that have a partner in the training data which is alike in the pairs of columns."""
-        rows = self.scans[self.test.dataset.name].profile.rows
+    def absent(self, left: str, right: str) -> tuple[int, int]:
+        """Test rows without a value of the column ``right``, and those of them that are like one of ``left``."""
+        train, test = (
+            self.scans[file.dataset.name].profile.column(name)
+            for file, name in ((self.train, left), (self.test, right))
+        )
+        if train is None or test is None:
+            return 0, 0
+        alike = (test.nulls if train.nulls else 0) + (test.nans if train.nans else 0)
+        return test.nulls + test.nans, alike
+
+    def shared(
+        self,
+        columns: list[tuple[str, str]],
+        limit: float,
+        *,
+        id_: str,
+        what: str,
+        place: Location,
+        absent: tuple[int, int] = (0, 0),
+    ) -> Check:
+        """Test rows that have a partner in the training data which is alike in the pairs of columns.
+
+        ``absent`` are rows that are left out, and how many of them have a partner.
+        """
+        rows = self.scans[self.test.dataset.name].profile.rows - absent[0]
         try:
-            found = self.relations.shared(self.train, self.test, columns)
+            found = self.relations.shared(self.train, self.test, columns) - absent[1] if rows else 0
         except Refused as refusal:
             message = f"{self.subject} cannot be counted: {refusal.message}"
             fix = "write both with the same columns and types"
@@ -140,6 +163,9 @@ class _Pair(NamedTuple):
         except Unmeasurable as reason:
             message = f"{self.subject} cannot be counted: {reason}"
             return Check(id_, self.subject, Verdict.INCONCLUSIVE, message, location=place, fix=HERE)
+        if not rows:
+            message, fix = f"{self.subject} cannot be counted: no row of the test says whose it is", "fill the column"
+            return Check(id_, self.subject, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
         names = f"of {self.test.dataset.name} are in {self.train.dataset.name} too, {what}"
         message = f"{wording.share(found, rows)} {names}; at most {wording.percent(limit)} may be"
         failed = found / rows > limit
@@ -170,7 +196,9 @@ def _same_entities(pair: _Pair, limit: float, place: Location) -> Check:
     if left is None or right is None:
         message, fix = f"{pair.subject}: whose rows they are is not said", "name the `entityColumn` of both data sets"
         return Check("data.same-entities", pair.subject, Verdict.FAIL, message, location=place, fix=fix)
-    return pair.shared([(left, right)], limit, id_="data.same-entities", what=f"by {right}", place=place)
+    absent = pair.absent(left, right)
+    what = f"by {right}" + (f", of which {wording.rows(absent[0])} have none" if absent[0] else "")
+    return pair.shared([(left, right)], limit, id_="data.same-entities", what=what, place=place, absent=absent)
 
 
 def _in_order(train: DataFile, test: DataFile, scans: Mapping[str, Scan], locate: Locate) -> Check:

@@ -48,7 +48,7 @@ class _Future:
             return {}
         column = quoted(self.column)
         later = f"(year({column}) > {MAXYEAR} OR TRY_CAST({column} AS TIMESTAMP) > TIMESTAMP '{self.latest}')"
-        return {_FUTURE: f"isfinite({column}) AND {later}"}
+        return {_FUTURE: later}
 
     @property
     def told(self) -> JSON:

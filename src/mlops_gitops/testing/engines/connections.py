@@ -34,13 +34,15 @@ _OFF = "statistics_propagation"
 """The optimizer that takes it from a file's statistics that there is no NaN, which they leave out."""
 _OFF_FOR_OTHERS = f"{_OFF},filter_pushdown,join_filter_pushdown,row_group_pruner"
 """Those that skip what a file's statistics say cannot be wanted: with a forged minimum, rows would not be counted."""
+_SHARED = ",common_subexpressions"
 _VALUE = re.compile(r"([\"']).*\1")
 _DAMAGED = "write the file again; it is damaged, or not of the format that its name says"
 _HINTS = {
     "is encrypted": "write it without encryption: the tests hold no keys",
-    "unicode": "write the file as UTF-8",
-    "UTF-8": "write the file as UTF-8",
+    "Invalid unicode": "write the file as UTF-8: that line is of another encoding",
+    "UTF-8": "write the file as UTF-8: that line is of another encoding",
     "maximum_object_size": "write shorter lines: an object of JSON lines may have 16 MiB",
+    "Expected Number of Columns": "write as many values in that line as there are columns, and close every quote",
     "Maximum line size": "write shorter lines, and check that every quote is closed",
 }
 """By a word of the engine, what helps better than to write the file again."""
@@ -87,10 +89,13 @@ def reader(one: Source) -> str:
 
 
 @contextmanager
-def opened(*sources: Source, written: Path | None = None, own: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(
+    *sources: Source, written: Path | None = None, own: bool = False, apart: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that may read these files, write the one at ``written``, and do nothing else outside itself.
 
-    ``own`` says that this program wrote the files, whose statistics then may decide what is read of them.
+    ``own`` says that this program wrote the files, whose statistics then may decide what is read of them.  ``apart``
+    works out each expression by itself: one that two have in common is worked out before them, outside of their TRY.
     """
     files = [path for one in sources for path in one.files]
     for path in files:
@@ -115,7 +120,9 @@ def opened(*sources: Source, written: Path | None = None, own: bool = False) -> 
             connection.execute("SET enable_progress_bar = false")
             # Each query apart would read every footer again.
             connection.execute("SET parquet_metadata_cache = true")
-            connection.execute(f"SET disabled_optimizers = '{_OFF if own else _OFF_FOR_OTHERS}'")
+            connection.execute(
+                f"SET disabled_optimizers = '{_OFF if own else _OFF_FOR_OTHERS}{_SHARED if apart else ''}'"
+            )
             for one in sources:
                 if one.format == "arrow":
                     connection.register(_view(one).strip('"'), _arrow(one))
@@ -166,7 +173,7 @@ def _words(error: duckdb.Error, sources: tuple[Source, ...]) -> Refused | WorldF
         )
     return Refused(
         f"{names} cannot be read: {said}",
-        hint=next((hint for word, hint in _HINTS.items() if word in said), _DAMAGED),
+        hint=next((hint for word, hint in _HINTS.items() if word in str(error)), _DAMAGED),
         code=UNREADABLE,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -79,6 +79,7 @@ class ColumnPart:
         self.unfitting: int | None = None
         """The count of finite numbers, where the first pass could not add them all."""
         self.grouped = type_ == "string" and (wanted.whole or bool(self.watched))
+        self.bins: Callable[[Answer], Any] = Answer.take
         self.apart: int | None = None
         """Where the categories are counted apart, with the watched ones among them."""
         if self.grouped and statement.spills:
@@ -121,7 +122,7 @@ class ColumnPart:
                 statement.add(f"count_if({finite} <= CAST({edge!r} AS DOUBLE))")
             return
         edges = ", ".join(f"CAST({edge!r} AS DOUBLE)" for edge in self.edges)
-        statement.add(f"histogram({finite}, [{edges}])")
+        self.bins = statement.beside(f"histogram({finite}, [{edges}])")
 
     def _ask_moments(self, statement: Statement) -> None:
         if self.type in WHOLE:
@@ -182,7 +183,7 @@ class ColumnPart:
             below = [int(answer.take() or 0) for _ in self.edges]
             counts = [after - before for before, after in pairwise([0, *below, finite])]
         else:
-            bins = answer.take() or {}
+            bins = self.bins(answer) or {}
             counts = [int(bins.get(edge, 0)) for edge in (*self.edges, float("inf"))]
         histogram = Histogram(self.edges, tuple(counts)) if self.edges else None
         return Column(self.name, self.type, plain.nulls, nans, values - finite - nans, low, high, histogram)

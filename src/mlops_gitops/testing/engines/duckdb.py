@@ -65,6 +65,8 @@ def _described(connection: duckdb.DuckDBPyConnection, one: Source) -> dict[str, 
     rows = connection.execute(f"DESCRIBE SELECT * FROM {reader(one)}", [one.argument]).fetchall()  # noqa: S608
     if len(rows) > guards.MOST_COLUMNS:
         raise guards.too_many(one.path, len(rows))
+    if one.format == "csv" and len(rows) == 1:
+        guards.check_parted(one, str(rows[0][0]))
     return {str(row[0]): str(row[1]) for row in rows}
 
 
@@ -73,7 +75,19 @@ def scan(one: Source, wanted: Wanted, *, shard: int = 0) -> Scan:
 
     ``shard`` is the place of the file among those of its data set.
     """
-    with opened(one) as connection:
+    try:
+        return _scan(one, wanted, shard=shard)
+    except Refused as refusal:
+        if not wanted.asks or not isinstance(
+            refusal.__cause__, duckdb.ConversionException | duckdb.OutOfRangeException
+        ):
+            raise
+    # two rules have a part in common that cannot be computed for a row, and the engine did so outside of both
+    return _scan(one, wanted, shard=shard, apart=True)
+
+
+def _scan(one: Source, wanted: Wanted, *, shard: int, apart: bool = False) -> Scan:
+    with opened(one, apart=apart) as connection:
         stored = stored_types(connection, one)
         told = footers.read(connection, one, stored, wanted)
         columns: dict[str, Column | None] = {name: told.column(name, kind, wanted) for name, kind in stored.items()}

@@ -19,6 +19,7 @@ MOST_COLUMNS = 4096
 """A file with more columns is refused before it is read: no table of features has them, and a hostile header may."""
 LONGEST_LINE = 2 * 1024 * 1024
 LARGEST_FOOTER = 64 * 1024 * 1024
+_SEPARATORS = ",;\t|"
 _LOOKED = 64 * 1024 * 1024
 _DENSEST = 400
 """How many times as large the beginning of a file may be without compression; gzip reaches 1,030 at most."""
@@ -33,28 +34,50 @@ _COUNTED: set[tuple[object, ...]] = set()
 
 def check(one: Source) -> None:
     """Raises ``Refused`` where a file is a trap."""
+    headers: dict[bytes, Path] = {}
     for path in one.files:
         if one.format == "parquet":
             _footer(path)
         elif one.format in {"csv", "json"} and path.suffix == ".gz":
             _dense(path)
         if one.format == "csv":
-            _header(path)
+            headers.setdefault(_header(path).strip().replace(b'"', b""), path)
+    headers.pop(b"", None)
+    if len(headers) > 1:  # an engine takes the columns of all files in the order of the first
+        first, other, *_ = headers.values()
+        raise Refused(
+            f"{other.name} has not the columns of {first.name}, in their order",
+            hint="write all shards with the same columns, in the same order",
+            code="shards-differ",
+        )
 
 
-def _header(path: Path) -> None:
+def _header(path: Path) -> bytes:
+    """The first line; nothing where it cannot be read."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            line = stream.readline(LONGEST_LINE)
+            line = stream.readline(LONGEST_LINE).removeprefix(b"\xef\xbb\xbf")
     except (OSError, EOFError, zlib.error):
-        return  # the engine says it better
-    columns = 1 + max(line.count(one) for one in (b",", b";", b"\t", b"|"))
+        return b""  # the engine says it better
+    columns = 1 + max(line.count(one.encode()) for one in _SEPARATORS)
     if columns > MOST_COLUMNS:
         raise too_many(path, columns)
     if len(line) == LONGEST_LINE:
         raise Refused(
             f"the first line of {path.name} has no end within {LONGEST_LINE // 2**20} MiB",
             hint="write the file with one line for the names of the columns and one for each row",
+            code=UNREADABLE,
+        )
+    return line
+
+
+def check_parted(one: Source, name: str) -> None:
+    """Raises ``Refused`` where the only column, ``name``, is a whole line: no comma parts all lines alike."""
+    line = _header(one.files[0]).strip().decode(errors="replace")
+    if line == name and set(name) & set(_SEPARATORS):
+        raise Refused(
+            f"{one.path.name} cannot be parted into columns: some line has more or fewer values than the first has names",
+            hint="write as many values in each line as there are columns, and close every quote",
             code=UNREADABLE,
         )
 

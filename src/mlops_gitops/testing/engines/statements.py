@@ -20,9 +20,10 @@ ROW = '"number of the row"'
 class Answer:
     """The single row that came back, read from left to right, and the answers that were found apart."""
 
-    def __init__(self, row: Sequence[Any], apart: Mapping[int, Mapping[str, Any]]) -> None:
+    def __init__(self, row: Sequence[Any], apart: Mapping[int, Mapping[str, Any]], beside: Mapping[str, Any]) -> None:
         self._row = iter(row)
         self._apart = apart
+        self.beside = beside
         self.rows = int(next(self._row))
 
     def take(self) -> Any:
@@ -49,6 +50,8 @@ class Statement:
         self._parameters: list[object] = []
         self._apart: list[str] = []
         self._parameters_apart: list[object] = []
+        self._beside: list[str] = []
+        self._long = 0
         self.layers: list[list[dict[str, str]]] = []
         self.numbered: Literal["by file", "as they come"] | None = None
 
@@ -61,6 +64,20 @@ class Statement:
         """One more aggregate of all rows."""
         self._aggregates.append(aggregate)
         self._parameters.extend(parameters)
+
+    def beside(self, aggregate: str) -> Callable[[Answer], Any]:
+        """One more aggregate of all rows, without parameters, that takes long; the result reads the answer.
+
+        Every second one is found by another scan, of other columns: the engine gives a group of rows to one core, and
+        many a file is one group.
+        """
+        self._long += 1
+        if self._long % 2 or not self.spills:
+            self.add(aggregate)
+            return Answer.take
+        number = len(self._beside)
+        self._beside.append(f"{aggregate} AS a{number}")
+        return lambda answer: answer.beside[f"a{number}"]
 
     def distinct(self, names: Sequence[str], span: tuple[int, int] | None = None) -> Callable[[Answer], int]:
         """Ask for the different values of some columns together, a null being one; the result reads the answer.
@@ -109,14 +126,16 @@ class Statement:
         What is asked apart comes back as one list: the engine plans a union, and would order a join of many.
         """
         source = numbers.layered(self._numbered() if self.numbered else reader(self._one), self.layers)
-        wanted = [*self._aggregates]
+        entry = "{'number': number, 'kept': kept, 'watched': watched, 'n': n}"
+        apart, beside, parameters = "NULL", "NULL", [*self._parameters, *self._parameters_apart]
         if self._apart:
-            entry = "{'number': number, 'kept': kept, 'watched': watched, 'n': n}"
-            wanted.append(f"(SELECT list({entry}) FROM ({' UNION ALL '.join(self._apart)}))")  # noqa: S608 - made here
-        text = f"SELECT {', '.join(wanted)} FROM {source}"  # noqa: S608 - made here
-        parameters = [*self._parameters, *self._parameters_apart, self._one.argument]
-        row = connection.execute(text, parameters).fetchall()[0]
-        return Answer(row, {one["number"]: one for one in (row[-1] if self._apart else ())})
+            apart = f"(SELECT list({entry}) FROM ({' UNION ALL '.join(self._apart)}))"  # noqa: S608 - made here
+        if self._beside:
+            beside = f"(SELECT r FROM (SELECT {', '.join(self._beside)} FROM {reader(self._one)}) AS r)"  # noqa: S608
+            parameters.append(self._one.argument)
+        text = f"SELECT {', '.join(self._aggregates)}, {apart}, {beside} FROM {source}"  # noqa: S608 - made here
+        *row, found, others = connection.execute(text, [*parameters, self._one.argument]).fetchall()[0]
+        return Answer(row, {one["number"]: one for one in found or ()}, others or {})
 
     def _numbered(self) -> str:
         """The file with a column for the number of each row, which a Parquet file has; counting them takes one core."""
