@@ -40,9 +40,9 @@ class Cluster:
         answers = session.range(0, len(tasks), 1, len(tasks)).mapInArrow(work, SCHEMA).persist()
         try:
             # An iterator has one partition counted after the other: all are counted at once, and fetched one by one, so
-            # that the driver never holds the key hashes of more than one.
+            # that the driver never holds the key hashes of more than two.
             answers.count()
-            for row in answers.toLocalIterator():
+            for row in answers.toLocalIterator(prefetchPartitions=True):
                 if row["name"] == PROFILE:
                     yield partials.read(bytes(row["data"]))
                 elif row["name"] == REFUSED:
