@@ -124,6 +124,7 @@ def built(model: str = "flight-delays", size: int = 712_000_000) -> dict[str, An
         "model": model, "version": "1.2.0", "pattern": "rest", "digest": f"sha256:{RELEASE}",
         "id": f"sha256:{CHAMPION}", "inputs": f"sha256:{CHAMPION}", "base": None, "size": size, "layers": [],
         "pushed": None, "loaded": None, "findings": [],
+        "vulnerabilities": None,
     }  # fmt: skip
     return {"images": [image]}
 

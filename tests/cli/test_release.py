@@ -239,6 +239,9 @@ def test_the_whole_way(site: Site) -> None:  # noqa: PLR0915 - the way is long
     assert (look["number"], look["version"], look["verdict"]) == (1, "1.1.0", "pass")
     dry = {one["kind"]: one for one in site.json("release", MODEL, "--dry-run")["reports"]}
     assert dry["comparison"]["checks"][0]["id"] == "comparison.look", "a dry run looks at nothing"
+    (shown,) = (one for report in told["reports"] for one in report["checks"] if one["id"] == "model.metric")
+    (kept,) = (one for one in dry["model-tests"]["checks"] if one["id"] == "model.metric")
+    assert (shown.get("observed") is None, kept.get("observed") is None) == (False, True), "and tells nothing of them"
     assert dry["data-tests"]["verdict"] == "pass", "the same data are the look that was published"
     assert site("promote", "--all") == 0
     assert site("promote", MODEL, "--to", "prod") == 0, site.out

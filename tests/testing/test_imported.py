@@ -30,6 +30,7 @@ from mlops_gitops.testing.data.files import DataFile, data_files
 from mlops_gitops.testing.data.imported import checks as imports
 from mlops_gitops.testing.data.imported import outcomes, pandera
 from mlops_gitops.testing.data.imported.outcomes import Unknown
+from mlops_gitops.testing.data.relations import Rows
 from mlops_gitops.testing.data.scans import source
 from pages import harmless
 
@@ -275,9 +276,8 @@ def by_schema(project: Callable[..., Project], data: pd.DataFrame, text: bytes) 
     path = made.folder / "data" / "flights.parquet"
     data.to_parquet(path, index=False)
     file = DataFile(made.model.data[1], 1, source(path), "0b" * 32)
-    found = imports.checks(
-        made.model, [file], {"test": len(data)}, folder=made.folder, root=made.folder, locate=lambda _: Location("x")
-    )
+    rows, where = {"test": len(data)}, {"folder": made.folder, "root": made.folder}
+    found = imports.checks(made.model, [file], rows, Rows(), **where, locate=lambda _: Location("x"))
     return {f"{one.id}({one.subject})": one.verdict for one in found}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cancer import NOW, Project, find, one
+from cancer import FEATURES, NOW, Project, find, one
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.testing.suite import run_data_tests
 
@@ -126,17 +126,19 @@ def test_a_column_of_another_type_is_a_finding(project: Make, records: Records) 
     ],
 )
 def test_rows_of_nobody_are_not_of_one_and_the_same(
-    project: Make, records: Records, train: list[str | None], test: list[str | None], verdict: Verdict, words: str
+    project: Make, train: list[str | None], test: list[str | None], verdict: Verdict, words: str
 ) -> None:
     def change(spec: dict[str, Any]) -> None:
         parted(maxSameEntities=0.1)(spec)
         for one_ in spec["data"]:
             one_["entityColumn"] = "whose"
 
-    def whose(frame: pd.DataFrame, names: list[str | None]) -> pd.DataFrame:
-        return frame.assign(whose=(names * len(frame))[: len(frame)]).head(284)
+    def whose(names: list[str | None], start: int) -> pd.DataFrame:
+        rows = range(start, start + 284)
+        frame = pd.DataFrame({"id": rows, "whose": names * 142, "benign": True, "seen": pd.Timestamp("2020-01-01")})
+        return frame.assign(**dict.fromkeys(FEATURES, 1.0))
 
-    found = report(project(change, train=whose(records[0], train), test=whose(records[1], test)))
+    found = report(project(change, train=whose(train, 0), test=whose(test, 1000)))
     check = one(found, "data.same-entities")
     assert (check.verdict, words in check.message) == (verdict, True), check.message
 

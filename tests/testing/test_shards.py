@@ -111,6 +111,9 @@ def test_what_does_not_belong_together_is_not_merged(folder: Path, tmp_path: Pat
         ('"sum":"', '"sum":"0'),
         ("{", "{" * 5000),
         ("{", '{"unknown":1,'),
+        ('"nulls":', '"nulls":9'),
+        ('"counts":[', '"counts":[1,'),
+        ('"edges":[', '"edges":[1e300,'),
     ],
 )
 def test_a_partial_that_was_tampered_with_is_refused_in_words(folder: Path, tmp_path: Path, old: str, new: str) -> None:
@@ -212,3 +215,11 @@ def test_a_full_disk_is_said_in_words(large: Path) -> None:
     assert caught.value.code == "data-limits"
     assert "--memory" in caught.value.hint
     assert "Traceback" not in json.dumps(caught.value.message)
+
+
+def test_counts_on_other_edges_than_are_wanted_do_not_fit(folder: Path, tmp_path: Path) -> None:
+    """What a partial says that it was asked is what it says, and no more."""
+    part = next(iter(kernel.here(kernel.tasks("train", located(folder), WANTED), tmp_path)))
+    assert partials.fits(part, WANTED)
+    name = next(one.name for one in part.profile.columns if one.histogram is not None)
+    assert not partials.fits(part, replace(WANTED, edges={**WANTED.edges, name: (0.25, 0.75)}))

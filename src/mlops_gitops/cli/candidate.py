@@ -15,7 +15,7 @@ from mlops_gitops.cli import session
 from mlops_gitops.cli.counted_looks import Counted
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Failure, Misused, NotYet, Refused
-from mlops_gitops.evidence.holdouts import hushed, looked
+from mlops_gitops.evidence.holdouts import looked
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.manifests import reading
 from mlops_gitops.manifests.documents import Document
@@ -216,8 +216,7 @@ def judge(
 ) -> tuple[Report, ...]:
     """All tests of a candidate, and its comparison with each champion.
 
-    Where data are ``spent`` by looks, or looks at references are counted in ``snapshot``, a ``dry`` run takes none; and
-    an environment may want a look that does not pass to tell no number.
+    Where data are ``spent`` by looks, or looks at references are counted in ``snapshot``, a ``dry`` run takes none.
     """
     with session.needing("data"):
         from mlops_gitops.adapters import predictions
@@ -267,7 +266,7 @@ def judge(
             anchor=anchor,
         )
         reports.append(found)
-    return hushed(reports) if any(each.quiet for each in spent) else tuple(reports)
+    return tuple(reports)
 
 
 def _features(candidate: Candidate, champion: Release | None, world: World) -> Report:

@@ -20,6 +20,7 @@ from mlops_gitops.cli.candidate import (
     refuse_unless_registered,
 )
 from mlops_gitops.cli.world import World
+from mlops_gitops.evidence.holdouts import hushed
 from mlops_gitops.evidence.verdicts import Report, combined
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.promotion import publish
@@ -54,9 +55,12 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             from mlops_gitops.cli import building
         found = replace(found, image=building.released(found, arguments.image, world))
     against = opponents(snapshot, arguments.model)
-    judged = judge(found, against, world, spent=holdouts(snapshot), dry=arguments.dry_run, snapshot=snapshot)
+    spent = holdouts(snapshot)
+    judged = judge(found, against, world, spent=spent, dry=arguments.dry_run, snapshot=snapshot)
     past = past_releases.of_release(found, snapshot, world)
     reports = (*judged, *past, *infra.of_release(found, snapshot, world))
+    if any(one.quiet for one in spent):
+        reports = hushed(reports)
     named = [(found.model.name, one) for one in reports]
     pages = results.leave(named, world.cwd / arguments.report, world) if arguments.report else []
     settled = publish.release(

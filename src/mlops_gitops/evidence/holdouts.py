@@ -178,7 +178,7 @@ def hushed(reports: Sequence[Report]) -> tuple[Report, ...]:
     told = [quiet(one) if one.kind == "comparison" else one for one in reports]
     if all(one.verdict is Verdict.PASS for one in told if one.kind == "comparison"):
         return tuple(told)
-    return tuple(_without_numbers(one) if one.kind == "model-tests" else one for one in told)
+    return tuple(_without_numbers(one) if one.kind in _MEASURED else one for one in told)
 
 
 def _without_numbers(report: Report) -> Report:
@@ -191,6 +191,7 @@ def _without_numbers(report: Report) -> Report:
     return replace(report, checks=checks, figures=())
 
 
+_MEASURED = ("model-tests", "history-tests")
 _OF_HEALTH = tuple(
     f"model.{one}" for one in ("predictions", "finite", "range", "constant", "repeatable", "shape", "labels", "target")
 )

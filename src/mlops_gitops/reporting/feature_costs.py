@@ -100,8 +100,8 @@ def size(value: int) -> str:
     return f"{value:,} B" if value < 10_000 else f"{value / 1000:,.0f} kB"  # noqa: PLR2004 - four digits
 
 
-WIDTH, ROW, TOP, LEFT = 790, 26, 76, 170
-_PANEL = 250
+WIDTH, ROW, TOP, LEFT = 900, 26, 76, 170
+_PANEL, _GAP = 186, 60
 _STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .title { font-size: 15px; font-weight: 600 }
@@ -122,22 +122,24 @@ def plot(costs: Costs) -> str:
     shown = costs.costs[:_SHOWN]
     height = TOP + ROW * len(shown) + 44
     cost = [_seconds(one) for one in shown]
-    left, right = LEFT, LEFT + _PANEL + 64
+    left, middle, right = (LEFT + place * (_PANEL + _GAP) for place in range(3))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="t d">',
         f'<title id="t">Costs of the features of {escape(costs.model)}</title>',
-        f'<desc id="d">{escape("; ".join(" ".join(_line(one)[:4]) for one in shown))}</desc>',
+        f'<desc id="d">{escape("; ".join(" ".join(_line(one)) for one in shown))}</desc>',
         f"<style>{_STYLE}\n</style>",
         f'<rect class="page" width="{WIDTH}" height="{height}"/>',
         f'<text class="title" x="16" y="26">What each feature of {escape(costs.model)} brings and costs</text>',
         f'<text x="{left}" y="56">{escape(costs.metric)} lost without it</text>',
-        f'<text x="{right}" y="56">time that it adds to a request</text>',
+        f'<text x="{middle}" y="56">time that it adds to a request</text>',
+        f'<text x="{right}" y="56">memory of its own steps</text>',
     ]
     for place, one in enumerate(shown):
         name = one.group.name if len(one.group.name) <= 22 else f"{one.group.name[:21]}…"  # noqa: PLR2004 - what fits
         parts.append(f'<text x="{LEFT - 16}" y="{_y(place) + 4}" text-anchor="end">{escape(name)}</text>')
     parts += _panel([one.power for one in shown], left, "power", lambda value: f"{value:+.3g}", height)
-    parts += _panel(cost, right, "cost", time, height)
+    parts += _panel(cost, middle, "cost", time, height)
+    parts += _panel([_bytes(one) for one in shown], right, "cost", lambda value: size(int(value)), height, none="none")
     words = "hollow: not distinguishable from zero; 90 % intervals"
     parts.append(f'<text class="quiet" x="16" y="{height - 10}">{words}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
@@ -152,16 +154,30 @@ def _seconds(one: Cost) -> Estimate | None:
     return Estimate(value, lower, upper, 0.0, found[0].rows)
 
 
+def _bytes(one: Cost) -> Estimate | None:
+    """What its own steps hold, and work with for a row; counted, so that it has no interval."""
+    if one.steps is None:
+        return None
+    value = float(one.steps.held + one.steps.working)
+    return Estimate(value, value, value, 0.0, 0)
+
+
 def _y(place: int) -> int:
     return TOP + ROW * place + ROW // 2
 
 
 def _panel(
-    found: Sequence[Estimate | None], left: int, name: str, words: Callable[[float], str], height: int
+    found: Sequence[Estimate | None],
+    left: int,
+    name: str,
+    words: Callable[[float], str],
+    height: int,
+    *,
+    none: str = _NOTHING,
 ) -> list[str]:
     known = [one for one in found if one is not None]
     if not known:
-        return [f'<text class="quiet" x="{left}" y="{TOP + 18}">{_NOTHING}</text>']
+        return [f'<text class="quiet" x="{left}" y="{TOP + 18}">{none}</text>']
     low, high = min(0.0, *(one.lower for one in known)), max(0.0, *(one.upper for one in known))
     span = (high - low) or 1.0
 
@@ -177,7 +193,7 @@ def _panel(
     ]
     for place, one in enumerate(found):
         if one is None:
-            parts.append(f'<text class="quiet" x="{x(0) + 8:.1f}" y="{_y(place) + 4}">{_NOTHING}</text>')
+            parts.append(f'<text class="quiet" x="{x(0) + 8:.1f}" y="{_y(place) + 4}">{none}</text>')
             continue
         y = _y(place)
         kind = name if feature_costs.known(one) else f"{name} unknown"

@@ -37,7 +37,7 @@ class Counting:
         name = file.dataset.name
         if self.merged is not None:
             found = self.merged[name]
-            if found.part.asked != partials.asked(wanted):
+            if found.part.asked != partials.asked(wanted) or not partials.fits(found.part, wanted):
                 raise apart(name)
             return partials.whole(found.part, kernel.distinct(found.part, wanted, found.files))
         if self.schedule is None or not file.opened.shards:

@@ -28,7 +28,7 @@ from mlops_gitops.testing.data.blocks import Blocks
 from mlops_gitops.testing.data.digests import Digests, Run
 from mlops_gitops.testing.data.moments import Dyadic, Moments
 from mlops_gitops.testing.data.profile import EMPTY, Category, Column, Histogram, Profile, document_of, extreme, merge
-from mlops_gitops.testing.data.scans import Format, Group, Scan, Wanted
+from mlops_gitops.testing.data.scans import Format, Group, Scan, Wanted, watched_text
 from mlops_gitops.testing.data.sketch import Sketch
 
 LARGEST = 256 * 1024 * 1024
@@ -203,6 +203,9 @@ def _run(one: Run) -> JSON:
 
 def _read(value: Mapping[str, Any]) -> Partial:
     columns = tuple(map(_column, value["columns"]))
+    odd = next((one.name for one in columns if not _adds_up(one, value["rows"])), None)
+    if odd is not None:
+        raise ValueError(f"the counts of column {odd[:200]!r} do not add up to {value['rows']:,} rows")
     runs = tuple(
         Run(one["first"], one["last"], one["rows"], int(one["sum"]), int(one["weighted"])) for one in value["runs"]
     )
@@ -219,6 +222,29 @@ def _read(value: Mapping[str, Any]) -> Partial:
         {Group(tuple(one["columns"]), one["of"]): tuple(one["files"]) for one in value["groups"]},
         None if value["blocks"] is None else Blocks.read(value["blocks"]),
     )
+
+
+def _adds_up(column: Column, rows: int) -> bool:
+    """Whether every row is counted once, and every bin has its edges."""
+    absent, histogram = column.nulls + column.nans + column.infinities, column.histogram
+    if histogram is not None:
+        edges, counts = histogram.edges, histogram.counts
+        return len(counts) == len(edges) + 1 and list(edges) == sorted(set(edges)) and absent + sum(counts) == rows
+    if column.categories or column.others:
+        return absent + column.others + sum(one.count for one in column.categories) == rows
+    return absent <= rows
+
+
+def fits(part: Partial, wanted: Wanted) -> bool:
+    """Whether the columns were counted on the edges and for the values that are wanted, as ``asked`` claims."""
+    for column in part.profile.columns:
+        edges, watched = wanted.edges.get(column.name), wanted.watched.get(column.name)
+        if edges is not None and column.histogram is not None and column.histogram.edges != edges:
+            return False
+        names = [name for name, _ in column.watched]
+        if watched is not None and names != [*dict.fromkeys(map(watched_text, watched))]:
+            return False
+    return True
 
 
 def _column(value: Mapping[str, Any]) -> Column:

@@ -17,6 +17,8 @@ import duckdb
 from mlops_gitops.testing.data.scans import Group, Source
 from mlops_gitops.testing.engines.connections import opened, quoted, reader, text
 
+_MOST_RANGES = 1024
+"""A foreign count may claim any number of rows; beyond eight billion, a range holds more."""
 AT_ONCE = 8_000_000
 """Rows whose hashes are held against one another at a time."""
 _WITHIN = "high BETWEEN ? AND ?"
@@ -112,7 +114,7 @@ def _source(files: Sequence[Path]) -> Source:
 
 def _ranges(rows: int) -> Iterator[tuple[int, int]]:
     """Ranges of the first half of a hash, from and to, so many that one holds about ``AT_ONCE`` rows."""
-    ranges = rows // AT_ONCE + 1
+    ranges = min(rows // AT_ONCE + 1, _MOST_RANGES)
     for at in range(ranges):
         yield 2**64 * at // ranges, 2**64 * (at + 1) // ranges - 1
 

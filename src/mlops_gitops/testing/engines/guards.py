@@ -76,7 +76,7 @@ def check_parted(one: Source, name: str) -> None:
     line = _header(one.files[0]).strip().decode(errors="replace")
     if line == name and set(name) & set(_SEPARATORS):
         raise Refused(
-            f"{one.path.name} cannot be parted into columns: some line has more or fewer values than the first has names",
+            f"{one.path.name} cannot be parted into columns: some line has more or fewer values than there are names",
             hint="write as many values in each line as there are columns, and close every quote",
             code=UNREADABLE,
         )
@@ -115,7 +115,7 @@ def names(connection: duckdb.DuckDBPyConnection, one: Source) -> None:
     state = tuple((path, found.st_size, found.st_mtime_ns) for path in one.files for found in [path.stat()])
     if state in _COUNTED:
         return
-    fields = f"SELECT unnest(regexp_extract_all(CAST(json AS VARCHAR), {_NAME}, 1)) AS name FROM read_ndjson_objects(?)"
+    fields = f"SELECT unnest(regexp_extract_all(CAST(json AS VARCHAR), {_NAME}, 1)) AS name FROM read_ndjson_objects(?)"  # noqa: S608
     count = connection.execute(f"SELECT count(DISTINCT name) FROM ({fields})", [one.argument]).fetchall()[0][0]  # noqa: S608
     if count > MOST_NAMES:
         raise Refused(
