@@ -143,6 +143,15 @@ def test_a_cache_that_cannot_be_written_is_told(model: ImageModel) -> None:
     assert error["code"] == "image-cache"
 
 
+@pytest.mark.parametrize("kept", ["", "{}", '{"installed": 7}', "[]", "\\ud800"])
+def test_what_was_kept_of_a_base_and_is_damaged_is_made_again(model: ImageModel, kept: str) -> None:
+    good = model.shell.json("build")
+    (facts,) = Path(model.shell.environ["MG_CACHE"]).glob("**/bases/*.json")
+    facts.write_text(kept)
+    assert model.shell.json("build") == good
+    assert facts.read_text() != kept
+
+
 def test_a_registry_that_is_not_there_is_told_in_time(model: ImageModel) -> None:
     begun = time.monotonic()
     error = failed(model, "--push", "127.0.0.1:1/team")

@@ -87,10 +87,10 @@ def _document(session: Session, repository: str, digest: str, keep: Path) -> byt
 
 
 def _facts(session: Session, reference: Reference, layers: tuple[Descriptor, ...], *, keep: Path, cache: Path) -> Facts:
-    """What the layers say; they are looked through once."""
+    """What the layers say; they are looked through once, and again where what was kept of it is damaged."""
     key = canonical.digest([_FORMAT, *(one.digest for one in layers)])
     place = cache / f"{key}.json"
-    if place.is_file():
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return Facts.kept(json.loads(place.read_text(encoding="utf-8")))
     with contextlib.ExitStack() as stack:
         streams = [
