@@ -113,3 +113,10 @@ def test_data_are_asked_of_the_release_whose_manifest_it_is(site: Shell) -> None
     path.write_text(path.read_text().replace("looks: counted", "looks: 90"))
     assert site("test", "data", MODEL, "--release", "1.0.0", "--publish") == 1
     assert "was made from another model.yaml than the one here" in site.err
+
+
+def test_a_number_is_no_use_where_looks_are_planned(site: Shell) -> None:
+    path = site.folder / "models" / MODEL / "model.yaml"
+    path.write_text(path.read_text().replace("looks: counted", "looks: 90"))
+    assert site("test", "data", MODEL, "--look", "3") == 2
+    assert "cancer counts none" in site.err

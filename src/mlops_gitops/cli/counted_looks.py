@@ -35,9 +35,7 @@ class Counted:
     """The looks of one run, numbered by what was published; a ``dry`` run takes none and knows those that were."""
 
     def __init__(self, snapshot: Snapshot, model: Model, *, dry: bool) -> None:
-        wanted = [one for one in (model.tests.data.drift, model.tests.data.skew) if one is not None]
-        counted = any(one.looks is None for one in wanted)
-        self._ledger = reference_looks.of_model(snapshot, model.name) if counted else reference_looks.Ledger()
+        self._ledger = reference_looks.of_model(snapshot, model.name) if _wanted(model) else reference_looks.Ledger()
         self._taken: list[Window] = []
         self._dry = dry
 
@@ -52,6 +50,11 @@ class Counted:
     def told(self, report: Report) -> Report:
         """The report with the looks that were taken for it."""
         return replace(report, details={**report.details, **windows.looked(self._taken)})
+
+
+def _wanted(model: Model) -> bool:
+    """Whether the manifest wants looks counted."""
+    return any(one is not None and one.looks is None for one in (model.tests.data.drift, model.tests.data.skew))
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +94,12 @@ def report(
     now, locate = world.now(), document.location
     if not arguments.publish:
         number: int | None = arguments.look
+        if number is not None and not _wanted(model):
+            raise Misused(
+                f"--look numbers a look that is counted, and {model.name} counts none",
+                hint="leave it out, or say `looks: counted` under `tests.data.drift` or `skew`",
+                code="test-options",
+            )
         return suite.run_data_tests(
             model, folder=folder, locate=locate, now=now, root=root, counting=counting, count=lambda _: number
         )
