@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
@@ -249,7 +250,7 @@ def _more_rows(gain: Gain, floor: _Floor) -> str:
 
 def slices(model: Model, against: Against, *, locate: Locate) -> Iterator[Check]:
     """Every slice of every metric that declares a margin, judged together; one that the champion has must be there."""
-    found: list[tuple[Check, float]] = []
+    found: list[_Seen] = []
     parted: dict[tuple[str, Slice], list[Part]] = {}
     bound = _bound(against)
     for index, demand in enumerate(model.metrics):
@@ -264,7 +265,7 @@ def slices(model: Model, against: Against, *, locate: Locate) -> Iterator[Check]
             found += _slices(_Guard(guarded, metric, pair, _Floor(-margin, "maxRegression"), place), parted)
         here = {one.column for one in demand.slices}
         found += [
-            (_dropped(demand, one.column, place), 1.0)
+            _Seen(_dropped(demand, one.column, place))
             for one in (strict.slices if strict else ())
             if one.column not in here
         ]
@@ -291,6 +292,17 @@ def _dropped(demand: Demand, column: str, place: Location) -> Check:
     return Check("comparison.slice", column, Verdict.FAIL, message, location=place, fix=fix)
 
 
+class _Seen(NamedTuple):
+    """A slice with the one-sided p-value of "the loss is within the margin", and what its rows could have shown.
+
+    ``p`` is 1 where nothing can be said.
+    """
+
+    check: Check
+    p: float = 1.0
+    could: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Guard:
     """What is guarded in every slice of a metric, and where the manifest says so."""
@@ -302,18 +314,15 @@ class _Guard:
     place: Location
 
 
-def _slices(guard: _Guard, parted: dict[tuple[str, Slice], list[Part]]) -> Iterator[tuple[Check, float]]:
-    """Each slice with the one-sided p-value of "the loss is within the margin"; 1 where nothing can be said.
-
-    ``parted`` keeps the parts of each column, which several metrics share.
-    """
+def _slices(guard: _Guard, parted: dict[tuple[str, Slice], list[Part]]) -> Iterator[_Seen]:
+    """Each slice.  ``parted`` keeps the parts of each column, which several metrics share."""
     demand, place = guard.demand, guard.place
     for wanted in demand.slices:
         raw = guard.pair.challenger.columns.get(wanted.column)
         if raw is None:
             message = f"{demand.dataset} cannot be sliced by {wanted.column}: it has no such column"
             fix = "name a column that the data have"
-            yield Check("comparison.slice", wanted.column, Verdict.FAIL, message, location=place, fix=fix), 1.0
+            yield _Seen(Check("comparison.slice", wanted.column, Verdict.FAIL, message, location=place, fix=fix))
             continue
         key = (demand.dataset, wanted)
         if key not in parted:
@@ -322,22 +331,22 @@ def _slices(guard: _Guard, parted: dict[tuple[str, Slice], list[Part]]) -> Itera
             yield _slice(guard, part, wanted.min_rows, among=len(parted[key]))
 
 
-def _slice(guard: _Guard, part: Part, least: int, *, among: int) -> tuple[Check, float]:
+def _slice(guard: _Guard, part: Part, least: int, *, among: int) -> _Seen:
     pair, metric = guard.pair, guard.metric
     subject, name = f"{guard.demand.name}[{part.name}]", f"{guard.demand.name} where {part.name}"
     told = Check("comparison.slice", subject, Verdict.INCONCLUSIVE, "", location=guard.place)
     if len(part.rows) < least:
         why = f"{wording.rows(len(part.rows))} are fewer than `minRows`"
-        return replace(told, message=f"{name} cannot be compared: {why}", fix="provide rows that can answer"), 1.0
+        return _Seen(replace(told, message=f"{name} cannot be compared: {why}", fix="provide rows that can answer"))
     before, after = (chosen(sample, part.rows) for sample in pair.samples())
     try:
         found = paired.compared(metric, before, after, resample=False)
     except Unmeasurable as reason:
-        return replace(told, message=f"{name} cannot be compared: {reason}", fix="provide rows that can answer"), 1.0
+        return _Seen(replace(told, message=f"{name} cannot be compared: {reason}", fix="provide rows that can answer"))
     words = f"{_words(metric, found, name, pair)}; {guard.floor.words(metric)}"
-    words += _harm_would_show(found.gain, -guard.floor.gain, among=among)
     check = _check(metric, found.gain, guard.floor, replace(told, verdict=Verdict.PASS, message=words))
-    return check, found.gain.harm(guard.floor.gain)
+    could = _harm_would_show(found.gain, -guard.floor.gain, among=among)
+    return _Seen(check, found.gain.harm(guard.floor.gain), could)
 
 
 def _harm_would_show(gain: Gain, margin: float, *, among: int) -> str:
@@ -355,9 +364,9 @@ def _likely(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"  # noqa: PLR2004 - what people write
 
 
-def _with_holm(found: Sequence[tuple[Check, float]]) -> Iterator[Check]:
-    adjusted = statistics.holm([p for _, p in found])
-    for (check, _), p in zip(found, adjusted, strict=True):
+def _with_holm(found: Sequence[_Seen]) -> Iterator[Check]:
+    adjusted = statistics.holm([one.p for one in found])
+    for (check, _, could), p in zip(found, adjusted, strict=True):
         if check.verdict is not Verdict.PASS:
             yield check
         elif p < FALSE_ALARM:
@@ -365,4 +374,4 @@ def _with_holm(found: Sequence[tuple[Check, float]]) -> Iterator[Check]:
             fix = "keep the champion, or find what the challenger does worse there"
             yield replace(check, verdict=Verdict.FAIL, message=message, fix=fix)
         else:
-            yield replace(check, message=f"{check.message}, and no larger loss is shown")
+            yield replace(check, message=f"{check.message}{could}, and no larger loss is shown")
