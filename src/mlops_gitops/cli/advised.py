@@ -43,9 +43,10 @@ def databases(named: Sequence[str], world: World) -> tuple[Database, ...]:
     Raises ``Misused`` where one is not there, ``Refused`` where it is no database.
     """
     names = named or list(filter(None, world.environ.get(VARIABLE, "").split(os.pathsep)))
-    if names:
-        with session.needing("build"):
-            import packaging.version  # noqa: F401 - the order of versions asks for it later
+    if not names:
+        return ()
+    with session.needing("build"):
+        import packaging.version  # noqa: F401 - the order of versions asks for it later
     cache = session.cache(world) / "advisories"
     return tuple(
         advisory_databases.opened(
