@@ -204,7 +204,7 @@ def test_what_does_not_fit_into_memory_is_spilled_and_stays_within_the_bound(lar
     distinct, others, grown = counted_within(large, bound)
     assert distinct == 600_000
     assert others == 600_000 - 128
-    assert free > 3 * bound
+    assert free > 2 * bound
     assert grown < bound + 64 * 2**20
 
 

@@ -18,10 +18,12 @@ ROW = '"number of the row"'
 
 
 class Answer:
-    """The single row that came back, read from left to right, and the answers that were found apart."""
+    """The aggregates that came back, read from left to right, and the answers that were found beside and apart."""
 
-    def __init__(self, row: Sequence[Any], apart: Mapping[int, Mapping[str, Any]], beside: Mapping[str, Any]) -> None:
-        self._row = iter(row)
+    def __init__(
+        self, main: Mapping[str, Any], apart: Mapping[int, Mapping[str, Any]], beside: Mapping[str, Any]
+    ) -> None:
+        self._row = iter(main.values())
         self._apart = apart
         self.beside = beside
         self.rows = int(next(self._row))
@@ -123,19 +125,28 @@ class Statement:
     def run(self, connection: duckdb.DuckDBPyConnection) -> Answer:
         """Ask, and return the answers.
 
-        What is asked apart comes back as one list: the engine plans a union, and would order a join of many.
+        All of it is one union: the engine is at work on several branches of one at once, and would take scalar
+        subqueries one after the other.
         """
         source = numbers.layered(self._numbered() if self.numbered else reader(self._one), self.layers)
-        entry = "{'number': number, 'kept': kept, 'watched': watched, 'n': n}"
-        apart, beside, parameters = "NULL", "NULL", [*self._parameters, *self._parameters_apart]
-        if self._apart:
-            apart = f"(SELECT list({entry}) FROM ({' UNION ALL '.join(self._apart)}))"  # noqa: S608 - made here
+        named = ", ".join(f"{aggregate} AS a{at}" for at, aggregate in enumerate(self._aggregates))
+        branches = [f"SELECT r, NULL, NULL, NULL, NULL, NULL FROM (SELECT {named} FROM {source}) AS r"]  # noqa: S608
+        parameters = [*self._parameters, self._one.argument]
         if self._beside:
-            beside = f"(SELECT r FROM (SELECT {', '.join(self._beside)} FROM {reader(self._one)}) AS r)"  # noqa: S608
+            others = f"SELECT {', '.join(self._beside)} FROM {reader(self._one)}"  # noqa: S608 - made here
+            branches.append(f"SELECT NULL, r, NULL, NULL, NULL, NULL FROM ({others}) AS r")  # noqa: S608 - made here
             parameters.append(self._one.argument)
-        text = f"SELECT {', '.join(self._aggregates)}, {apart}, {beside} FROM {source}"  # noqa: S608 - made here
-        *row, found, others = connection.execute(text, [*parameters, self._one.argument]).fetchall()[0]
-        return Answer(row, {one["number"]: one for one in found or ()}, others or {})
+        branches += [f"SELECT NULL, NULL, number, kept, watched, n FROM ({one})" for one in self._apart]  # noqa: S608
+        rows = connection.execute(" UNION ALL ".join(branches), [*parameters, *self._parameters_apart]).fetchall()
+        return Answer(
+            next(main for main, *_ in rows if main is not None),
+            {
+                number: {"kept": kept, "watched": watched, "n": n}
+                for _, _, number, kept, watched, n in rows
+                if number is not None
+            },
+            next((beside for _, beside, *_ in rows if beside is not None), {}),
+        )
 
     def _numbered(self) -> str:
         """The file with a column for the number of each row, which a Parquet file has; counting them takes one core."""
