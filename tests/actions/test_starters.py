@@ -62,6 +62,14 @@ def test_a_caller_gives_what_is_declared_and_grants_what_is_asked_for(name: str)
     assert caller["permissions"] == wanted
 
 
+def test_a_caller_has_ten_lines_at_most() -> None:
+    for kind in KINDS:
+        for path, text in starters.files(kind).items():
+            lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+            assert len(lines) <= 10 or not path.startswith(".github/workflows/"), path
+            assert max(map(len, text.splitlines())) <= 120
+
+
 @pytest.mark.parametrize("name", REUSABLE)
 def test_every_job_has_its_permissions_a_limit_and_pins(name: str) -> None:
     called, text = reusable(name), (ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8")

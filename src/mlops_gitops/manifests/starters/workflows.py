@@ -30,12 +30,8 @@ jobs:
   models:
     uses: USES/.github/workflows/model-pull-request.yml@REF
     with: {prepare: true}
-    permissions:
-      contents: read # to fetch the commits that are checked
-      pull-requests: write # to write one comment; the token of a fork's pull request may not, and then a summary has it
-      actions: read # to know a newer run of this workflow from a comment that only claims to be one's
-    secrets:
-      ENVIRONMENTS_READ_TOKEN: ${{ secrets.ENVIRONMENTS_READ_TOKEN }} # to compare with what runs, where that is private
+    permissions: {contents: read, pull-requests: write, actions: read} # commits; the comment; whether a newer run is on
+    secrets: {ENVIRONMENTS_READ_TOKEN: "${{ secrets.ENVIRONMENTS_READ_TOKEN }}"} # to show what runs, if private
 """
 
 _PREPARE = """\
@@ -66,56 +62,41 @@ _RELEASE = """\
 # Releases every model that a merge touches: image, tests, signature, one commit to the environment repository.
 # Needs the variable ENVIRONMENTS_URL, and a GitHub environment `release`, for `main` alone, with the secrets below.
 name: release
-on:
-  push: {branches: [main]}
+on: {push: {branches: [main]}}
 permissions: {}
 jobs:
   release:
     uses: USES/.github/workflows/model-release.yml@REF
     with: {prepare: true}
-    permissions:
-      contents: read # to fetch the commit that is released
-      packages: write # to push the image, where `registry` is GitHub's
-    secrets:
-      RELEASER_APP_KEY: ${{ secrets.RELEASER_APP_KEY }} # of the App whose client id is the variable RELEASER_APP_ID
-      TESTS_KEY: ${{ secrets.TESTS_KEY }} # signs tests, provenance and scan
+    # The secrets: the key of the App whose client id is the variable RELEASER_APP_ID, and what signs the tests.
+    permissions: {contents: read, packages: write} # to fetch the commit, and to push the image to GitHub's registry
+    secrets: {RELEASER_APP_KEY: "${{ secrets.RELEASER_APP_KEY }}", TESTS_KEY: "${{ secrets.TESTS_KEY }}"}
 """
 
 _GATE = """\
 # Checks what a pull request writes, and whether it has the reviews that the policy of its base branch demands.
 # Let the branch require the check `environments / mlops-gitops`.
 name: environments
-on:
-  pull_request:
-  pull_request_review: {types: [submitted, edited, dismissed]}
-  merge_group:
+on: [pull_request, pull_request_review, merge_group]
 permissions: {}
 jobs:
   environments:
     uses: USES/.github/workflows/environment-gate.yml@REF
-    permissions:
-      contents: read # to fetch the commit that is checked, and to read the policy
-      pull-requests: read # to read the reviews
+    permissions: {contents: read, pull-requests: read} # to fetch the commit and the policy, and to read the reviews
 """
 
 _RECONCILE = """\
 # Does everything that the policies allow now.  The schedule is enough; each other event only saves waiting for it.
 # Needs a GitHub environment `promotion` that only `main` may deploy to, with the secrets below.
 name: reconcile
-on:
-  schedule: [{cron: "*/15 * * * *"}]
-  push: {branches: [main]}
-  pull_request_review: {types: [submitted, edited, dismissed]}
-  workflow_dispatch:
+on: {schedule: [{cron: "*/15 * * * *"}], push: {branches: [main]}, pull_request_review: {}, workflow_dispatch: {}}
 permissions: {}
 jobs:
   reconcile:
     uses: USES/.github/workflows/environment-reconcile.yml@REF
-    permissions:
-      actions: write # a review starts this workflow again on `main`, because only there it gets the secrets
-    secrets:
-      PROMOTER_APP_KEY: ${{ secrets.PROMOTER_APP_KEY }} # of the App whose client id is the variable PROMOTER_APP_ID
-      PROMOTION_KEY: ${{ secrets.PROMOTION_KEY }} # signs promotions and reviews
+    # The secrets: the key of the App whose client id is the variable PROMOTER_APP_ID, and what signs promotions.
+    permissions: {actions: write} # a review starts this again on `main`, because only there it gets the secrets
+    secrets: {PROMOTER_APP_KEY: "${{ secrets.PROMOTER_APP_KEY }}", PROMOTION_KEY: "${{ secrets.PROMOTION_KEY }}"}
 """
 
 _CALLERS: dict[Kind, dict[str, str]] = {
