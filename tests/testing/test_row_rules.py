@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cancer import NOW, Project, find, one
@@ -239,6 +239,7 @@ expressions = st.recursive(
 
 @settings(max_examples=40, deadline=None)
 @given(expressions)
+@example("NOT (CASE WHEN s THEN a END > CASE WHEN s THEN a END)")  # what is shared is computed outside of TRY
 def test_what_is_written_anew_means_the_same(text: str) -> None:
     """Where a plain statement answers on a row, the confined text gives that answer, and it never fails on any."""
     try:
@@ -250,6 +251,7 @@ def test_what_is_written_anew_means_the_same(text: str) -> None:
         'true AS b, 7::BIGINT AS "q""x")'
     )
     with duckdb.connect() as connection:
+        connection.execute("SET disabled_optimizers = 'common_subexpressions'")  # as the engine asks again, if need be
         found = connection.execute(f"SELECT {mine} FROM {row}").fetchall()  # noqa: S608 - what is tested
         try:
             expected = connection.execute(f"SELECT {text} FROM {row}").fetchall()  # noqa: S608 - as above
@@ -297,6 +299,7 @@ def test_a_statement_that_takes_too_long_is_interrupted(
     [
         ("\"mean texture\" > 'a'", "greatest(\"mean texture\", 'a') > 0"),
         ('"mean texture" > site', 'least("mean texture", site) > 0'),
+        ("NOT (CASE WHEN site THEN 1 END > CASE WHEN site THEN 1 END)", '"mean texture" > 0'),
     ],
 )
 def test_what_two_rules_have_in_common_and_cannot_be_computed_spoils_nothing_else(
