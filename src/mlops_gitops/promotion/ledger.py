@@ -11,17 +11,16 @@ it is called; and the comparisons of a model are counted beside, whatever file t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mlops_gitops.evidence import holdouts
-from mlops_gitops.evidence.admission import Evidence, admit
 from mlops_gitops.evidence.holdouts import Look
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.release import Release
-from mlops_gitops.promotion import layout
+from mlops_gitops.promotion import layout, tallied
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.records import record
 
@@ -98,9 +97,9 @@ def _keep(taken: dict[Key, int], key: Key, number: int | None) -> None:
 def of_model(snapshot: Snapshot, model: str, files: Collection[str]) -> Ledger:
     """The ledger at one commit, as far as it counts for a model that uses these files, by digest."""
     ledger = Ledger()
-    for one, about in _comparisons(snapshot, snapshot.line(model)):
+    for one, about in tallied.standing(snapshot, snapshot.line(model), KIND):
         ledger.add(one.claim, model=model, artifact=about.artifact.digest)
-    for one, about in _comparisons(snapshot, list(_on_the_same(snapshot, model, files))):
+    for one, about in tallied.standing(snapshot, list(_on_the_same(snapshot, model, files)), KIND):
         ledger.add(one.claim, model=about.name, artifact=about.artifact.digest)
     return ledger
 
@@ -120,7 +119,7 @@ def _on_the_same(snapshot: Snapshot, model: str, files: Collection[str]) -> Iter
 
 def entries(snapshot: Snapshot, model: str) -> tuple[Entry, ...]:
     """Every look of a model that stands, by file and number."""
-    every = list(_comparisons(snapshot, snapshot.line(model)))
+    every = list(tallied.standing(snapshot, snapshot.line(model), KIND))
     replaced = {digest for one, _ in every for digest in one.claim.supersedes}
     found = [
         Entry(
@@ -138,15 +137,3 @@ def entries(snapshot: Snapshot, model: str) -> tuple[Entry, ...]:
         for look in holdouts.looks(one.claim)
     ]
     return tuple(sorted(found, key=lambda one: (one.holdout, one.number or 0, one.release, one.champion or "")))
-
-
-def _comparisons(snapshot: Snapshot, releases: Sequence[Release]) -> Iterator[tuple[Evidence, Release]]:
-    """Every comparison of some releases that was signed by right, in their order."""
-    snapshot.tree.prefetch([layout.evidence(one.id) for one in releases])
-    for about in releases:
-        folder = layout.evidence(about.id)
-        for name in snapshot.tree.names(folder):
-            data = snapshot.tree.read(f"{folder}/{name}") if name.startswith(f"{KIND}-") else None
-            judged = admit(name, data, release=about.id, trust=snapshot.trust) if data is not None else None
-            if isinstance(judged, Evidence):
-                yield judged, about

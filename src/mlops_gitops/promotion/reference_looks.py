@@ -13,11 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from mlops_gitops.errors import Failure, NotYet
-from mlops_gitops.evidence.admission import Evidence, admit
+from mlops_gitops.errors import NotYet
 from mlops_gitops.evidence.statements import Claim
 from mlops_gitops.evidence.windows import KIND, Window, windows
-from mlops_gitops.promotion import layout
+from mlops_gitops.promotion import tallied
 from mlops_gitops.promotion.problems import Problem
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.store import Change, History
@@ -48,15 +47,8 @@ class Ledger:
 def of_model(snapshot: Snapshot, model: str) -> Ledger:
     """The ledger of a model at one commit."""
     ledger = Ledger()
-    line = snapshot.line(model)
-    snapshot.tree.prefetch([layout.evidence(one.id) for one in line])
-    for about in line:
-        folder = layout.evidence(about.id)
-        for name in snapshot.tree.names(folder):
-            data = snapshot.tree.read(f"{folder}/{name}") if name.startswith(f"{KIND}-") else None
-            judged = admit(name, data, release=about.id, trust=snapshot.trust) if data is not None else None
-            if isinstance(judged, Evidence):
-                ledger.add(judged.claim)
+    for one, _ in tallied.standing(snapshot, snapshot.line(model), KIND):
+        ledger.add(one.claim)
     return ledger
 
 
@@ -78,35 +70,18 @@ class Recount:
     """The ledgers of all models, up to the last commit that was looked at; commits come oldest first."""
 
     def __init__(self, history: History) -> None:
-        self._history = history
-        self._models: dict[str, str] = {}
-        self._ledgers: dict[str, Ledger] = {}
+        self._past = tallied.Past(history, KIND)
+        self._ledgers: dict[str | None, Ledger] = {}
 
     def of(self, change: Change) -> Iterator[Problem]:
         """The data tests that a commit added and that say another number of a look than it had."""
-        split = (path.split("/") for status, path in change.paths if status == "A")
-        added = [parts for parts in split if len(parts) == 3]  # noqa: PLR2004 - folder, model or release, file
-        self._models |= {name.removesuffix(".yaml"): model for folder, model, name in added if folder == "releases"}
-        paths = ["/".join(parts) for parts in added if parts[0] == "evidence" and parts[-1].startswith(f"{KIND}-")]
-        if not paths:
-            return
-        snapshot = Snapshot(self._history.tree(change.commit))
-        found = [(path, claim) for path in paths if (claim := _admitted(path, snapshot)) is not None]
-        for path, claim in sorted(found, key=lambda each: [one.number or 0 for one in windows(each[1])]):
-            ledger = self._ledgers.setdefault(self._models.get(claim.release, ""), Ledger())
-            for one in windows(claim):
+        found = [(one, windows(one.evidence.claim)) for one in self._past.added(change)]
+        for added, taken in sorted(found, key=lambda each: [one.number or 0 for one in each[1]]):
+            ledger = self._ledgers.setdefault(added.model, Ledger())
+            for one in taken:
                 now = ledger.count(one).number
                 if one.number != now:
                     what = f"look {one.number} at the {one.section} reference {one.reference[:12]}"
-                    yield Problem("look", path, f"it says that it was {what}, and it was look {now}", change.commit)
-
-
-def _admitted(path: str, snapshot: Snapshot) -> Claim | None:
-    """What is evidence at all, and counts looks; whatever else lies there is told elsewhere."""
-    _, release, name = path.split("/")
-    data = snapshot.tree.read(path)
-    try:
-        judged = admit(name, data or b"", release=release, trust=snapshot.trust)
-    except Failure:
-        return None
-    return judged.claim if isinstance(judged, Evidence) and windows(judged.claim) else None
+                    yield Problem(
+                        "look", added.path, f"it says that it was {what}, and it was look {now}", change.commit
+                    )
