@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -149,6 +150,21 @@ def demanding(folder: Path, **features: Any) -> None:
     value = yaml.safe_load((folder / "model.yaml").read_text())
     value["spec"].setdefault("tests", {})["features"] = features
     (folder / "model.yaml").write_text(yaml.safe_dump(value))
+
+
+@pytest.mark.parametrize(
+    ("lay", "why"),
+    [(os.mkfifo, "not a regular file"), (lambda path: path.symlink_to("/dev/zero"), "leads out of the repository")],
+    ids=["pipe", "device"],
+)
+def test_coverage_is_read_of_a_plain_file(run: Run, tmp_path: Path, lay: Callable[[Path], object], why: str) -> None:
+    folder = tmp_path / "models" / "cancer"
+    demanding(folder, coverage={"file": "coverage.json", "min": 0.9})
+    lay(folder / "coverage.json")
+    code, out, err = run("cancer", "--format", "json")
+    assert code == 1, err
+    (said,) = [one for one in json.loads(out)["reports"][0]["checks"] if one["id"] == "feature.coverage"]
+    assert why in said["message"]
 
 
 def test_what_the_manifest_demands_is_judged(run: Run, tmp_path: Path) -> None:

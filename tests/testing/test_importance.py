@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,12 +39,16 @@ def weighing(spec: dict[str, Any]) -> None:
 def weighed(project: Make) -> Callable[..., dict[tuple[str, str], Check]]:
     """The checks of drift, with this file beside the manifest."""
 
-    def checks(text: str | None, change: Callable[[dict[str, Any]], None] = weighing) -> dict[tuple[str, str], Check]:
+    def checks(
+        text: str | None, change: Callable[[dict[str, Any]], None] = weighing, lay: Callable[[Path], None] | None = None
+    ) -> dict[tuple[str, str], Check]:
         found = project(change, train=rows(1), test=rows(2).assign(**{FEATURES[0]: 0.0, FEATURES[2]: 0.0}))
         reference = made(found.model, "train", folder=found.folder, root=found.folder)
         (found.folder / "train.profile.json").write_text(reference.text())
         if text is not None:
             (found.folder / FILE).write_text(text)
+        if lay is not None:
+            lay(found.folder / FILE)
         report = run_data_tests(found.model, folder=found.folder, locate=found.locate, now=NOW)
         told = {(one.id, one.subject): one for one in report.checks if one.id.startswith(("data.drift", "data.imp"))}
         assert found.line(told["data.importance", FILE].location) == "weights: importance"
@@ -78,6 +84,11 @@ def test_where_nothing_is_known_all_inputs_weigh_the_same_and_it_is_said(weighed
     assert "test features cancer --write-reference" in said.fix
     assert found["data.drift", "test.mean texture"].verdict is Verdict.FAIL
     assert width(found["data.drift", "test.mean texture"]) == width(found["data.drift", "test.mean symmetry"])
+
+
+def test_a_pipe_in_its_place_holds_nobody_up(weighed: Callable[..., Any]) -> None:
+    said = weighed(None, lay=os.mkfifo)["data.importance", FILE]
+    assert (said.verdict, "not a regular file" in said.message) == (Verdict.INCONCLUSIVE, True), said.message
 
 
 @pytest.mark.parametrize(

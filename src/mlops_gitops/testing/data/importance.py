@@ -25,6 +25,7 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
+from mlops_gitops.testing.data import shards
 from mlops_gitops.testing.data.columns import Locate
 
 FILE = "importance.json"
@@ -103,7 +104,7 @@ def applied(
     """The tests as they weigh columns, and what there is to say of that."""
     if not tests.by_importance:
         return tests, iter(())
-    place, path = locate((*at, "weights")), (folder / FILE).resolve()
+    place = locate((*at, "weights"))
     write = f"write it, and commit it: `mlops-gitops test features {model.name} --write-reference`"
     names = tuple(one.name for one in model.interface.inputs)
 
@@ -112,10 +113,7 @@ def applied(
         return Check("data.importance", FILE, verdict, message, location=place, fix=fix)
 
     try:
-        if not path.is_relative_to(root.resolve()):
-            raise ValueError("it leads out of the repository")  # noqa: TRY301 - one place says it
-        with path.open("rb") as stream:
-            found = read(stream.read(LARGEST + 1))
+        found = read(shards.content(FILE, folder=folder, root=root, most=LARGEST))
     except (OSError, ValueError) as error:
         why = "it is not there" if isinstance(error, FileNotFoundError) else str(error)
         message = f"what the inputs bring is not known, so all of them weigh the same: {FILE} cannot be used: {why}"

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from mlops_gitops import canonical
-from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.feature_tests import Coverage, FeatureTests
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
+from mlops_gitops.testing.data import shards
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile
 from mlops_gitops.testing.data.leakage import Feature
@@ -219,16 +219,12 @@ def _unused(model: Model, least: float, powers: Mapping[str, Estimate] | None, l
 
 def _covered(wanted: Coverage, folder: Path, root: Path, locate: Locate) -> Check:
     place = locate((*_PLACE, "coverage"))
-    path = (folder / wanted.file).resolve()
     fix = "run the tests of the features with a coverage tool that writes Cobertura XML or coverage.py's JSON"
     try:
-        if not path.is_relative_to(root.resolve()):
-            raise Refused(f"{wanted.file} leads out of the repository", hint=fix, code="path-outside")  # noqa: TRY301
-        if path.is_file() and path.stat().st_size > coverage.LARGEST:
-            raise ValueError(f"it has more than {coverage.LARGEST:,} bytes")  # noqa: TRY301
-        found = coverage.of_bytes(path.read_bytes(), wanted.paths)
-    except Refused as refused:
-        return Check("feature.coverage", wanted.file, Verdict.FAIL, refused.message, location=place, fix=fix)
+        data = shards.content(wanted.file, folder=folder, root=root, most=coverage.LARGEST)
+        if len(data) > coverage.LARGEST:
+            raise ValueError(f"it has more than {coverage.LARGEST:,} bytes")  # noqa: TRY301 - one place says it
+        found = coverage.of_bytes(data, wanted.paths)
     except (OSError, ValueError) as error:
         why = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
         message = f"{wanted.file} says nothing of coverage: {why}"
