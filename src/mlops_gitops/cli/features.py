@@ -19,10 +19,10 @@ from mlops_gitops.testing import suite
 from mlops_gitops.testing.data import importance
 from mlops_gitops.testing.data.files import data_files
 from mlops_gitops.testing.data.importance import Importance
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
 from mlops_gitops.testing.features import checks, figures
 from mlops_gitops.testing.features.checks import Before, Table
 from mlops_gitops.testing.features.subsets import MOST_FEATURES, Subsets
-from mlops_gitops.testing.statistics import Estimate, Unmeasurable
 
 
 def dataset(model: Model) -> Dataset | None:

@@ -28,6 +28,7 @@ from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files, identity, in_one
 from mlops_gitops.testing.data.imported import checks as imports
 from mlops_gitops.testing.data.spending import Count, nobody
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models import behaviour, explanations, reliability, simpler
 from mlops_gitops.testing.models import promises as model_tests
 from mlops_gitops.testing.models.evaluations import evaluate, history, inputs, job, judged
@@ -35,7 +36,6 @@ from mlops_gitops.testing.models.metrics import METRICS, Sample
 from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.models.samples import Evaluation
 from mlops_gitops.testing.sharding import HERE, Counting
-from mlops_gitops.testing.statistics import Unmeasurable
 
 
 @dataclass(frozen=True, slots=True)

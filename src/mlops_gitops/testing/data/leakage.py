@@ -16,7 +16,8 @@ import numpy as np
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.testing import statistics, wording
-from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurable
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
+from mlops_gitops.testing.statistics import Bools, Floats
 from mlops_gitops.testing.texts import as_texts
 
 BINS = 64

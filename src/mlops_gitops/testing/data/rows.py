@@ -17,8 +17,9 @@ from mlops_gitops.testing.data.files import DataFile
 from mlops_gitops.testing.data.relations import HERE, Relations
 from mlops_gitops.testing.data.scans import Scan
 from mlops_gitops.testing.engines import duckdb as engine
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models.samples import Truth
-from mlops_gitops.testing.statistics import Bools, Unmeasurable
+from mlops_gitops.testing.statistics import Bools
 
 _FEWEST_OF_A_CLASS = 30
 _MOST_CLASSES = 20
