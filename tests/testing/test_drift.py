@@ -23,7 +23,7 @@ from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.testing.data.reference import Reference, hash_of, read
 from mlops_gitops.testing.data.references import made
 from mlops_gitops.testing.data.spending import Count, nobody, spending
-from mlops_gitops.testing.suite import run_data_tests
+from mlops_gitops.testing.data.suite import run_data_tests
 
 Make = Callable[..., Project]
 

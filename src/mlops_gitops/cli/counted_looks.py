@@ -89,7 +89,7 @@ def report(
     counting: Counting,
 ) -> Report:
     """The data tests of a model, with each look numbered as the options say, and published where they ask for it."""
-    from mlops_gitops.testing import suite
+    from mlops_gitops.testing.data import suite
 
     now, locate = world.now(), document.location
     if not arguments.publish:

@@ -42,7 +42,7 @@ def of_release(candidate: Candidate, snapshot: Snapshot, world: World) -> tuple[
     """The report that becomes evidence of a release whose manifest declares these tests."""
     if not declared(candidate.model):
         return ()
-    with session.needing("data"):
+    with session.needing("models"):
         from mlops_gitops.adapters import predictions
         from mlops_gitops.testing.models.predictions import Artifact
 
@@ -67,7 +67,7 @@ def report(
     It is evidence of a kind of its own, since a young model has no past: whoever demands the model tests does not
     have to wait for one.
     """
-    from mlops_gitops.testing import suite
+    from mlops_gitops.testing import reports
     from mlops_gitops.testing.models import business, staleness
 
     tests, found = model.tests.model, list[Check]()
@@ -83,7 +83,7 @@ def report(
         known = [] if snapshot is None else list(pairs(snapshot, model))
         found += business.checks(model, known, locate=locate, problem=problem)
         details["pairs"] = [{"version": one.version, "offline": one.offline, "business": one.business} for one in known]
-    made = suite.report("history-tests", model, found, tuple(materials))
+    made = reports.made("history-tests", model, found, tuple(materials))
     return replace(made, details=details)
 
 
