@@ -30,12 +30,17 @@ class Grouping:
     """The column that parts rows into blocks, and whether a block is an entity, a day or a stretch of times."""
 
     column: str
-    kind: Literal["entity", "day", "stretch"]
+    kind: Literal["entity", "day", "days", "stretch"]
 
     @property
     def words(self) -> str:
         """What a verdict says of it."""
-        what = {"entity": "rows of one", "day": "rows of one day of", "stretch": "rows of neighbouring times of"}
+        what = {
+            "entity": "rows of one",
+            "day": "rows of one day of",
+            "days": "rows of neighbouring days of",
+            "stretch": "rows of neighbouring times of",
+        }
         return f"{what[self.kind]} {self.column} are one block"
 
 
@@ -47,6 +52,12 @@ def grouping(dataset: Dataset, *, task: str = "") -> Grouping | None:
     if entity is not None:
         return Grouping(entity, "entity")
     return None if time is None else Grouping(time, "day")
+
+
+def counted(dataset: Dataset) -> Grouping | None:
+    """The same for what is judged by counts, as drift is: there, neighbouring days share a block (``data/designs``)."""
+    by = grouping(dataset)
+    return Grouping(by.column, "days") if by is not None and by.kind == "day" else by
 
 
 def expression(by: Grouping) -> str:
