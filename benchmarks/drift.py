@@ -12,8 +12,8 @@ worst that can happen to a bound.  Beside ours stand rules as their documentatio
 
 The second table looks at the same reference on 90 days, 1,001 new rows each; an alarm on any day counts, for both.
 
-The third has days that resemble the one before (AR(1); a tenth of the variance is the day's), in the reference and in
-the data: our rule, and what it would be if each day stood by itself.
+The third has days that resemble the one before (AR(1); a tenth of the variance is the day's), in a reference of a year
+and in the data: our rule, and what it would be if each day stood by itself.
 
     .venv/bin/python benchmarks/drift.py [--draws 100] [--write]
 
@@ -30,23 +30,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal, stats
+from scipy import stats
 
+from grounds.days import AT_THE_LIMIT, BEYOND, LIMIT, neighbouring
 from grounds.simulation import simulated
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.data_tests import DriftTests
-from mlops_gitops.testing.data.designs import design_effect, stretches
+from mlops_gitops.testing.data.designs import design_effect
 from mlops_gitops.testing.data.profile import Column, Histogram
 from mlops_gitops.testing.data.shifts import Errors, Incomparable, Sample, of_values, shares
 from mlops_gitops.testing.data.spending import spending
 
 PAGE = Path(__file__).parents[1] / "docs/explanation/drift.md"
-COLUMNS, REFERENCE, LIMIT, BLOCK = 30, 20_000, 0.1, 50
+COLUMNS, REFERENCE, BLOCK = 30, 20_000, 50
 LOOKS, NEW = 90, 1_001
-YEAR, DAYS, A_DAY, OF_THE_DAY, ALIKE = 365, (30, 90, 365), 100, 0.1, (0.0, 0.3, 0.6, 0.9)
-"""Days of the reference and of the data, rows of a day, the day's share of the variance, and neighbours' correlation."""
-AT_THE_LIMIT, BEYOND = 0.25132, 0.63728
-"""Spreads by which a normal column moves where D becomes 0.1, and 0.25."""
 NAMES = tuple(f"x{number}" for number in range(COLUMNS))
 
 Floats = npt.NDArray[np.float64]
@@ -166,7 +163,9 @@ def _sample(values: Floats, edges: tuple[float, ...], *, blocks: bool) -> Sample
     parts = [values[at : at + BLOCK] for at in range(0, len(values), BLOCK)] if blocks else []
     if blocks and len(parts) < 10:
         return Sample(column, len(values), float(len(values)))
-    return Sample(column, len(values), design_effect([_counts(part, edges) for part in parts]) if blocks else 1.0)
+    if not blocks:
+        return Sample(column, len(values))
+    return Sample(column, len(values), design_effect([_counts(part, edges) for part in parts]), len(parts) - 1)
 
 
 def _counts(values: Floats, edges: tuple[float, ...]) -> tuple[int, ...]:
@@ -297,75 +296,10 @@ def daily(draws: int, chance: np.random.Generator) -> list[str]:
     return lines
 
 
-class Days(NamedTuple):
-    """A column of days, as our rule takes them and as if each stood by itself."""
-
-    neighbours: Sample
-    single: Sample
-
-    @classmethod
-    def drawn(cls, chance: np.random.Generator, days: int, *, alike: float, moved: float) -> Days:
-        """Normal values, counted on the quantiles of what has not moved."""
-        noise = chance.standard_normal(days) * math.sqrt(1 - alike**2)
-        noise[0] = chance.standard_normal()
-        shared = signal.lfilter([1.0], [1.0, -alike], noise)
-        own = chance.standard_normal((days, A_DAY))
-        values = shared[:, np.newaxis] * math.sqrt(OF_THE_DAY) + own * math.sqrt(1 - OF_THE_DAY) + moved
-        edges = tuple(stats.norm.ppf(np.arange(1, 64) / 64).tolist())
-        counted = [_counts(day, edges) for day in values]
-        column = Column("x", "double", nulls=0, histogram=Histogram(edges, _counts(values.ravel(), edges)))
-        parts = stretches(counted)
-        return cls(
-            Sample(column, values.size, design_effect(parts, least=2), len(parts) - 1),
-            Sample(column, values.size, design_effect(counted)),
-        )
-
-
-def neighbouring(draws: int, chance: np.random.Generator) -> list[str]:
-    """The table of days that resemble the one before: a row for each correlation and number of days."""
-    rules = {"ours": "neighbours", "if each day stood by itself": "single"}
-    head = "any of 30 false / one found / at the limit and called small / still and called small"
-    lines = [
-        f"| a day and the next | days | {' | '.join(f'{words}: {head}' for words in rules)} |",
-        "|:--|--:|" + "--:|" * len(rules),
-    ]
-    errors = shares(NAMES, {}, error=0.05, of_pass=0.05)[NAMES[0]]
-    for alike in ALIKE:
-        found: dict[tuple[int, str], list[tuple[float, ...]]] = {}
-        for _ in range(draws):
-            references = [Days.drawn(chance, YEAR, alike=alike, moved=0) for _ in NAMES]
-            for days in DAYS:
-                edge, beyond, still = (
-                    [Days.drawn(chance, days, alike=alike, moved=moved) for _ in NAMES]
-                    for moved in (AT_THE_LIMIT, BEYOND, 0)
-                )
-                for words, rule in rules.items():
-                    verdicts = [_verdicts(references, some, rule, errors) for some in (edge, beyond, still)]
-                    fails = [one.count(Verdict.FAIL) for one in verdicts]
-                    passes = [one.count(Verdict.PASS) / COLUMNS for one in verdicts]
-                    each = (float(fails[0] > 0), fails[1] / COLUMNS, passes[0], passes[2])
-                    found.setdefault((days, words), []).append(each)
-        for days in DAYS:
-            cells = [" / ".join(f"{one:.1%}" for one in np.mean(found[days, words], axis=0)) for words in rules]
-            lines.append(f"| {alike:g} | {days} | {' | '.join(cells)} |")
-    return lines
-
-
-def _verdicts(references: Sequence[Days], current: Sequence[Days], rule: str, errors: Errors) -> list[Verdict]:
-    found = []
-    for before, after in zip(references, current, strict=True):
-        try:
-            shift = of_values(getattr(before, rule), getattr(after, rule), errors=errors)
-        except Incomparable:
-            continue
-        found.append(shift.judged(LIMIT))
-    return found
-
-
 def table(draws: int) -> str:
     """All three tables in Markdown."""
     chance = np.random.default_rng(26)
-    days = neighbouring(draws, np.random.default_rng(27))
+    days = neighbouring(draws, np.random.default_rng(27), names=NAMES)
     first = [*once(draws, chance), "", *daily(draws, chance)]
     return "\n".join([f"Shares of {draws} draws:", "", *first, "", *days])
 

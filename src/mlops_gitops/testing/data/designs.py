@@ -28,18 +28,26 @@ class Design:
     freedom: int
 
 
-def stretches(days: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """The counts of days, in their order, as those of stretches of neighbouring days, all as long to a day.
+def stretches_of(days: int) -> int:
+    """How many stretches of neighbours so many days make, all as long to a day: ⌊0.4·days^⅔⌋ + 1.
 
-    Of T days with rows there are ⌊0.4·T^⅔⌋ + 1, so that the variance between them has as many degrees of freedom as
-    Lazarus, Lewis, Stock and Watson recommend (2018, JBES 36:541).  So few and long stretches may be taken as
-    independent, with Student's t (Ibragimov and Müller 2010, JBES 28:453).
+    So the variance between them has as many degrees of freedom as Lazarus, Lewis, Stock and Watson recommend (2018,
+    JBES 36:541).  So few and long stretches may be taken as independent, with Student's t (Ibragimov and Müller 2010,
+    JBES 28:453).
+    """
+    count = 1
+    while 125 * count**3 <= 8 * days**2:  # 0.4 and ⅔ in whole numbers: the same on every machine
+        count += 1
+    return count
+
+
+def stretches(days: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """The counts of days, in their order, as those of stretches of neighbouring days; days without rows are left out.
+
     Raises ``Incomparable`` where there are too few days.
     """
     found = _enough([day for day in days if sum(day)])
-    count = 1
-    while 125 * count**3 <= 8 * len(found) ** 2:  # 0.4 and ⅔ in whole numbers: the same on every machine
-        count += 1
+    count = stretches_of(len(found))
     ends = [at * len(found) // count for at in range(count + 1)]
     return [tuple(map(sum, zip(*found[start:end], strict=True))) for start, end in pairwise(ends)]
 

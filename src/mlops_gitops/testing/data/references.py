@@ -164,7 +164,7 @@ def _profiled(file: DataFile, *, edges: Mapping[str, tuple[float, ...]]) -> Refe
 
 def parted(file: DataFile) -> By | None:
     """What parts the rows of a data set into blocks that are counted."""
-    by = blocks.counted(file.dataset)
+    by = blocks.grouping(file.dataset)
     return None if by is None else By(by.column, days=by.kind == "days")
 
 
@@ -179,7 +179,7 @@ def resemblance(file: DataFile, profile: Profile, relations: Relations) -> tuple
 
     A column with too few blocks gets so large an effect that its rows answer nothing.
     """
-    grouping, by = blocks.counted(file.dataset), parted(file)
+    grouping, by = blocks.grouping(file.dataset), parted(file)
     if grouping is None or by is None or file.source is None:
         return {}, wording.INDEPENDENT
     found = relations.blocks(file, by, profile)
