@@ -89,7 +89,9 @@ def test_code_of_a_pull_request_meets_no_secret_and_only_reads() -> None:
     called = reusable("model-pull-request.yml")
     shown = {name: re.findall(r"secrets\.\w+", str(job)) for name, job in called["jobs"].items()}
     assert {name: one for name, one in shown.items() if one} == {"champion": ["secrets.ENVIRONMENTS_READ_TOKEN"]}
-    (checkout, fetch, compare, keep) = called["jobs"]["champion"]["steps"]
+    (checkout, links, fetch, compare, keep) = called["jobs"]["champion"]["steps"]
+    (same,) = [one for one in reusable("model-release.yml")["jobs"]["release"]["steps"] if one.get("name") == links["name"]]
+    assert (same, links["if"]) == (links, fetch["if"]), "before what is unpacked over the checkout"
     named = [one["uses"].partition("@")[0].rpartition("/")[2] for one in (checkout, fetch, compare, keep)]
     assert named == ["checkout", "download-artifact", "release", "upload-artifact"], "nothing that runs its code"
     assert compare["with"]["dry-run"] is True
