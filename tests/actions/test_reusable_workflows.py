@@ -10,7 +10,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -90,11 +90,11 @@ class Airline(Company):
         payload = self.payload(MODELS, pull)
         return self.run("model-pull-request", event, payload, commit=pull.head, token=mine, **more)
 
-    def release(self, before: str, *, token: str = "", **more: Any) -> Ran:
-        """The push of a merge; the App's key stands for its token."""
+    def release(self, before: str, *, token: str = "", known: Mapping[str, str] | None = None, **more: Any) -> Ran:
+        """The push of a merge; the App's key stands for its token, and ``known`` are more secrets."""
         tip = self.hub.tip(MODELS)
         mine = self.hub.token("actions", repositories=(MODELS,), contents="read", pulls="none")
-        secrets = {"RELEASER_APP_KEY": token or self.app, "TESTS_KEY": estate.pem("ci")}
+        secrets = {"RELEASER_APP_KEY": token or self.app, "TESTS_KEY": estate.pem("ci"), **(known or {})}
         payload = {"before": before, "after": tip, "ref": "refs/heads/main", "repository": {"full_name": MODELS}}
         return self.run(
             "model-release", "push", payload, commit=tip, token=mine, secrets=secrets,
