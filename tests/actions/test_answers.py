@@ -234,9 +234,7 @@ def test_the_kinds_of_tests(given: dict[str, str], words: str, tmp_path: Path, m
     assert found.values["result"] == ("measured" if words else "error")
 
 
-def test_no_file_of_the_checkout_says_which_branch_is_guarded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_file_of_the_checkout_says_which_branch_is_guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pull request could lead to one with rules of its own, and change its base once it has passed."""
     given = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "airline/environments"}
     for branch, words in (("", "--branch main"), ("trunk", "--branch trunk")):

@@ -1,4 +1,4 @@
-"""A release with its serving image in a registry that wants to know who asks, through the workflow that `init` writes."""
+"""A release with its image in a registry that wants to know who asks, through the workflow that `init` writes."""
 
 from __future__ import annotations
 

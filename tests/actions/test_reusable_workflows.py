@@ -329,7 +329,11 @@ def test_a_review_is_heard_in_the_model_repository_also_one_that_withdraws(airli
     caller = caller.replace("[pull_request, ", "[pull_request, pull_request_review, ")
     caller = caller.replace("prepare: true", "prepare: true, approvals: true")
     review = {"quorum": 1, "groups": [{"name": "risk", "min": 1, "members": [GRACE]}]}
-    project = {"apiVersion": "mlops-gitops/v1", "kind": "Project", "spec": {"environments": airline.url, "review": review}}
+    project = {
+        "apiVersion": "mlops-gitops/v1",
+        "kind": "Project",
+        "spec": {"environments": airline.url, "review": review},
+    }
     hub.commit(MODELS, {name: caller, "mlops-gitops.yaml": render(project)})
     pull, given = airline.propose_readme(), {"variables": {"ENVIRONMENTS_URL": airline.url}}
 
