@@ -146,10 +146,12 @@ def _column(value: Mapping[str, Any], rows: int) -> Column:
         counted = column.others + sum(one.count for one in column.categories)
     elif column.watched:
         counted = sum(count for _, count in column.watched)
-    elif column.type in NUMERIC or column.type == "boolean":
-        raise ValueError(f"column {name!r} has no counts")
-    else:
+    elif column.type not in NUMERIC and column.type != "boolean":
         return column
+    elif rows > column.nulls + column.nans + column.infinities:
+        raise ValueError(f"column {name!r} has no counts")
+    else:  # without a number there are no quantiles, and no edges
+        counted = 0
     if counted + column.nulls + column.nans + column.infinities != rows:
         raise ValueError(f"the counts of column {name!r} do not add up to {rows} rows")
     return column
