@@ -223,6 +223,14 @@ def test_a_reference_with_a_column_without_a_value_serves_for_all_others(project
     assert drifts(made_)["data.drift-missing", "test.mean area"].verdict is Verdict.PASS
 
 
+def test_a_reference_with_a_variance_beyond_all_exact_integers_is_read_back(project: Make) -> None:
+    stamps = np.random.default_rng(3).integers(0, 10**9, 20_000)
+    made_ = project(drifting(), train=rows(20_000, seed=1, **{"mean area": stamps}), test=rows(5_000, seed=2))
+    reference = written(made_)
+    assert read(reference.text().encode()) == reference
+    assert drifts(made_)["data.drift", "test.mean area"].verdict is Verdict.FAIL
+
+
 def test_a_hash_is_that_of_the_engine(project: Make) -> None:
     reference = written(project(drifting(), train=rows(500, seed=1)))
     site = reference.profile.column("site")
