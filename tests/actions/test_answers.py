@@ -215,6 +215,9 @@ def test_every_event_is_one_that_every_action_takes(
     assert judged["run"] == "19000000001.1"
 
 
+DAILY = {"MG_INPUT_KIND": "data", "MG_INPUT_MODELS": "fares"}
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -227,6 +230,19 @@ def test_every_event_is_one_that_every_action_takes(
          "test --format json --against main features fares"),
         ({"MG_INPUT_KIND": "data", "MG_INPUT_IMAGE": "r/x@sha256:0"}, ""),
         ({"MG_INPUT_KIND": "everything"}, ""),
+        ({**DAILY, "MG_INPUT_PUBLISH": "true"}, "test --format json --publish data fares --report DIR"),
+        ({**DAILY, "MG_INPUT_PUBLISH": "true", "MG_INPUT_RELEASE": "1.2.0"},
+         "test --format json --publish --release 1.2.0 data fares --report DIR"),
+        ({**DAILY, "MG_INPUT_PUBLISH": "true", "MG_INPUT_RELEASE": "1.2.0", "MG_INPUT_DRY_RUN": "true"},
+         "test --format json data fares --report DIR"),
+        ({**DAILY, "MG_INPUT_LOOK": "41"}, "test --format json --look 41 data fares --report DIR"),
+        ({**DAILY, "MG_INPUT_LOOK": "0"}, ""),
+        ({**DAILY, "MG_INPUT_LOOK": "41", "MG_INPUT_KIND": "all"}, ""),
+        ({**DAILY, "MG_INPUT_LOOK": "41", "MG_INPUT_PUBLISH": "true"}, ""),
+        ({**DAILY, "MG_INPUT_RELEASE": "1.2.0"}, ""),
+        ({**DAILY, "MG_INPUT_PUBLISH": "true", "MG_INPUT_KIND": "model"}, ""),
+        ({**DAILY, "MG_INPUT_PUBLISH": "true", "MG_INPUT_MODELS": ""}, ""),
+        ({**DAILY, "MG_INPUT_PUBLISH": "true", "MG_INPUT_MODELS": "fares\ndelays"}, ""),
     ],
 )  # fmt: skip
 def test_the_kinds_of_tests(given: dict[str, str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
