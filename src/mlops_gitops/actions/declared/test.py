@@ -31,9 +31,9 @@ from mlops_gitops.actions.inputs import Input, Kind, contradiction
 KINDS = ("all", "data", "model", "infra", "features")
 _REPORT = "--report"
 _PLACED = {
-    **dict.fromkeys(("image", "to"), {"all", "infra"}),
-    **dict.fromkeys(("against", "server"), {"features"}),
-    **dict.fromkeys(("look", "release", "publish"), {"data"}),
+    **{name: {"all", "infra"} for name in ("image", "to")},
+    **{name: {"features"} for name in ("against", "server")},
+    **{name: {"data"} for name in ("look", "release", "publish")},
 }
 """The kinds that an input is for."""
 
