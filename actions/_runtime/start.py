@@ -41,10 +41,10 @@ INSTALLING = {"reproduce", "build"}
 
 def extras(action: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     """The extras to install: the Action's own, and what its inputs ask for."""
-    infra = action == "test" and environ.get("MG_KIND") not in {"data", "model", "features"}
-    image = infra or (action == "release" and environ.get("MG_IMAGE"))
-    models = action == "test" and environ.get("MG_KIND") != "data"
-    asked = {"mlflow": environ.get("MG_MLFLOW") == "true", "build": image, "models": models}
+    infra = action == "test" and environ.get("MG_INPUT_KIND") not in {"data", "model", "features"}
+    image = infra or (action == "release" and environ.get("MG_INPUT_IMAGE"))
+    models = action == "test" and environ.get("MG_INPUT_KIND") != "data"
+    asked = {"mlflow": environ.get("MG_INPUT_MLFLOW") == "true", "build": image, "models": models}
     return tuple(sorted({*EXTRAS.get(action, ()), *(name for name, wanted in asked.items() if wanted)}))
 
 
