@@ -28,11 +28,11 @@ import provision  # noqa: E402 - it lies beside this file
 
 EXTRAS = {
     "test": ("data",),
-    "reproduce": ("data",),
+    "reproduce": ("models",),
     "build": ("build",),
-    "release": ("data",),
-    "reconcile": ("data",),
-    "rollback": ("data",),
+    "release": ("models",),
+    "reconcile": ("models",),
+    "rollback": ("models",),
 }
 """What an Action needs beyond the base, by its name: an extra of ``pyproject.toml`` each.  Others need nothing."""
 INSTALLING = {"reproduce", "build"}
@@ -41,9 +41,10 @@ INSTALLING = {"reproduce", "build"}
 
 def extras(action: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     """The extras to install: the Action's own, and what its inputs ask for."""
-    infra = action == "test" and environ.get("MG_KIND") not in {"data", "model", "features"}
-    image = infra or (action == "release" and environ.get("MG_IMAGE"))
-    asked = {"mlflow": environ.get("MG_MLFLOW") == "true", "build": image}
+    infra = action == "test" and environ.get("MG_INPUT_KIND") not in {"data", "model", "features"}
+    image = infra or (action == "release" and environ.get("MG_INPUT_IMAGE"))
+    models = action == "test" and environ.get("MG_INPUT_KIND") != "data"
+    asked = {"mlflow": environ.get("MG_INPUT_MLFLOW") == "true", "build": image, "models": models}
     return tuple(sorted({*EXTRAS.get(action, ()), *(name for name, wanted in asked.items() if wanted)}))
 
 

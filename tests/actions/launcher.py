@@ -36,7 +36,9 @@ def launch(product: Path, folder: Path, name: str, **environ: str) -> subprocess
     """The ``run:`` line of ``action.yml`` with the defaults of its inputs, under bash as a runner starts it."""
     declared = yaml.safe_load((product / "actions" / name / "action.yml").read_text(encoding="utf-8"))
     (step,) = declared["runs"]["steps"]
-    defaults = {"MG_" + key.upper().replace("-", "_"): entry["default"] for key, entry in declared["inputs"].items()}
+    defaults = {
+        "MG_INPUT_" + key.upper().replace("-", "_"): entry["default"] for key, entry in declared["inputs"].items()
+    }
     workspace = folder / "workspace"
     workspace.mkdir(exist_ok=True)
     (folder / "event.json").write_text(json.dumps(pull_request()))

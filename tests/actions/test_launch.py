@@ -1,4 +1,4 @@
-"""The launcher on its own, as GitHub calls it: with ``MG_…`` and without any ``INPUT_…``."""
+"""The launcher on its own, as GitHub calls it: with ``MG_INPUT_…`` and without any ``INPUT_…``."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_bare_runner_gets_its_packages_once(product: Path, tmp_path: Path) -> 
     assert "stop-commands" not in second.stdout, "nothing was installed again"
     without = {**environ, "PATH": str(_shell_alone(tmp_path))}
     assert launch(product, tmp_path, "promote", **without).returncode == 2, "no Python is looked for any more"
-    assert launch(product, tmp_path, "promote", **without, MG_MLFLOW="true").returncode == 5, "it has no MLflow"
+    assert launch(product, tmp_path, "promote", **without, MG_INPUT_MLFLOW="true").returncode == 5, "it has no MLflow"
     assert launch(product, tmp_path, "verify", **without).returncode == 5, "another Action may need more"
     other = tmp_path / "other"
     shutil.copytree(product, other)
