@@ -8,8 +8,8 @@ import results_examples as usual
 from mlops_gitops.evidence.figures import Calibration, Curve, Distribution, Figure, Intervals, Line, Matrix, Point
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.reporting.results.records import Results
+from mlops_gitops.testing.estimates import Estimate
 from mlops_gitops.testing.features.costs import Cost, Costs, Group, Steps
-from mlops_gitops.testing.statistics import Estimate
 
 LONG = "days_since_the_last_purchase_in_the_category_of_household_goods"
 SCRIPTS = (

@@ -96,7 +96,8 @@ def metric(
 def tests(*reports: dict[str, Any]) -> dict[str, Any]:
     said = {one["verdict"] for one in reports}
     verdict = "fail" if "fail" in said else "inconclusive" if "inconclusive" in said else "pass"
-    return {"verdict": verdict, "reports": list(reports), "written": [], "features": [], "profiles": [], "inferred": {}}
+    found = {"verdict": verdict, "reports": list(reports), "commit": None, "written": []}
+    return {**found, "features": [], "profiles": [], "inferred": {}}
 
 
 def released(*reports: dict[str, Any], model: str = "flight-delays", version: str = "1.2.0") -> dict[str, Any]:

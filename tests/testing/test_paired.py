@@ -13,8 +13,8 @@ from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
 from mlops_gitops.testing.champions import paired
 from mlops_gitops.testing.champions.paired import Proportions
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models.metrics import METRICS, Sample
-from mlops_gitops.testing.statistics import Unmeasurable
 
 CELLS = st.tuples(*[st.integers(0, 400)] * 4).filter(lambda cells: sum(cells) >= 30)
 

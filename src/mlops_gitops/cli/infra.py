@@ -115,7 +115,7 @@ def tested(
     broker: str | None,
 ) -> Report:
     """Run the tests, in containers that are gone afterwards, whatever ends this process but SIGKILL."""
-    with session.needing("data"):
+    with session.needing("models"):
         from mlops_gitops.adapters import predictions
         from mlops_gitops.testing.infra import run
         from mlops_gitops.testing.infra.subjects import Means, Subject

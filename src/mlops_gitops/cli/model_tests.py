@@ -130,7 +130,7 @@ def _explained(found: Report, model: Model, job: Job, predict: Predict, *, row: 
 
 def _with(found: Report, model: Model, checks: Sequence[Check]) -> Report:
     """The report with more checks, counted anew."""
-    from mlops_gitops.testing import suite
+    from mlops_gitops.testing import reports
 
-    made = suite.report(found.kind, model, (*found.checks, *checks), found.materials)
+    made = reports.made(found.kind, model, (*found.checks, *checks), found.materials)
     return replace(made, details=found.details, figures=found.figures)

@@ -14,7 +14,7 @@ from mlops_gitops.cli import session
 from mlops_gitops.cli.candidate import Candidate, artifact_path, fetched
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, Refused
-from mlops_gitops.evidence import statements
+from mlops_gitops.evidence import ages, statements
 from mlops_gitops.evidence.figures import Curve
 from mlops_gitops.evidence.verdicts import Check, Report
 from mlops_gitops.manifests.release import Release
@@ -42,7 +42,7 @@ def of_release(candidate: Candidate, snapshot: Snapshot, world: World) -> tuple[
     """The report that becomes evidence of a release whose manifest declares these tests."""
     if not declared(candidate.model):
         return ()
-    with session.needing("data"):
+    with session.needing("models"):
         from mlops_gitops.adapters import predictions
         from mlops_gitops.testing.models.predictions import Artifact
 
@@ -67,7 +67,7 @@ def report(
     It is evidence of a kind of its own, since a young model has no past: whoever demands the model tests does not
     have to wait for one.
     """
-    from mlops_gitops.testing import suite
+    from mlops_gitops.testing import reports
     from mlops_gitops.testing.models import business, staleness
 
     tests, found = model.tests.model, list[Check]()
@@ -78,24 +78,15 @@ def report(
         asked = _asked(model, artifact, predict, snapshot, world, folder=folder)
         found += staleness.checks(model, asked.now, asked.formers, locate=locate, problem=problem)
         materials += asked.materials
-        details["ages"] = _ages(found)
+        curves = [figure for check in found for figure in check.figures if isinstance(figure, Curve)]
+        points = [one for curve in curves for one in curve.points]
+        details |= ages.told(points, allowed=model.monitoring.max_age)
     if tests.business is not None:
         known = [] if snapshot is None else list(pairs(snapshot, model))
         found += business.checks(model, known, locate=locate, problem=problem)
         details["pairs"] = [{"version": one.version, "offline": one.offline, "business": one.business} for one in known]
-    made = suite.report("history-tests", model, found, tuple(materials))
+    made = reports.made(ages.KIND, model, found, tuple(materials))
     return replace(made, details=details)
-
-
-def _ages(found: Sequence[Check]) -> list[JSON]:
-    """The points of the curve, as evidence keeps them."""
-    return [
-        {"version": one.label, "days": one.at, "value": one.value, "interval": [one.lower, one.upper], "rows": one.rows}
-        for check in found
-        for figure in check.figures
-        if isinstance(figure, Curve)
-        for one in figure.points
-    ]
 
 
 @dataclass(frozen=True, slots=True)

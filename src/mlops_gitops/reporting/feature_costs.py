@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from mlops_gitops.reporting.inert import inert
 from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, fitted, line, mark, picture, text, wrapped, written
+from mlops_gitops.testing.estimates import Estimate
 from mlops_gitops.testing.features import costs as feature_costs
 from mlops_gitops.testing.features.costs import Cost, Costs
 from mlops_gitops.testing.features.subsets import Subsets
-from mlops_gitops.testing.statistics import Estimate
 
 _NOTHING = "not measured"
 _ZERO = "not distinguishable from zero"

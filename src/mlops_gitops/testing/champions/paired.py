@@ -25,9 +25,10 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mlops_gitops.testing import clusters, statistics
+from mlops_gitops.testing import clusters, estimates, statistics
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models.metrics import Metric, Sample
-from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Bools, Floats
 from mlops_gitops.testing.student import student_cdf, student_quantile
 
 Codes: TypeAlias = npt.NDArray[np.int64]
@@ -92,16 +93,16 @@ class Proportions:
     @property
     def mcnemar(self) -> float:
         """The exact two-sided p-value that both are right equally often."""
-        return statistics.mcnemar_exact(self.gained, self.lost)
+        return estimates.mcnemar_exact(self.gained, self.lost)
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Newcombe's."""
-        return statistics.newcombe(self.both, self.gained, self.lost, self.neither, confidence=confidence).interval
+        return estimates.newcombe(self.both, self.gained, self.lost, self.neither, confidence=confidence).interval
 
     def chance(self, floor: float) -> float:
         """McNemar's at nought, otherwise the level at which Newcombe's lower bound is the floor."""
         if floor == 0:
-            return statistics.binomial_tail(self.gained, self.gained + self.lost)
+            return estimates.binomial_tail(self.gained, self.gained + self.lost)
         return self._inverted(floor) if self.value >= floor else 1 - self._mirrored()._inverted(-floor)  # noqa: SLF001
 
     def harm(self, floor: float) -> float:
@@ -133,7 +134,7 @@ class Approximate:
     def interval(self, confidence: float) -> tuple[float, float]:
         """Symmetric."""
         half = self.error * (
-            statistics.quantile(confidence)
+            estimates.quantile(confidence)
             if self.degrees is None
             else student_quantile(0.5 + confidence / 2, self.degrees)
         )
@@ -262,8 +263,8 @@ def _of_areas(labels: Bools, before: Floats, after: Floats, blocks: Codes | None
 def _gain(value: float, influence: Floats, blocks: Codes | None, draw: Callable[[Parted], Floats] | None) -> Gain:
     """The delta method and, where ``draw`` is there to make samples, the bootstrap beside it."""
     rows = len(influence)
-    if rows < statistics.FEWEST_ROWS:
-        least = statistics.FEWEST_ROWS
+    if rows < estimates.FEWEST_ROWS:
+        least = estimates.FEWEST_ROWS
         raise Unmeasurable(f"{rows} rows are too few for an interval; {least} are the least")
     parted = clusters.parted(blocks, most=MOST_BLOCKS) if blocks is not None and len(blocks) == rows else None
     error, degrees = _error(influence, parted)
@@ -275,8 +276,8 @@ def _gain(value: float, influence: Floats, blocks: Codes | None, draw: Callable[
 
 def proportions(before: Bools, after: Bools) -> Proportions:
     """The table of two classifiers, from which rows each has right.  Raises ``Unmeasurable`` for few rows."""
-    if len(before) < statistics.FEWEST_ROWS:
-        least = statistics.FEWEST_ROWS
+    if len(before) < estimates.FEWEST_ROWS:
+        least = estimates.FEWEST_ROWS
         raise Unmeasurable(f"{len(before)} rows are too few for an interval; {least} are the least")
     both, old, new = int((before & after).sum()), int(before.sum()), int(after.sum())
     return Proportions(both, new - both, old - both, len(before) - old - new + both)

@@ -218,7 +218,7 @@ def _values(held: _Held) -> Check:
         shift = shifts.of_values(held.before, held.after, errors=held.errors)
     except Incomparable as reason:
         message = f"{held.subject} cannot be compared with the reference: {reason}"
-        changed = held.before.column.type != held.after.column.type
+        changed = held.before.present > 0 and held.before.column.type != held.after.column.type
         verdict = Verdict.FAIL if changed else Verdict.INCONCLUSIVE
         fix = f"write the reference again (`{held.write}`)" if changed else _least(held)
         return Check(held.kind.id, held.subject, verdict, message, location=held.location, fix=fix)

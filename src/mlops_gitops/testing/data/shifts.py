@@ -135,6 +135,8 @@ def shares(
 
 def of_values(reference: Sample, current: Sample, *, errors: Errors) -> Shift:
     """How the values that are there have moved.  Raises ``Incomparable``."""
+    if not reference.present:
+        raise Incomparable("the reference holds no value")
     if reference.column.histogram is not None and current.column.histogram is not None:
         return _of_numbers(reference, current, errors)
     return _of_counts(reference, current, *counts(reference, current), errors)

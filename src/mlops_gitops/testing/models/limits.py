@@ -11,9 +11,9 @@ from dataclasses import replace
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Threshold
-from mlops_gitops.testing import statistics, wording
+from mlops_gitops.testing import estimates, wording
 from mlops_gitops.testing.data.columns import Place
-from mlops_gitops.testing.statistics import Estimate
+from mlops_gitops.testing.estimates import Estimate
 
 CONFIDENCE = 0.90
 """Two-sided, so that each of its bounds is a one-sided bound at 95 %."""
@@ -70,7 +70,7 @@ def _side(id_: str, subject: str, on: str, found: Estimate, limit: float, *, lea
 
 def more(found: Estimate, slack: float, *, confidence: float = CONFIDENCE) -> str:
     """How many rows would tell, if the estimate stays."""
-    needed = statistics.rows_needed(found.error, found.rows, distance=slack, confidence=confidence)
+    needed = estimates.rows_needed(found.error, found.rows, distance=slack, confidence=confidence)
     if needed is None or needed <= found.rows:
         return f"{wording.rows(found.rows)} cannot tell"
     return f"about {wording.rows(needed)} would tell, there are {found.rows:,}"

@@ -14,9 +14,10 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from mlops_gitops.testing import clusters, statistics
+from mlops_gitops.testing import clusters, estimates, statistics
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
 from mlops_gitops.testing.models.metrics.sample import Sample
-from mlops_gitops.testing.statistics import Estimate, Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Floats
 
 Link: TypeAlias = Literal["identity", "root", "complement", "dice"]
 """How the metric follows from the ratio r: r, √r, 1 - r, or 2r/(1 + r) (Dice 1945, of Jaccard's index: F1)."""
@@ -134,7 +135,7 @@ class Metric:
             return self._faultless(found, sample, counted, confidence)
         half = (found.upper - found.lower) / 2
         if self.logit and 0 < found.value < 1:
-            return Estimate(found.value, *statistics.on_logit(found.value, half), found.error, found.rows)
+            return Estimate(found.value, *estimates.on_logit(found.value, half), found.error, found.rows)
         lower, upper = max(self.least, found.lower), min(self.most, found.upper)
         return Estimate(found.value, lower, upper, found.error, found.rows)
 
@@ -151,7 +152,7 @@ class Metric:
             trials = int(np.unique(sample.labels, return_counts=True)[1].min())
             if sample.blocks is not None:
                 trials = min(trials, clusters.parted(sample.blocks)[1])
-        missing = 1 - statistics.wilson(trials, trials, confidence=confidence).lower
+        missing = 1 - estimates.wilson(trials, trials, confidence=confidence).lower
         if abs(found.value - self.most) < _END:
             return Estimate(found.value, max(self.least, self.most - missing), self.most, 0.0, found.rows)
         return Estimate(found.value, self.least, min(self.most, self.least + missing), 0.0, found.rows)
@@ -184,7 +185,7 @@ def _proportion(top: Floats, bottom: Floats, name: str, sample: Sample, confiden
         raise Unmeasurable(f"{name} has nothing to divide by on these rows")
     if sample.blocks is not None:
         return clusters.share(top, bottom, sample.blocks, confidence=confidence)
-    return statistics.wilson(successes, trials, confidence=confidence)
+    return estimates.wilson(successes, trials, confidence=confidence)
 
 
 def linked(link: Link, ratio: float) -> float:
