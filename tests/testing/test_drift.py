@@ -149,7 +149,7 @@ def test_few_rows_answer_nothing_and_say_how_many_would(project: Make) -> None:
     written(made_)
     shown = drifts(made_)["data.drift", "test.mean texture"]
     assert shown.verdict is Verdict.INCONCLUSIVE
-    assert "would decide; there are 120" in shown.fix
+    assert "would decide with 80 %; there are 120" in shown.fix
 
 
 def test_one_day_answers_nothing_where_days_are_blocks_and_the_rest_is_told(project: Make) -> None:
@@ -166,7 +166,7 @@ def test_one_day_answers_nothing_where_days_are_blocks_and_the_rest_is_told(proj
     assert shown.fix == "at least 10 blocks are needed; rows of one day of seen are one block"
     small = project(drifting(), train=rows(200, seed=1), test=rows(20_000, seed=2))
     written(small)
-    assert "would decide against a reference of" in drifts(small)["data.drift", "test.mean texture"].fix
+    assert "would decide with 80 % against a reference of" in drifts(small)["data.drift", "test.mean texture"].fix
     tiny = project(drifting(), train=rows(20_000, seed=1), test=rows(40, seed=2))
     written(tiny)
     assert drifts(tiny)["data.drift", "test.site"].fix == "about 50 rows with a value are the least, and there are 40"

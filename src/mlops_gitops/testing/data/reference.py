@@ -163,7 +163,9 @@ def _moments(value: Mapping[str, Any], rows: int) -> Moments | None:
         return None
     count = rows - value["nulls"] - value.get("nans", 0) - value.get("infinities", 0)
     found = Moments(count, Dyadic.read(told["sum"]), Dyadic.read(told["squares"]))
-    beside = {name: float(one) for name, one in told.items() if name in {"mean", "variance"}}  # whole ones are written so
+    beside = {
+        name: float(one) for name, one in told.items() if name in {"mean", "variance"}
+    }  # whole ones are written so
     if document_of_moments(found) != {**told, **beside}:
         raise ValueError(f"the mean or variance of column {value['name']!r} is not that of its sums")
     return found
