@@ -29,6 +29,11 @@ FEWEST_ROWS = 50
 """Below this many rows, or rows' worth, on either side there is no answer: the bounds rest on larger samples."""
 _MOST_ROWS = 10**18
 """What so many rows do not decide is not decided by any."""
+_SPREAD = 0.8416 / 2
+"""What another sample's estimate falls short by at most in four of five cases, in the unit of the bound's constant.
+
+The 80 % quantile of the normal times the largest standard error of a share.
+"""
 _Counts: TypeAlias = "Mapping[str | None, int]"
 """Rows of each category; under ``None`` those of all that are counted together."""
 
@@ -87,7 +92,7 @@ class Shift:
     def rows_to_decide(self, limit: float, *, errors: Errors) -> int | None:
         """How many rows the current data would need if the change is what it seems; ``None``: the reference is too few.
 
-        Rows' worth; with a design effect that many times more.
+        Of other samples of so many four in five decide.  Rows' worth; with a design effect that many times more.
         """
         return self._least(limit, errors, lambda rows: (self.reference, self.current.grown(rows)))
 
@@ -99,9 +104,9 @@ class Shift:
         """The fewest rows with which the bound meets the limit, if the change is what it seems."""
         passes = self.effect <= limit
         gap = limit - self.effect - self.unseen if passes else self.effect - limit
-        error = errors.of_pass if passes else errors.of_fail
-        # what chance alone makes differ shrinks with the sizes as the width does
-        more = 0.0 if passes else self.slack / math.sqrt(1 / self.reference.worth + 1 / self.current.worth)
+        error, more = (errors.of_pass if passes else errors.of_fail), _SPREAD
+        if not passes:  # what chance alone makes differ shrinks with the sizes as the width does
+            more += self.slack / math.sqrt(1 / self.reference.worth + 1 / self.current.worth)
 
         def met(rows: int) -> bool:
             return sum(side.part(error, measure=self.measure, more=more) for side in sides(rows)) <= gap**2
@@ -143,6 +148,8 @@ def shares(
 
 def of_values(reference: Sample, current: Sample, *, errors: Errors) -> Shift:
     """How the values that are there have moved.  Raises ``Incomparable``."""
+    if not reference.present:
+        raise Incomparable("the reference holds no value")
     if reference.column.histogram is not None and current.column.histogram is not None:
         return _of_numbers(reference, current, errors)
     return _of_counts(reference, current, *counts(reference, current), errors)
