@@ -299,19 +299,20 @@ def test_what_few_blocks_leave_uncertain_widens_the_bound_as_students_t(freedom:
 
 
 def test_the_rows_that_would_decide_bring_days_that_are_better_known() -> None:
-    """At so many rows, and the freedom that they have, the bound is at the limit; one row less is not enough."""
+    """At so many rows, and the freedom that they have, four of five samples decide; one row less is not enough."""
     before, after = numbers(np.zeros(100_000)), numbers(np.zeros(3000), design=3, freedom=4)
     shift = of_values(before, after, errors=ERRORS)
     needed = shift.rows_to_decide(0.05, errors=ERRORS)
     assert needed is not None
 
-    def bound(rows: int) -> float:
-        """With what four of five other samples fall short by."""
-        sides = (Side(100_000), Side(rows, int(4 * (rows / 1000) ** (2 / 3))))
-        return math.sqrt(sum(one.part(0.05, measure="D", more=0.8416 / 2) for one in sides))
+    def reach(rows: int) -> float:
+        """The upper bound where the change is nought, as far as one sample of five goes beyond it."""
+        sides = Side(100_000), Side(rows, int(4 * (rows / 1000) ** (2 / 3)))
+        spread = stats.norm.ppf(0.8) / 2
+        return math.sqrt(sum(side.part(ERRORS.of_pass, measure="D", more=spread) for side in sides))
 
-    assert bound(needed) <= 0.05 < bound(needed - 1)
-    assert needed < 3 * (1.358 + 0.8416 / 2) ** 2 / 0.05**2  # thrice what independent rows would need
+    assert reach(needed) <= 0.05 < reach(needed - 1)
+    assert needed < 3 * 735  # of which so many rows would do if all of them were independent
     assert shift.rows_on_either_side(0.001, errors=ERRORS) is not None
 
 

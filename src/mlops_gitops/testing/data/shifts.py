@@ -27,13 +27,13 @@ from mlops_gitops.testing.data.profile import Category, Column
 
 FEWEST_ROWS = 50
 """Below this many rows, or rows' worth, on either side there is no answer: the bounds rest on larger samples."""
-_MOST_ROWS = 10**18
-"""What so many rows do not decide is not decided by any."""
 _SPREAD = 0.8416 / 2
-"""What another sample's estimate falls short by at most in four of five cases, in the unit of the bound's constant.
+"""What another sample's estimate falls short by at most in four of five cases, in the unit of a ``Side``'s constant.
 
 The 80 % quantile of the normal times the largest standard error of a share.
 """
+_MOST_ROWS = 10**18
+"""What so many rows do not decide is not decided by any."""
 _Counts: TypeAlias = "Mapping[str | None, int]"
 """Rows of each category; under ``None`` those of all that are counted together."""
 
@@ -104,7 +104,8 @@ class Shift:
         """The fewest rows with which the bound meets the limit, if the change is what it seems."""
         passes = self.effect <= limit
         gap = limit - self.effect - self.unseen if passes else self.effect - limit
-        error, more = (errors.of_pass if passes else errors.of_fail), _SPREAD
+        error = errors.of_pass if passes else errors.of_fail
+        more = _SPREAD
         if not passes:  # what chance alone makes differ shrinks with the sizes as the width does
             more += self.slack / math.sqrt(1 / self.reference.worth + 1 / self.current.worth)
 
