@@ -251,6 +251,14 @@ def test_the_kinds_of_tests(given: dict[str, str], words: str, tmp_path: Path, m
     assert found.values["result"] == ("measured" if words else "error")
 
 
+def test_no_file_of_the_checkout_says_which_branch_is_guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pull request could lead to one with rules of its own, and change its base once it has passed."""
+    given = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "airline/environments"}
+    for branch, words in (("", "--branch main"), ("trunk", "--branch trunk")):
+        found = told("gate", tmp_path, answers.typical("gate"), 0, monkeypatch, MG_BRANCH=branch, **given)
+        assert " ".join(found.words).count(words) == " ".join(found.words).count("--branch") == 1
+
+
 @pytest.mark.parametrize("name", ACTIONS)
 def test_debug_says_what_is_run_and_no_secret(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = {one.name for one in running.action(name).inputs}

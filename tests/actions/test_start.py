@@ -32,18 +32,18 @@ def test_what_reads_no_data_installs_nothing_for_it(start: ModuleType, name: str
 
 
 def test_an_image_is_looked_up_only_where_a_release_names_one(start: ModuleType) -> None:
-    assert start.extras("release", {"MG_INPUT_IMAGE": ""}) == ("data",)
-    assert start.extras("release", {"MG_INPUT_IMAGE": "registry.example.com/x@sha256:0"}) == ("build", "data")
+    assert start.extras("release", {"MG_INPUT_IMAGE": ""}) == ("models",)
+    assert start.extras("release", {"MG_INPUT_IMAGE": "registry.example.com/x@sha256:0"}) == ("build", "models")
 
 
 @pytest.mark.parametrize(
     ("kind", "wanted"),
     [
         ("data", ("data",)),
-        ("model", ("data",)),
-        ("features", ("data",)),
-        ("infra", ("build", "data")),
-        ("all", ("build", "data")),
+        ("model", ("data", "models")),
+        ("features", ("data", "models")),
+        ("infra", ("build", "data", "models")),
+        ("all", ("build", "data", "models")),
     ],
 )
 def test_what_speaks_to_an_engine_is_installed_where_images_are_tested(

@@ -13,12 +13,12 @@ from sklearn.metrics import roc_auc_score
 from cancer import FEATURES, Project, find
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.manifests.model import Dataset
-from mlops_gitops.testing import blocks, clusters, logistic, statistics, wording
+from mlops_gitops.testing import blocks, clusters, estimates, logistic, wording
 from mlops_gitops.testing.blocks import Grouping
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models import calibration
 from mlops_gitops.testing.models.metrics import METRICS, Sample
 from mlops_gitops.testing.models.predictions import Artifact, Job, Predictions
-from mlops_gitops.testing.statistics import Unmeasurable
 from mlops_gitops.testing.suite import run_model_tests
 
 Make = Callable[..., Project]
@@ -70,21 +70,21 @@ def test_a_share_of_rows_in_blocks_is_covered_and_of_single_rows_is_wilsons() ->
     for seed in range(300):
         right, days = hard_days(seed)
         found = clusters.share(right, np.ones(len(right)), days, confidence=0.9)
-        alone = statistics.wilson(right.sum(), len(right), confidence=0.9)
+        alone = estimates.wilson(right.sum(), len(right), confidence=0.9)
         held += found.lower <= truth <= found.upper
         naive += alone.lower <= truth <= alone.upper
     assert 0.86 <= held / 300 <= 0.95
     assert naive / 300 < 0.65
     right = (np.random.default_rng(1).random(2000) < 0.8).astype(float)
     each = clusters.share(right, np.ones(2000), np.arange(2000))
-    assert each.interval == pytest.approx(statistics.wilson(right.sum(), 2000).interval, abs=2e-4)
+    assert each.interval == pytest.approx(estimates.wilson(right.sum(), 2000).interval, abs=2e-4)
 
 
 def test_a_share_without_a_miss_is_as_sure_as_its_blocks_and_one_miss_does_not_make_it_surer() -> None:
     days = np.repeat(np.arange(12), 500)
     right = np.ones(len(days))
     perfect = clusters.share(right, np.ones_like(right), days)
-    assert perfect.lower == pytest.approx(statistics.wilson(12, 12).lower, abs=0.05)
+    assert perfect.lower == pytest.approx(estimates.wilson(12, 12).lower, abs=0.05)
     right[0] = 0
     assert clusters.share(right, np.ones_like(right), days).lower <= perfect.lower
     with pytest.raises(Unmeasurable, match="in 9 blocks"):

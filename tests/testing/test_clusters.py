@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import t
 
 from mlops_gitops.testing import clusters, statistics
-from mlops_gitops.testing.statistics import Unmeasurable
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.student import student_quantile
 
 

@@ -23,7 +23,7 @@ from mlops_gitops.manifests.data_tests import DriftTests
 from mlops_gitops.testing.data.reference import Reference, hash_of, read
 from mlops_gitops.testing.data.references import made
 from mlops_gitops.testing.data.spending import Count, nobody, spending
-from mlops_gitops.testing.suite import run_data_tests
+from mlops_gitops.testing.data.suite import run_data_tests
 
 Make = Callable[..., Project]
 
@@ -149,7 +149,7 @@ def test_few_rows_answer_nothing_and_say_how_many_would(project: Make) -> None:
     written(made_)
     shown = drifts(made_)["data.drift", "test.mean texture"]
     assert shown.verdict is Verdict.INCONCLUSIVE
-    assert "would decide; there are 120" in shown.fix
+    assert "would decide with 80 %; there are 120" in shown.fix
 
 
 def test_one_day_answers_nothing_where_days_are_blocks_and_the_rest_is_told(project: Make) -> None:
@@ -166,7 +166,7 @@ def test_one_day_answers_nothing_where_days_are_blocks_and_the_rest_is_told(proj
     assert shown.fix == "at least 10 blocks are needed; rows of one day of seen are one block"
     small = project(drifting(), train=rows(200, seed=1), test=rows(20_000, seed=2))
     written(small)
-    assert "would decide against a reference of" in drifts(small)["data.drift", "test.mean texture"].fix
+    assert "would decide with 80 % against a reference of" in drifts(small)["data.drift", "test.mean texture"].fix
     tiny = project(drifting(), train=rows(20_000, seed=1), test=rows(40, seed=2))
     written(tiny)
     assert drifts(tiny)["data.drift", "test.site"].fix == "about 50 rows with a value are the least, and there are 40"
@@ -205,6 +205,30 @@ def test_the_file_is_read_back_as_it_was_and_is_small(project: Make) -> None:
     assert again.text() == text
     assert len(text) < 60_000
     assert made(made_.model, "train", folder=made_.folder, root=made_.folder).text() == text
+
+
+@pytest.mark.parametrize("empty", [np.nan, np.inf])
+def test_a_reference_with_a_column_without_a_value_serves_for_all_others(project: Make, empty: float) -> None:
+    before = rows(20_000, seed=1, **{"mean area": empty})
+    made_ = project(drifting(), train=before, test=rows(5_000, seed=2))
+    assert read(written(made_).text().encode()).profile.column("mean area")
+    found = drifts(made_)
+    assert found["data.drift", "test.mean texture"].verdict is Verdict.PASS
+    values = found["data.drift", "test.mean area"]
+    assert values.verdict is Verdict.INCONCLUSIVE
+    assert "the reference holds no value" in values.message
+    assert "there are 0" in values.fix
+    assert found["data.drift-missing", "test.mean area"].verdict is Verdict.FAIL
+    (made_.folder / "data/train.parquet").replace(made_.folder / "data/test.parquet")
+    assert drifts(made_)["data.drift-missing", "test.mean area"].verdict is Verdict.PASS
+
+
+def test_a_reference_with_a_variance_beyond_all_exact_integers_is_read_back(project: Make) -> None:
+    stamps = np.random.default_rng(3).integers(0, 10**9, 20_000)
+    made_ = project(drifting(), train=rows(20_000, seed=1, **{"mean area": stamps}), test=rows(5_000, seed=2))
+    reference = written(made_)
+    assert read(reference.text().encode()) == reference
+    assert drifts(made_)["data.drift", "test.mean area"].verdict is Verdict.FAIL
 
 
 def test_a_hash_is_that_of_the_engine(project: Make) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import math
 from decimal import Decimal
 from pathlib import Path
@@ -13,9 +14,9 @@ import pytest
 
 from mlops_gitops.errors import Refused, WorldFailed
 from mlops_gitops.testing.data.profile import Column
-from mlops_gitops.testing.data.scans import EVERY, Wanted, source
+from mlops_gitops.testing.data.scans import EVERY, Source, Wanted, source
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.engines import guards
+from mlops_gitops.testing.engines import headers
 from mlops_gitops.testing.engines.connections import Limits, within
 
 ALL = frozenset({EVERY})
@@ -31,7 +32,7 @@ def test_a_header_of_a_million_columns_is_refused_before_it_is_parsed(tmp_path: 
     path.write_text(",".join(f"c{i}" for i in range(200_000)) + "\n1\n")
     with pytest.raises(Refused, match="200000 columns"):
         counted(path)
-    path.write_text("c" * (guards.LONGEST_LINE + 10))
+    path.write_text("c" * (headers.LONGEST_LINE + 10))
     with pytest.raises(Refused, match="no end within 2 MiB"):
         counted(path)
 
@@ -100,6 +101,54 @@ def test_odd_numbers_are_counted_as_what_they_are(tmp_path: Path) -> None:
     assert {one.value for one in found["s"].categories} == {"a\0b", "", "\U0001f600", "a\0c"}
     assert (found["none"].nulls, found["none"].moments and found["none"].moments.mean) == (6, None)
     assert found["null"].nulls == 6
+
+
+def _written(path: Path, names: list[str]) -> None:
+    """A file of one row with these columns."""
+    table = pa.table([pa.array([at]) for at in range(len(names))], names=names)
+    if path.suffix == ".parquet":
+        pq.write_table(table, path)
+    elif path.suffix == ".arrow":
+        with pa.ipc.new_file(path, table.schema) as stream:
+            stream.write(table)
+    elif path.suffix == ".csv":
+        path.write_text(",".join(names) + "\n" + ",".join(map(str, range(len(names)))))
+    else:
+        path.write_text("\n".join(json.dumps({name: 1}) for name in names))
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".csv", ".jsonl"])
+def test_columns_that_are_one_to_sql_are_refused_and_not_renamed(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"names{suffix}"
+    _written(path, ["case", "x", "Case"])
+    with pytest.raises(Refused, match="has the columns '[cC]ase' and '[cC]ase', which are one to SQL"):
+        counted(path)
+    _written(path, ["É", "x", "é"])  # the engine tells these apart
+    assert {*counted(path)} == {"É", "x", "é"}
+
+
+def test_two_columns_of_one_name_are_refused_and_the_fields_in_columns_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "names.parquet"
+    _written(path, ["a", "a"])
+    with pytest.raises(Refused, match="has two columns 'a'"):
+        counted(path)
+    inner = pa.array([{"a": 1, "b": [{"b": 2}]}])
+    pq.write_table(
+        pa.table({"b": inner, "a": [1], "c": pa.array([[("c", 1)]], pa.map_(pa.string(), pa.int64()))}), path
+    )
+    assert [*counted(path)] == ["b", "a", "c"]
+    text = tmp_path / "names.csv"
+    text.write_text('"a;b";c;"C "\n1;2;3\n')
+    with pytest.raises(Refused, match="the columns 'c' and 'C'"):
+        counted(text)
+
+
+def test_names_of_json_lines_are_those_of_all_shards(tmp_path: Path) -> None:
+    shards = tuple(tmp_path / f"{at}.jsonl" for at in range(2))
+    for path, name in zip(shards, ["a", "A"], strict=True):
+        _written(path, [name])
+    with pytest.raises(Refused, match="the columns 'A' and 'a'"):
+        engine.scan(Source(tmp_path, "json", shards), WHOLE)
 
 
 def test_a_table_without_rows_has_a_profile(tmp_path: Path) -> None:

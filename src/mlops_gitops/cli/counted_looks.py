@@ -91,7 +91,7 @@ def report(
     counting: Counting,
 ) -> Report:
     """The data tests of a model, with each look numbered as the options say; nothing is published."""
-    from mlops_gitops.testing import suite
+    from mlops_gitops.testing.data import suite
 
     number: int | None = arguments.look
     if number is not None and not _wanted(model):
@@ -125,7 +125,7 @@ def published(
 
     Raises ``NotYet`` where another look was published meanwhile, ``Refused`` for a release of another manifest.
     """
-    from mlops_gitops.testing import suite
+    from mlops_gitops.testing.data import suite
 
     now = world.now()
     repository = session.repository(arguments, world)

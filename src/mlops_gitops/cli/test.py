@@ -77,7 +77,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Test, print every report, and answer 0 when all passed, 1 when one failed, 4 when one is inconclusive."""
     if arguments.words[:1] == [FEATURES]:
-        with session.needing("data"):
+        with session.needing("models"):
             from mlops_gitops.cli import feature_costs, features
         if arguments.write_reference:
             files = features.write_references(_folders(arguments.words[1:], world), world)
@@ -240,8 +240,11 @@ def _published(
 
 def _reports(folder: Path, kinds: Sequence[str], arguments: argparse.Namespace, world: World) -> Iterator[Report]:
     model, document = _opened(folder)
-    with session.needing("data"):
-        import mlops_gitops.testing.suite  # noqa: F401 - says what to install
+    with session.needing("models" if {*kinds} - {"data"} else "data"):
+        import mlops_gitops.testing.data.suite
+
+        if "model" in kinds:
+            import mlops_gitops.testing.suite  # noqa: F401 - says what to install
     if "data" in kinds:
         world.progress(f"{model.name}: testing the data")
         how = counting.counting(arguments, world)

@@ -63,7 +63,7 @@ def codes(by: Grouping, raw: Any, *, dataset: str) -> Codes:
     """
     import numpy as np  # late: drift asks for the rule alone, and needs no arrays
 
-    from mlops_gitops.testing.statistics import Unmeasurable
+    from mlops_gitops.testing.estimates import Unmeasurable
 
     values, missing = np.ma.getdata(raw), np.ma.getmaskarray(raw)
     if by.kind != "entity" and missing.any():

@@ -218,7 +218,7 @@ def _values(held: _Held) -> Check:
         shift = shifts.of_values(held.before, held.after, errors=held.errors)
     except Incomparable as reason:
         message = f"{held.subject} cannot be compared with the reference: {reason}"
-        changed = held.before.column.type != held.after.column.type
+        changed = held.before.present > 0 and held.before.column.type != held.after.column.type
         verdict = Verdict.FAIL if changed else Verdict.INCONCLUSIVE
         fix = f"write the reference again (`{held.write}`)" if changed else _least(held)
         return Check(held.kind.id, held.subject, verdict, message, location=held.location, fix=fix)
@@ -270,16 +270,14 @@ def _fix(verdict: Verdict, shift: Shift, held: _Held) -> str:
     needed = shift.rows_to_decide(held.tests.max, errors=later)
     if needed is not None:
         needed = math.ceil(needed * max(1.0, held.after.design))
-        return (
-            f"if the change is what it seems, about {wording.rows(needed)} would decide; there are {held.after.rows:,}"
-        )
+        return f"{_IF}, about {wording.rows(needed)} would decide with 80 %; there are {held.after.rows:,}"
     both = shift.rows_on_either_side(held.tests.max, errors=later)
     if both is None:
         why = "too many categories are counted together" if shift.unseen else "the change is as large as the limit"
         return f"no number of rows decides it: {why}; the weight 0 leaves the column out"
     old, new = (math.ceil(both * max(1.0, one.design)) for one in (held.before, held.after))
     return (
-        f"{_IF}, about {wording.rows(new)} would decide against a reference of {old:,}, and the reference has "
+        f"{_IF}, about {wording.rows(new)} would decide with 80 % against a reference of {old:,}, and the reference has "
         f"{held.before.rows:,}; write it again from more (`{held.write}`), or look at the cause"
     )
 

@@ -146,10 +146,12 @@ def _column(value: Mapping[str, Any], rows: int) -> Column:
         counted = column.others + sum(one.count for one in column.categories)
     elif column.watched:
         counted = sum(count for _, count in column.watched)
-    elif column.type in NUMERIC or column.type == "boolean":
-        raise ValueError(f"column {name!r} has no counts")
-    else:
+    elif column.type not in NUMERIC and column.type != "boolean":
         return column
+    elif rows > column.nulls + column.nans + column.infinities:
+        raise ValueError(f"column {name!r} has no counts")
+    else:  # without a number there are no quantiles, and no edges
+        counted = 0
     if counted + column.nulls + column.nans + column.infinities != rows:
         raise ValueError(f"the counts of column {name!r} do not add up to {rows} rows")
     return column
@@ -161,7 +163,10 @@ def _moments(value: Mapping[str, Any], rows: int) -> Moments | None:
         return None
     count = rows - value["nulls"] - value.get("nans", 0) - value.get("infinities", 0)
     found = Moments(count, Dyadic.read(told["sum"]), Dyadic.read(told["squares"]))
-    if document_of_moments(found) != told:
+    beside = {
+        name: float(one) for name, one in told.items() if name in {"mean", "variance"}
+    }  # whole ones are written so
+    if document_of_moments(found) != {**told, **beside}:
         raise ValueError(f"the mean or variance of column {value['name']!r} is not that of its sums")
     return found
 

@@ -19,7 +19,7 @@ import duckdb
 
 from mlops_gitops.errors import Refused, WorldFailed
 from mlops_gitops.testing.data.scans import UNREADABLE, Format, Source
-from mlops_gitops.testing.engines import guards
+from mlops_gitops.testing.engines import guards, headers
 
 _READERS: Mapping[Format, str] = {
     "parquet": "read_parquet(?, hive_partitioning=false)",
@@ -196,7 +196,9 @@ def _arrow(one: Source) -> object:
     try:
         for path in one.files:
             _validate(path, pa)
-        return dataset.dataset([str(path) for path in one.files], format="arrow")
+        found = dataset.dataset([str(path) for path in one.files], format="arrow")
+        headers.apart(found.schema.names, one)
+        return found
     except (pa.ArrowException, OSError) as error:
         raise Refused(
             f"{one.path.name} cannot be read: {str(error).splitlines()[0]}",

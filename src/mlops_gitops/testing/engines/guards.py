@@ -14,12 +14,11 @@ import duckdb
 
 from mlops_gitops.errors import Refused
 from mlops_gitops.testing.data.scans import UNREADABLE, Source
+from mlops_gitops.testing.engines import headers
 
 MOST_COLUMNS = 4096
 """A file with more columns is refused before it is read: no table of features has them, and a hostile header may."""
-LONGEST_LINE = 2 * 1024 * 1024
 LARGEST_FOOTER = 64 * 1024 * 1024
-_SEPARATORS = ",;\t|"
 _LOOKED = 64 * 1024 * 1024
 _DENSEST = 400
 """How many times as large the beginning of a file may be without compression; gzip reaches 1,030 at most."""
@@ -34,17 +33,17 @@ _COUNTED: set[tuple[object, ...]] = set()
 
 def check(one: Source) -> None:
     """Raises ``Refused`` where a file is a trap."""
-    headers: dict[bytes, Path] = {}
+    lines: dict[bytes, Path] = {}
     for path in one.files:
         if one.format == "parquet":
             _footer(path)
         elif one.format in {"csv", "json"} and path.suffix == ".gz":
             _dense(path)
         if one.format == "csv":
-            headers.setdefault(_header(path).strip().replace(b'"', b""), path)
-    headers.pop(b"", None)
-    if len(headers) > 1:  # an engine takes the columns of all files in the order of the first
-        first, other, *_ = headers.values()
+            lines.setdefault(_header(path).strip().replace(b'"', b""), path)
+    lines.pop(b"", None)
+    if len(lines) > 1:  # an engine takes the columns of all files in the order of the first
+        first, other, *_ = lines.values()
         raise Refused(
             f"{other.name} has not the columns of {first.name}, in their order",
             hint="write all shards with the same columns, in the same order",
@@ -54,17 +53,13 @@ def check(one: Source) -> None:
 
 def _header(path: Path) -> bytes:
     """The first line; nothing where it cannot be read."""
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            line = stream.readline(LONGEST_LINE).removeprefix(b"\xef\xbb\xbf")
-    except (OSError, EOFError, zlib.error):
-        return b""  # the engine says it better
-    columns = 1 + max(line.count(one.encode()) for one in _SEPARATORS)
+    line = headers.line(path)
+    columns = 1 + max(line.count(one.encode()) for one in headers.SEPARATORS)
     if columns > MOST_COLUMNS:
         raise too_many(path, columns)
-    if len(line) == LONGEST_LINE:
+    if len(line) == headers.LONGEST_LINE:
         raise Refused(
-            f"the first line of {path.name} has no end within {LONGEST_LINE // 2**20} MiB",
+            f"the first line of {path.name} has no end within {headers.LONGEST_LINE // 2**20} MiB",
             hint="write the file with one line for the names of the columns and one for each row",
             code=UNREADABLE,
         )
@@ -74,7 +69,7 @@ def _header(path: Path) -> bytes:
 def check_parted(one: Source, name: str) -> None:
     """Raises ``Refused`` where the only column, ``name``, is a whole line: no comma parts all lines alike."""
     line = _header(one.files[0]).strip().decode(errors="replace")
-    if line == name and set(name) & set(_SEPARATORS):
+    if line == name and set(name) & set(headers.SEPARATORS):
         raise Refused(
             f"{one.path.name} cannot be parted into columns: some line has more or fewer values than there are names",
             hint="write as many values in each line as there are columns, and close every quote",
@@ -109,7 +104,12 @@ def _dense(path: Path) -> None:
 
 
 def names(connection: duckdb.DuckDBPyConnection, one: Source) -> None:
-    """Raises ``Refused`` where JSON lines have too many different names; each file is read once for that."""
+    """Raises ``Refused`` where a file has a name twice, or JSON lines too many; each is read once for that."""
+    _number(connection, one)
+    headers.check(connection, one)
+
+
+def _number(connection: duckdb.DuckDBPyConnection, one: Source) -> None:
     if one.format != "json":
         return
     state = tuple((path, found.st_size, found.st_mtime_ns) for path in one.files for found in [path.stat()])
