@@ -211,7 +211,7 @@ DRIFT = [
 SERVING = [
     check("infra.latency", "p50", observed=0.0062, limit=0.02),
     check("infra.latency", "p99", observed=0.0184, limit=0.05),
-    check("infra.memory", "peak memory", observed=412.0, limit=1024.0),
+    check("infra.memory", "peak memory", observed=412e6, limit=1024e6),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +14,13 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
 from mlops_gitops.cli.candidate import Candidate, artifact_path, fetched
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import Misused, Refused
+from mlops_gitops.errors import Misused, Refused, WorldFailed
 from mlops_gitops.evidence import ages, statements
 from mlops_gitops.evidence.figures import Curve
 from mlops_gitops.evidence.verdicts import Check, Report
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.reporting.inert import inert
 
 if TYPE_CHECKING:
     from mlops_gitops.manifests.model import Model
@@ -30,12 +32,31 @@ if TYPE_CHECKING:
 
 BUSINESS_CHECK = "business.metric"
 """The id of the checks in evidence of monitoring that say what the business saw."""
-NO_REPOSITORY = "no environment repository is named, so nothing is known of past releases"
+NO_REPOSITORY = "no environment repository is named that can be read from here, so nothing is known of past releases"
 
 
 def declared(model: Model) -> bool:
     """Whether the manifest asks for these tests."""
     return model.tests.model.staleness is not None or model.tests.model.business is not None
+
+
+def known(arguments: argparse.Namespace, world: World) -> Snapshot | None:
+    """The environment repository, where one is named.
+
+    One that only the project file names may be read by other people than those who test: without it less is known, and
+    nothing fails.
+    """
+    here = session.project(world)
+    wanted = arguments.environments or world.environ.get("MG_ENVIRONMENTS") or arguments.to
+    if not wanted and (here is None or not here.environments):
+        return None
+    try:
+        return Snapshot(session.repository(arguments, world).fetch())
+    except WorldFailed as failure:
+        if wanted:
+            raise
+        world.note(f"{inert(failure.message)}; tested without it")
+        return None
 
 
 def of_release(candidate: Candidate, snapshot: Snapshot, world: World) -> tuple[Report, ...]:
