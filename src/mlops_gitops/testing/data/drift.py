@@ -100,7 +100,8 @@ def checks(
     are counted.
     """
     location = locate((*kind.at, "max"))
-    names = [one.name for one in reference.profile.columns if one.type not in _UNJUDGED]
+    labelless = _labelless(model, dataset, profile)
+    names = [one.name for one in reference.profile.columns if one.type not in _UNJUDGED and one.name != labelless]
     yield from _volume(kind, tests, reference, dataset=dataset, rows=profile.rows, locate=locate)
     yield from _unheld(model, kind, tests, names, dataset=dataset, profile=profile, location=location)
     spent = spending(tests, look)
@@ -122,6 +123,14 @@ def checks(
         yield _values(held)
         if gaps:
             yield from _absence(held)
+
+
+def _labelless(model: Model, dataset: str, profile: Profile) -> str | None:
+    """The target, where requests do not have it: what was asked in production has no label yet."""
+    target, asked = model.interface.target, model.dataset(dataset)
+    if target is None or asked is None or asked.role != "serving" or profile.column(target.column) is not None:
+        return None
+    return target.column
 
 
 def _uncounted(model: Model, kind: Kind, tests: DriftTests, dataset: str, locate: Locate) -> Check:
