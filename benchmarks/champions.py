@@ -34,12 +34,12 @@ from data_tests import table as thirty_columns
 from grounds.simulation import simulated
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing import statistics, suite
+from mlops_gitops.testing import estimates, statistics, suite
 from mlops_gitops.testing.champions import paired
 from mlops_gitops.testing.champions.paired import Proportions
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
 from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predictions
-from mlops_gitops.testing.statistics import Unmeasurable
 
 PAGE = Path(__file__).parents[1] / "docs/explanation/champion-and-challenger.md"
 Chance = np.random.Generator
@@ -108,7 +108,7 @@ def bounds(metric: Metric, before: Sample, after: Sample, blocks: Floats | None)
     found = {"ours": paired.compared(metric, before, after, blocks=codes).gain.interval(0.95)}
     plain = metric.difference(before, after)
     value = plain.value if metric.higher_is_better else -plain.value
-    half = statistics.quantile(0.95) * plain.error
+    half = estimates.quantile(0.95) * plain.error
     found["delta, normal"] = (value - half, value + half)
     if metric.top is not None:
         sign = 1.0 if metric.higher_is_better else -1.0

@@ -35,7 +35,7 @@ import yaml
 from grounds.timing import OURS, ROOT, Line, Report, best, parsed, seconds
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing import suite
+from mlops_gitops.testing.data import suite
 from mlops_gitops.testing.data.scans import Source
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.engines.connections import opened, quoted

@@ -4,6 +4,9 @@
 GitHub resolves ``uses: ./…`` in a reusable workflow against the repository that calls it, and a commit cannot name
 itself.  So a version is two commits: the code, and one after it that pins the first in the workflows and changes
 nothing else.  The tag stands on the second.  ``pins.py --published`` says whether that holds for what is checked out.
+
+In a copy of this repository under another name, such as on a GitHub Enterprise Server, the workflows have to name the
+copy: ``pins.py --copy OWNER/NAME`` writes that, and leaves the commit as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PIN = re.compile(r"(uses: mlops-gitops/mlops-gitops/actions/[a-z]+)@([0-9a-f]{40}) # (v[0-9.]+)")
+REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+"
+PIN = re.compile(rf"(uses: {REPOSITORY}/actions/[a-z]+)@([0-9a-f]{{40}}) # (v[0-9.]+)")
 WORKFLOWS = ".github/workflows"
 PUBLISHED = ("actions", "src", "schemas", "pyproject.toml", "uv.lock")
 """What an Action consists of: it has to be the same in the pinned commit and in the tagged one."""
@@ -37,6 +41,14 @@ def write(root: Path, commit: str, version: str) -> None:
         path.write_text(PIN.sub(rf"\1@{commit} # {version}", text), encoding="utf-8")
 
 
+def copy(root: Path, repository: str) -> None:
+    """Take the Actions from another repository."""
+    for path in files(root):
+        text = path.read_text(encoding="utf-8")
+        named = PIN.sub(lambda pin: re.sub(REPOSITORY, repository, pin[0], count=1), text)
+        path.write_text(named, encoding="utf-8")
+
+
 def problem(root: Path) -> str | None:
     """Why what is checked out cannot be tagged; ``None`` where it can."""
     found = pins(root)
@@ -50,14 +62,20 @@ def problem(root: Path) -> str | None:
 
 
 def main(words: list[str], root: Path = ROOT) -> int:
-    """``COMMIT VERSION`` pins; ``--published`` only asks."""
+    """``COMMIT VERSION`` pins, ``--copy OWNER/NAME`` names a copy; ``--published`` only asks."""
     if words == ["--published"]:
         said = problem(root)
         if said is not None:
             sys.stderr.write(f"{said}; run `actions/_runtime/pins.py COMMIT VERSION` and commit\n")
         return 0 if said is None else 1
+    if len(words) == 2 and words[0] == "--copy" and re.fullmatch(REPOSITORY, words[1]):  # noqa: PLR2004 - one option
+        copy(root, words[1])
+        return 0
     if len(words) != 2 or not PIN.fullmatch(f"uses: mlops-gitops/mlops-gitops/actions/x@{words[0]} # {words[1]}"):  # noqa: PLR2004 - COMMIT VERSION
-        sys.stderr.write("usage: pins.py COMMIT VERSION, such as 9a1e0c55d2f34b6788aa0b1c2d3e4f5061728394 v1.2.3\n")
+        sys.stderr.write(
+            "usage: pins.py COMMIT VERSION, such as 9a1e0c55d2f34b6788aa0b1c2d3e4f5061728394 v1.2.3, "
+            "or pins.py --copy OWNER/NAME\n"
+        )
         return 2
     write(root, words[0], words[1])
     return 0

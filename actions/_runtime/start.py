@@ -28,11 +28,11 @@ import provision  # noqa: E402 - it lies beside this file
 
 EXTRAS = {
     "test": ("data",),
-    "reproduce": ("data",),
+    "reproduce": ("models",),
     "build": ("build",),
-    "release": ("data",),
-    "reconcile": ("data",),
-    "rollback": ("data",),
+    "release": ("models",),
+    "reconcile": ("models",),
+    "rollback": ("models",),
 }
 """What an Action needs beyond the base, by its name: an extra of ``pyproject.toml`` each.  Others need nothing."""
 INSTALLING = {"reproduce", "build"}
@@ -41,9 +41,10 @@ INSTALLING = {"reproduce", "build"}
 
 def extras(action: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     """The extras to install: the Action's own, and what its inputs ask for."""
-    infra = action == "test" and environ.get("MG_KIND") not in {"data", "model", "features"}
-    image = infra or (action == "release" and environ.get("MG_IMAGE"))
-    asked = {"mlflow": environ.get("MG_MLFLOW") == "true", "build": image}
+    infra = action == "test" and environ.get("MG_INPUT_KIND") not in {"data", "model", "features"}
+    image = infra or (action == "release" and environ.get("MG_INPUT_IMAGE"))
+    models = action == "test" and environ.get("MG_INPUT_KIND") != "data"
+    asked = {"mlflow": environ.get("MG_INPUT_MLFLOW") == "true", "build": image, "models": models}
     return tuple(sorted({*EXTRAS.get(action, ()), *(name for name, wanted in asked.items() if wanted)}))
 
 
@@ -123,13 +124,10 @@ def search(action: str, environ: Mapping[str, str]) -> str:
     return named if shutil.which("uv", path=named) == found else os.pathsep.join([named, str(Path(found).parent)])
 
 
-def unable(problem: provision.Unable, environ: Mapping[str, str]) -> int:
-    """Say what is wrong where a person looks, and leave a result for later steps."""
+def unable(problem: provision.Unable) -> int:
+    """Say what is wrong where a person looks; `launch` has left a result for later steps."""
     text = f"{problem.message}. What to do: {problem.hint}".replace("%", "%25").replace("\n", "%0A")
     sys.stdout.write(f"::error title=mlops-gitops set-up::{text}\n")
-    if environ.get("GITHUB_OUTPUT"):
-        with Path(environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as handle:
-            handle.write("result=error\n")
     return 5
 
 
@@ -139,7 +137,7 @@ def main(words: list[str], environ: Mapping[str, str]) -> int:
         action = words[0] if words else ""
         python, path = prepared(action, environ), search(action, environ)
     except provision.Unable as problem:
-        return unable(problem, environ)
+        return unable(problem)
     sys.stdout.flush()
     argv = [str(python), "-I", str(RUNTIME / "ready.py"), *words]
     return os.execve(python, argv, {**environ, "PATH": path})  # noqa: S606 - argv, no shell

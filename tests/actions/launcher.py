@@ -27,16 +27,18 @@ def load(path: Path) -> ModuleType:
 
 
 def outputs(path: Path) -> dict[str, str]:
-    return {
-        name: value for name, _, value in re.findall(r"(\S+?)<<(\S+)\n(.*?)\n\2\n", path.read_text(), flags=re.DOTALL)
-    }
+    """As a runner reads them: in both forms, and of two with one name the last."""
+    either = re.compile(r"([a-z-]+)(?:=([^\n]*)|<<(\S+)\n(.*?)\n\3)\n", flags=re.DOTALL)
+    return {one[1]: one[2] if one[3] is None else one[4] for one in either.finditer(path.read_text())}
 
 
 def launch(product: Path, folder: Path, name: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """The ``run:`` line of ``action.yml`` with the defaults of its inputs, under bash as a runner starts it."""
     declared = yaml.safe_load((product / "actions" / name / "action.yml").read_text(encoding="utf-8"))
     (step,) = declared["runs"]["steps"]
-    defaults = {"MG_" + key.upper().replace("-", "_"): entry["default"] for key, entry in declared["inputs"].items()}
+    defaults = {
+        "MG_INPUT_" + key.upper().replace("-", "_"): entry["default"] for key, entry in declared["inputs"].items()
+    }
     workspace = folder / "workspace"
     workspace.mkdir(exist_ok=True)
     (folder / "event.json").write_text(json.dumps(pull_request()))

@@ -33,10 +33,10 @@ GOLDEN = Path(__file__).parent / "golden"
 TOKEN = "ghs_0nly-for-the-environment-repository"
 KEY = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----\n"
 GIVEN = {
-    "release": {"MG_MODEL": "flight-delays"},
-    "promote": {"MG_MODEL": "flight-delays", "MG_TO": "dev"},
-    "rollback": {"MG_DUE": "true"},
-    "gate": {"MG_PULL_REQUEST": "7"},
+    "release": {"MG_INPUT_MODEL": "flight-delays"},
+    "promote": {"MG_INPUT_MODEL": "flight-delays", "MG_INPUT_TO": "dev"},
+    "rollback": {"MG_INPUT_DUE": "true"},
+    "gate": {"MG_INPUT_PULL_REQUEST": "7"},
 }
 RUN = {"GITHUB_RUN_ID": "19000000001", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_REPOSITORY": REPOSITORY}
 PAYLOADS: dict[str, dict[str, Any]] = {
@@ -115,7 +115,7 @@ def ends(name: str) -> dict[str, tuple[Any, int, dict[str, str]]]:
         "no": (answers.badly(name), 1, {}),
         "refused": (refused, 1, {}),
         "world": (world, 5, {}),
-        "input": (answers.well(name), 0, {"MG_WORKING_DIRECTORY": "nowhere"}),
+        "input": (answers.well(name), 0, {"MG_INPUT_WORKING_DIRECTORY": "nowhere"}),
         "fork": (answers.well(name), 0, fork),
     }
     left_out = {"plan": {"no"}, "build": {"no"}, "validate": {"refused"}}.get(name, set())
@@ -215,17 +215,34 @@ def test_every_event_is_one_that_every_action_takes(
     assert judged["run"] == "19000000001.1"
 
 
+DAILY = {"MG_INPUT_KIND": "data", "MG_INPUT_MODELS": "fares"}
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         ({}, "test --format json --report DIR"),
-        ({"MG_KIND": "data", "MG_MODELS": "fares\ndelays"}, "test --format json data fares delays --report DIR"),
-        ({"MG_KIND": "infra", "MG_IMAGE": "r/x@sha256:0", "MG_TO": "prod"},
+        ({"MG_INPUT_KIND": "data", "MG_INPUT_MODELS": "fares\ndelays"},
+         "test --format json data fares delays --report DIR"),
+        ({"MG_INPUT_KIND": "infra", "MG_INPUT_IMAGE": "r/x@sha256:0", "MG_INPUT_TO": "prod"},
          "test --format json --image r/x@sha256:0 --to prod infra --report DIR"),
-        ({"MG_KIND": "features", "MG_MODELS": "fares", "MG_AGAINST": "main"},
+        ({"MG_INPUT_KIND": "features", "MG_INPUT_MODELS": "fares", "MG_INPUT_AGAINST": "main"},
          "test --format json --against main features fares"),
-        ({"MG_KIND": "data", "MG_IMAGE": "r/x@sha256:0"}, ""),
-        ({"MG_KIND": "everything"}, ""),
+        ({"MG_INPUT_KIND": "data", "MG_INPUT_IMAGE": "r/x@sha256:0"}, ""),
+        ({"MG_INPUT_KIND": "everything"}, ""),
+        ({**DAILY, "MG_INPUT_PUBLISH": "true"}, "test --format json --publish data fares --report DIR"),
+        ({**DAILY, "MG_INPUT_PUBLISH": "true", "MG_INPUT_RELEASE": "1.2.0"},
+         "test --format json --publish --release 1.2.0 data fares --report DIR"),
+        ({**DAILY, "MG_INPUT_PUBLISH": "true", "MG_INPUT_RELEASE": "1.2.0", "MG_INPUT_DRY_RUN": "true"},
+         "test --format json data fares --report DIR"),
+        ({**DAILY, "MG_INPUT_LOOK": "41"}, "test --format json --look 41 data fares --report DIR"),
+        ({**DAILY, "MG_INPUT_LOOK": "0"}, ""),
+        ({**DAILY, "MG_INPUT_LOOK": "41", "MG_INPUT_KIND": "all"}, ""),
+        ({**DAILY, "MG_INPUT_LOOK": "41", "MG_INPUT_PUBLISH": "true"}, ""),
+        ({**DAILY, "MG_INPUT_RELEASE": "1.2.0"}, ""),
+        ({**DAILY, "MG_INPUT_PUBLISH": "true", "MG_INPUT_KIND": "model"}, ""),
+        ({**DAILY, "MG_INPUT_PUBLISH": "true", "MG_INPUT_MODELS": ""}, ""),
+        ({**DAILY, "MG_INPUT_PUBLISH": "true", "MG_INPUT_MODELS": "fares\ndelays"}, ""),
     ],
 )  # fmt: skip
 def test_the_kinds_of_tests(given: dict[str, str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,11 +251,19 @@ def test_the_kinds_of_tests(given: dict[str, str], words: str, tmp_path: Path, m
     assert found.values["result"] == ("measured" if words else "error")
 
 
+def test_no_file_of_the_checkout_says_which_branch_is_guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pull request could lead to one with rules of its own, and change its base once it has passed."""
+    given = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "airline/environments"}
+    for branch, words in (("", "--branch main"), ("trunk", "--branch trunk")):
+        found = told("gate", tmp_path, answers.typical("gate"), 0, monkeypatch, MG_BRANCH=branch, **given)
+        assert " ".join(found.words).count(words) == " ".join(found.words).count("--branch") == 1
+
+
 @pytest.mark.parametrize("name", ACTIONS)
 def test_debug_says_what_is_run_and_no_secret(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = {one.name for one in running.action(name).inputs}
-    given = {"MG_TOKEN": TOKEN, "MG_ENVIRONMENTS": "https://git.example.com/x"} if "token" in inputs else {}
-    given |= {"MG_SIGNING_KEY": KEY} if "signing-key" in inputs else {}
+    given = {"MG_INPUT_TOKEN": TOKEN, "MG_INPUT_ENVIRONMENTS": "https://git.example.com/x"} if "token" in inputs else {}
+    given |= {"MG_INPUT_SIGNING_KEY": KEY} if "signing-key" in inputs else {}
     given["GITHUB_TOKEN"] = f"{TOKEN}-of-the-job"
     quiet = told(name, tmp_path, answers.typical(name), 0, monkeypatch, **given)
     assert not [line for line in quiet.obeyed if line.startswith("::debug::")]

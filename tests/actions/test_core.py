@@ -34,12 +34,12 @@ def event(folder: Path, name: str, payload: bytes | None) -> Settings:
 
 def test_a_flag_is_true_or_false_and_nothing_else() -> None:
     contract = (Input("dry-run", kind=Kind.FLAG),)
-    assert read_inputs(contract, {"MG_DRY_RUN": "true"}).flags == {"dry-run": True}
-    assert read_inputs(contract, {"MG_DRY_RUN": "false"}).flags == {"dry-run": False}
+    assert read_inputs(contract, {"MG_INPUT_DRY_RUN": "true"}).flags == {"dry-run": True}
+    assert read_inputs(contract, {"MG_INPUT_DRY_RUN": "false"}).flags == {"dry-run": False}
     assert read_inputs(contract, {}).flags == {"dry-run": False}
     for wrong in ("True", "yes", "1", "'true'"):
         with pytest.raises(Misused, match="`dry-run` is") as caught:
-            read_inputs(contract, {"MG_DRY_RUN": wrong})
+            read_inputs(contract, {"MG_INPUT_DRY_RUN": wrong})
         assert "true or false" in caught.value.hint
 
 
@@ -47,27 +47,28 @@ def test_a_choice_has_its_first_word_as_default() -> None:
     contract = (Input("fail-on", choices=("error", "warning")),)
     assert read_inputs(contract, {}).texts == {"fail-on": "error"}
     with pytest.raises(Misused) as caught:
-        read_inputs(contract, {"MG_FAIL_ON": "errors"})
+        read_inputs(contract, {"MG_INPUT_FAIL_ON": "errors"})
     assert "one of error, warning" in caught.value.hint
 
 
 @pytest.mark.parametrize("value", ["--key=file2:/etc/shadow", "-x", "a\nb", "a\x1b[2J", "a\u202eb"])
 def test_no_input_can_be_taken_for_an_option_or_more_than_a_word(value: str) -> None:
     with pytest.raises(Misused, match="the input `model`"):
-        read_inputs((Input("model"),), {"MG_MODEL": value})
+        read_inputs((Input("model"),), {"MG_INPUT_MODEL": value})
 
 
 def test_lines_are_words_of_their_own() -> None:
     contract = (Input("paths", kind=Kind.LINES),)
-    assert read_inputs(contract, {"MG_PATHS": " a b \n\n c\n"}).lines == {"paths": ("a b", "c")}
+    assert read_inputs(contract, {"MG_INPUT_PATHS": " a b \n\n c\n"}).lines == {"paths": ("a b", "c")}
     with pytest.raises(Misused, match="the input `paths`"):
-        read_inputs(contract, {"MG_PATHS": "a\n--format=json"})
+        read_inputs(contract, {"MG_INPUT_PATHS": "a\n--format=json"})
 
 
 def test_a_secret_is_not_judged_and_never_told() -> None:
     key = "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n"
     assert (
-        read_inputs((Input("signing-key", secret=True),), {"MG_SIGNING_KEY": key}).texts["signing-key"] == key.strip()
+        read_inputs((Input("signing-key", secret=True),), {"MG_INPUT_SIGNING_KEY": key}).texts["signing-key"]
+        == key.strip()
     )
 
 

@@ -75,9 +75,9 @@ def told(ran: Ran) -> str:
 def test_debug_logging_leaves_no_secret_behind(product: Path, tmp_path: Path) -> None:
     """The launcher's own log is kept by a step, because a runner's is not to be read."""
     launched = (
-        "- env:\n    MG_MODEL: fares\n    MG_TO: dev\n    MG_ENVIRONMENTS: https://127.0.0.1:9/environments\n"
-        "    MG_TOKEN: ${{ secrets.TOKEN }}\n    RUNNER_DEBUG: '1'\n    GITHUB_OUTPUT: /dev/null\n"
-        '  run: MG_DRY_RUN=true "$PRODUCT/actions/_runtime/launch" promote >"$COLLECTED/said" || true\n'
+        "- env:\n    MG_INPUT_MODEL: fares\n    MG_INPUT_TO: dev\n    MG_INPUT_ENVIRONMENTS: https://127.0.0.1:9/environments\n"
+        "    MG_INPUT_TOKEN: ${{ secrets.TOKEN }}\n    RUNNER_DEBUG: '1'\n    GITHUB_OUTPUT: /dev/null\n"
+        '  run: MG_INPUT_DRY_RUN=true "$PRODUCT/actions/_runtime/launch" promote >"$COLLECTED/said" || true\n'
     )
     ran = run(
         launched, product=product, folder=tmp_path, event="push", payload={"after": "1" * 40}, files=MODELS,

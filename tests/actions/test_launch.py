@@ -1,4 +1,4 @@
-"""The launcher on its own, as GitHub calls it: with ``MG_…`` and without any ``INPUT_…``."""
+"""The launcher on its own, as GitHub calls it: with ``MG_INPUT_…`` and without any ``INPUT_…``."""
 
 from __future__ import annotations
 
@@ -83,6 +83,20 @@ def test_without_any_python_it_says_so_and_leaves_a_result(product: Path, tmp_pa
     assert (tmp_path / "output").read_text() == "result=error\n"
 
 
+def test_who_is_killed_without_a_word_leaves_a_result(product: Path, tmp_path: Path) -> None:
+    """As the system does where memory is short, and a runner whose time is over."""
+    killed = tmp_path / "python"
+    killed.write_text('#!/bin/sh\nkill -KILL "$$"\n')
+    killed.chmod(0o755)
+    assert launch(product, tmp_path, "validate", MG_PYTHON=str(killed)).returncode != 0
+    assert outputs(tmp_path / "output") == {"result": "error"}
+    (tmp_path / "output").unlink()
+    (tmp_path / "workspace" / "models" / "x").mkdir(parents=True)
+    (tmp_path / "workspace" / "models" / "x" / "model.yaml").write_text("kind: Model\n")
+    assert launch(product, tmp_path, "validate").returncode == 1
+    assert outputs(tmp_path / "output")["result"] == "failed", "of two words the last counts"
+
+
 def test_a_bare_runner_gets_its_packages_once(product: Path, tmp_path: Path) -> None:
     environ, tools = bare(tmp_path), tmp_path / "tools"
 
@@ -97,7 +111,7 @@ def test_a_bare_runner_gets_its_packages_once(product: Path, tmp_path: Path) -> 
     assert "stop-commands" not in second.stdout, "nothing was installed again"
     without = {**environ, "PATH": str(_shell_alone(tmp_path))}
     assert launch(product, tmp_path, "promote", **without).returncode == 2, "no Python is looked for any more"
-    assert launch(product, tmp_path, "promote", **without, MG_MLFLOW="true").returncode == 5, "it has no MLflow"
+    assert launch(product, tmp_path, "promote", **without, MG_INPUT_MLFLOW="true").returncode == 5, "it has no MLflow"
     assert launch(product, tmp_path, "verify", **without).returncode == 5, "another Action may need more"
     other = tmp_path / "other"
     shutil.copytree(product, other)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -83,17 +84,17 @@ class Airline(Company):
         self.hub.commit(MODELS, {"README.md": "Hello.\n"}, branch="words", by=ADA)
         return self.hub.open(MODELS, "words", by=ADA, title=HOSTILE)
 
-    def check(self, pull: Pull, *, token: str = "", **more: Any) -> Ran:
+    def check(self, pull: Pull, *, token: str = "", event: str = "pull_request", **more: Any) -> Ran:
         """The checks of a pull request; ``token`` is what GitHub gives the run."""
         mine = token or self.hub.token("actions", repositories=(MODELS,), contents="read", pulls="write")
         payload = self.payload(MODELS, pull)
-        return self.run("model-pull-request", "pull_request", payload, commit=pull.head, token=mine, **more)
+        return self.run("model-pull-request", event, payload, commit=pull.head, token=mine, **more)
 
-    def release(self, before: str, *, token: str = "", **more: Any) -> Ran:
-        """The push of a merge; the App's key stands for its token."""
+    def release(self, before: str, *, token: str = "", known: Mapping[str, str] | None = None, **more: Any) -> Ran:
+        """The push of a merge; the App's key stands for its token, and ``known`` are more secrets."""
         tip = self.hub.tip(MODELS)
         mine = self.hub.token("actions", repositories=(MODELS,), contents="read", pulls="none")
-        secrets = {"RELEASER_APP_KEY": token or self.app, "TESTS_KEY": estate.pem("ci")}
+        secrets = {"RELEASER_APP_KEY": token or self.app, "TESTS_KEY": estate.pem("ci"), **(known or {})}
         payload = {"before": before, "after": tip, "ref": "refs/heads/main", "repository": {"full_name": MODELS}}
         return self.run(
             "model-release", "push", payload, commit=tip, token=mine, secrets=secrets,
@@ -319,6 +320,65 @@ def test_a_job_without_the_permission_says_so_and_fails_nothing(airline: Airline
     assert gate_of(ran)[0]
     assert ran.job("report").outputs("report")["comment"] == "denied"
     assert pull.comments == []
+
+
+def test_a_review_is_heard_in_the_model_repository_also_one_that_withdraws(airline: Airline) -> None:
+    """A check that were skipped for a review would be green from then on."""
+    hub, name = airline.hub, ".github/workflows/model-pull-request.yml"
+    caller = (hub.read(MODELS, name) or b"").decode()
+    caller = caller.replace("[pull_request, ", "[pull_request, pull_request_review, ")
+    caller = caller.replace("prepare: true", "prepare: true, approvals: true")
+    review = {"quorum": 1, "groups": [{"name": "risk", "min": 1, "members": [GRACE]}]}
+    project = {
+        "apiVersion": "mlops-gitops/v1",
+        "kind": "Project",
+        "spec": {"environments": airline.url, "review": review},
+    }
+    hub.commit(MODELS, {name: caller, "mlops-gitops.yaml": render(project)})
+    pull, given = airline.propose_readme(), {"variables": {"ENVIRONMENTS_URL": airline.url}}
+
+    def judged(event: str) -> tuple[bool, str]:
+        passed, results = gate_of(airline.check(pull, event=event, **given))
+        return passed, results["approvals"]
+
+    assert judged("pull_request") == (False, "failure"), "nobody has approved"
+    hub.review(MODELS, pull.number, GRACE)
+    assert judged("pull_request_review") == (True, "success")
+    hub.review(MODELS, pull.number, GRACE, "CHANGES_REQUESTED")
+    assert judged("pull_request_review") == (False, "failure")
+
+    soft = {"mlops-gitops.yaml": render({**project, "spec": {"environments": airline.url, "review": "none"}})}
+    hub.commit(MODELS, soft, branch="soft", base=hub.tip(MODELS))
+    hub.commit(MODELS, {"LICENSE": "Free.\n"}, branch="more-words", by=ADA)
+    pull = hub.open(MODELS, "more-words", by=ADA, base="soft")
+    assert judged("pull_request") == (False, "failure"), "its base can be changed once it has passed"
+
+
+def test_code_of_a_model_reaches_no_job_with_a_key_through_a_link_that_was_committed(
+    airline: Airline, tmp_path: Path
+) -> None:
+    """What the first job leaves is unpacked over the checkout: through a link it would lie where a program is run."""
+    hub, before, outside = airline.hub, airline.hub.tip(MODELS), tmp_path / "outside"
+    outside.mkdir()
+    action = ".github/actions/prepare-model/action.yml"
+    takes = f"rm models/{MODEL}/more; mkdir models/{MODEL}/more; echo pwned >models/{MODEL}/more/launch"
+    prepare = (hub.read(MODELS, action) or b"").decode().replace("env >", f"{takes}\n        env >")
+    hub.commit(MODELS, {**files("1.0.1"), action: prepare}, by=ADA)
+    clone = tmp_path / "clone"
+    who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-C", str(clone)]
+    _git("clone", "--quiet", str(hub.folder_of(MODELS)), str(clone))
+    (clone / "models" / MODEL / "more").symlink_to(outside)
+    _git("-C", str(clone), "add", "--all")
+    _git(*who, "commit", "--quiet", "--message", "A link")
+    _git("-C", str(clone), "push", "--quiet", "origin", "HEAD:main")
+    ran = airline.release(before)
+    assert not ran.succeeded
+    assert "release" not in ran.job("release").steps or not ran.job("release").outputs("release")
+    assert list(outside.iterdir()) == []
+
+
+def _git(*words: str) -> None:
+    subprocess.run(["git", *words], check=True, capture_output=True)
 
 
 def test_one_comment_whatever_runs_again(airline: Airline) -> None:

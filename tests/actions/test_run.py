@@ -20,11 +20,11 @@ TOKEN = "ghs_0nly-for-the-environment-repository"
 SIGNING = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----\n"
 HOSTILE = "bad\n::error::forged\n::add-mask::production `touch pwned` <img> @airline/risk"
 GIVEN = {
-    "MG_MODEL": "flight-delays",
-    "MG_TO": "dev",
-    "MG_ENVIRONMENTS": "https://git.example.com/airline/environments.git",
-    "MG_TOKEN": TOKEN,
-    "MG_SIGNING_KEY": SIGNING,
+    "MG_INPUT_MODEL": "flight-delays",
+    "MG_INPUT_TO": "dev",
+    "MG_INPUT_ENVIRONMENTS": "https://git.example.com/airline/environments.git",
+    "MG_INPUT_TOKEN": TOKEN,
+    "MG_INPUT_SIGNING_KEY": SIGNING,
 }
 
 
@@ -82,7 +82,9 @@ def run(
 
 def test_the_inputs_become_one_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     verb = Told(promotion())
-    code, _, values, _ = run(tmp_path, verb, monkeypatch, MG_RELEASE="1.0.0", MG_DRY_RUN="true", MG_BRANCH="main")
+    code, _, values, _ = run(
+        tmp_path, verb, monkeypatch, MG_INPUT_RELEASE="1.0.0", MG_INPUT_DRY_RUN="true", MG_INPUT_BRANCH="main"
+    )
     assert code == 0
     assert " ".join(verb.words) == (
         "promote --format json flight-delays --to dev --release 1.0.0"
@@ -103,6 +105,17 @@ def test_no_secret_is_an_argument_and_only_what_is_needed_is_handed_on(
     assert sorted(name for name in verb.environ if name.startswith("MG_")) == ["MG_SIGNING_KEY"]
     assert verb.environ["GIT_CONFIG_VALUE_1"] == header(TOKEN)
     assert verb.environ["GIT_CONFIG_KEY_1"] == "http.https://git.example.com/airline/environments.git.extraheader"
+
+
+def test_an_input_that_is_not_given_hides_nothing_that_the_workflow_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``action.yml`` hands every input over, and what was not given is empty."""
+    verb, named = Told(promotion()), {"MG_BRANCH": "trunk", "MG_KEY": "awskms:1", "MG_ADVISORIES": "osv"}
+    empty = {f"MG_INPUT_{name.removeprefix('MG_')}": "" for name in named}
+    code, _, _, _ = run(tmp_path, verb, monkeypatch, **named, **empty, MG_INPUT_SIGNING_KEY="")
+    assert (code, {name: value for name, value in verb.environ.items() if name in named}) == (0, named)
+    assert "--branch" not in verb.words
 
 
 def test_secrets_are_masked_before_anything_else_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,14 +218,14 @@ def test_a_bug_leaves_a_result_and_no_secret(tmp_path: Path, monkeypatch: pytest
 
 def test_a_token_without_a_url_is_not_sent_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     verb = Told(promotion())
-    code, log, values, _ = run(tmp_path, verb, monkeypatch, MG_ENVIRONMENTS="")
+    code, log, values, _ = run(tmp_path, verb, monkeypatch, MG_INPUT_ENVIRONMENTS="")
     assert (code, values["result"], verb.words) == (2, "error", [])
     assert "give `environments` the https:// URL" in log
 
 
 def test_a_working_directory_stays_in_the_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     verb = Told(promotion())
-    code, log, _, _ = run(tmp_path, verb, monkeypatch, MG_WORKING_DIRECTORY="../..")
+    code, log, _, _ = run(tmp_path, verb, monkeypatch, MG_INPUT_WORKING_DIRECTORY="../..")
     assert (code, verb.words) == (2, [])
     assert "the workspace has no such folder" in log
 

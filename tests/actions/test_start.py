@@ -21,9 +21,9 @@ def start() -> ModuleType:
 
 def test_mlflow_is_installed_only_where_it_is_asked_for(start: ModuleType) -> None:
     assert start.extras("promote", {}) == ()
-    assert start.extras("promote", {"MG_MLFLOW": "false"}) == ()
-    assert start.extras("promote", {"MG_MLFLOW": "true"}) == ("mlflow",)
-    assert start.extras("test", {"MG_MLFLOW": "true", "MG_KIND": "data"}) == ("data", "mlflow")
+    assert start.extras("promote", {"MG_INPUT_MLFLOW": "false"}) == ()
+    assert start.extras("promote", {"MG_INPUT_MLFLOW": "true"}) == ("mlflow",)
+    assert start.extras("test", {"MG_INPUT_MLFLOW": "true", "MG_INPUT_KIND": "data"}) == ("data", "mlflow")
 
 
 @pytest.mark.parametrize("name", ["validate", "plan", "gate", "verify", "promote"])
@@ -32,24 +32,24 @@ def test_what_reads_no_data_installs_nothing_for_it(start: ModuleType, name: str
 
 
 def test_an_image_is_looked_up_only_where_a_release_names_one(start: ModuleType) -> None:
-    assert start.extras("release", {"MG_IMAGE": ""}) == ("data",)
-    assert start.extras("release", {"MG_IMAGE": "registry.example.com/x@sha256:0"}) == ("build", "data")
+    assert start.extras("release", {"MG_INPUT_IMAGE": ""}) == ("models",)
+    assert start.extras("release", {"MG_INPUT_IMAGE": "registry.example.com/x@sha256:0"}) == ("build", "models")
 
 
 @pytest.mark.parametrize(
     ("kind", "wanted"),
     [
         ("data", ("data",)),
-        ("model", ("data",)),
-        ("features", ("data",)),
-        ("infra", ("build", "data")),
-        ("all", ("build", "data")),
+        ("model", ("data", "models")),
+        ("features", ("data", "models")),
+        ("infra", ("build", "data", "models")),
+        ("all", ("build", "data", "models")),
     ],
 )
 def test_what_speaks_to_an_engine_is_installed_where_images_are_tested(
     start: ModuleType, kind: str, wanted: tuple[str, ...]
 ) -> None:
-    assert start.extras("test", {"MG_KIND": kind, "MG_IMAGE": "x"}) == wanted
+    assert start.extras("test", {"MG_INPUT_KIND": kind, "MG_INPUT_IMAGE": "x"}) == wanted
 
 
 def test_only_actions_and_extras_that_exist_are_named(start: ModuleType) -> None:

@@ -89,7 +89,11 @@ def test_code_of_a_pull_request_meets_no_secret_and_only_reads() -> None:
     called = reusable("model-pull-request.yml")
     shown = {name: re.findall(r"secrets\.\w+", str(job)) for name, job in called["jobs"].items()}
     assert {name: one for name, one in shown.items() if one} == {"champion": ["secrets.ENVIRONMENTS_READ_TOKEN"]}
-    (checkout, fetch, compare, keep) = called["jobs"]["champion"]["steps"]
+    (checkout, links, fetch, compare, keep) = called["jobs"]["champion"]["steps"]
+    (same,) = [
+        one for one in reusable("model-release.yml")["jobs"]["release"]["steps"] if one.get("name") == links["name"]
+    ]
+    assert (same, links["if"]) == (links, fetch["if"]), "before what is unpacked over the checkout"
     named = [one["uses"].partition("@")[0].rpartition("/")[2] for one in (checkout, fetch, compare, keep)]
     assert named == ["checkout", "download-artifact", "release", "upload-artifact"], "nothing that runs its code"
     assert compare["with"]["dry-run"] is True
@@ -147,7 +151,12 @@ def test_our_actions_are_pinned_at_one_commit(tmp_path: Path) -> None:
     (tmp_path / "src").write_text("changed\n")
     commit()
     assert pins.main(["--published"], tmp_path) == 1
-    for wrong in ([], [code], [code[:12], "v1.2.3"], [code, "newest"]):
+    assert pins.main(["--copy", "platform/mlops"], tmp_path) == 0
+    assert pins.pins(tmp_path) == {(code, "v1.2.3")}, "a copy has the same commits"
+    ours = re.findall(r"uses: (\S+/actions/\w+)@", workflow.read_text())
+    assert set(ours) == {f"platform/mlops/actions/{one}" for one in ("build", "plan", "release")}
+    assert "uses: actions/checkout@" in workflow.read_text()
+    for wrong in ([], [code], [code[:12], "v1.2.3"], [code, "newest"], ["--copy", "../x"], ["--copy", "x"]):
         assert pins.main(wrong, tmp_path) == 2
 
 

@@ -173,7 +173,7 @@ def test_the_bill_names_what_the_base_brought_and_is_the_same_whatever_is_known(
 
 
 def test_a_dockerfile_of_ones_own_is_looked_through_as_it_was_built(model: ImageModel, engine: Engine) -> None:
-    engine.client.images.pull(engine.image)  # as the engine does at the build, unless an earlier test has had it fetched
+    engine.client.images.pull(engine.image)  # as the build does, unless an earlier test has had it fetched
     before = engine.left()
     model.write("status", STATUS)
     model.write("os-release", 'ID=debian\nVERSION_ID="9"\n')

@@ -98,14 +98,27 @@ def test_each_day_is_a_look_that_evidence_counts(site: Shell) -> None:
     [
         (("model", MODEL, "--look", "3"), "--look, --release and --publish go with `test data`"),
         (("data", MODEL, "--look", "0"), "--look takes a number from 1"),
-        (("data", MODEL, "--publish"), "--release and --publish go together"),
-        (("data", "--publish", "--release", "1.0.0"), "go together, with one model"),
+        (("data", MODEL, "--release", "1.0.0"), "--release goes with --publish"),
+        (("data", "--publish"), "--publish with one model"),
         (("data", MODEL, "--publish", "--release", "1.0.0", "--look", "2"), "--publish counts by itself"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(site: Shell, words: tuple[str, ...], why: str) -> None:
     assert site("test", *words) == 2
     assert why in site.err
+
+
+def test_the_release_is_the_one_that_the_manifest_names_and_the_answer_says_the_commit(site: Shell) -> None:
+    found = site.json("test", "data", MODEL, "--publish")
+    store = Repository(str(site.bare), branch="main", cache=site.folder / "again", environ=site.environ)
+    assert found["commit"] == store.fetch().commit
+    assert site.json("test", "data", MODEL, "--look", "2")["commit"] is None
+    path = site.folder / "models" / MODEL / "model.yaml"
+    path.write_text(path.read_text().replace("version: 1.0.0", "version: 1.1.0"))
+    error = site.json("test", "data", MODEL, "--publish")["error"]
+    assert (error["code"], error["message"]) == ("no-release", f"'1.1.0' names no release of {MODEL}")
+    named = site.json("test", "data", MODEL, "--publish", "--release", "1.0.0")["error"]
+    assert named["code"] == "other-manifest"
 
 
 def test_data_are_asked_of_the_release_whose_manifest_it_is(site: Shell) -> None:

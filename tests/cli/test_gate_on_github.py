@@ -122,3 +122,21 @@ def test_the_policy_alone_is_judged_by_those_who_own_it(forge: Forge) -> None:
     forge.says("hedy")
     code, found = forge.gate()
     assert (code, found["parts"][0]["approved"]) == (0, ["hedy"])
+
+
+def test_a_pull_request_of_models_is_read_with_the_token_of_its_own_repository(forge: Forge) -> None:
+    """That of the environment repository is limited to it, and is shown to nothing else."""
+    hub, models = forge.hub, "airline/models"
+    hub.create(models, {**project(), "README.md": b"Models.\n"})
+    hub.commit(models, {"README.md": b"Better models.\n"}, branch="words", by="eve")
+    forge.number = hub.open(models, "words", by="eve").number
+    own = hub.token("actions", repositories=(models,), contents="read", pulls="read")
+    forge.shell.environ.update(GITHUB_REPOSITORY=models, GITHUB_TOKEN=own)
+    assert forge.gate()[0] == 4
+    hub.review(models, forge.number, "hedy-example")
+    code, found = forge.gate()
+    assert (code, found["parts"][0]["approved"]) == (0, ["hedy"]), "known by the trust of the environment repository"
+    forge.shell.environ["MG_ENVIRONMENTS"] = hub.git_url(models)
+    del forge.shell.environ["MG_GITHUB_TOKEN"]
+    code, found = forge.gate()
+    assert (code, found["parts"][0]["approved"]) == (0, ["hedy-example"]), "and without it by what the policy lists"

@@ -229,6 +229,7 @@ def test_the_whole_way(site: Site) -> None:  # noqa: PLR0915 - the way is long
     assert site.json("drift")["derived"]["mlflow"]["changes"] == []
 
     # A second release is compared with what runs in prod, on the same rows.
+    site.time += timedelta(hours=1)
     site.train("1.1.0", 3)
     told = site.json("release", MODEL)
     (comparison,) = (one for one in told["reports"] if one["kind"] == "comparison")
@@ -257,6 +258,13 @@ def test_the_whole_way(site: Site) -> None:  # noqa: PLR0915 - the way is long
         assert "0 past releases have both numbers, which are too few" in moved["message"]
     (score,) = site.json("score", MODEL, "--release", "1.1.0")["scores"]
     assert {one["id"]: one["how"] for one in score["tests"]}["model-4"] == "automatic"
+    (old,) = (one for one in score["tests"] if one["id"] == "monitoring-4")
+    assert (old["how"], "and `maxAge` is 90 days" in old["reason"]) == ("automatic", True), old
+    site.time, before = site.time + timedelta(days=1), site.time
+    (score,) = site.json("score", MODEL, "--release", "1.1.0")["scores"]
+    (old,) = (one for one in score["tests"] if one["id"] == "monitoring-4")
+    assert (old["how"], "it is 1 day" in old["reason"]) == ("not", True), "no past release was asked that was so old"
+    site.time = before
     snapshot = Snapshot(
         Repository(site.environ["MG_ENVIRONMENTS"], branch="main", cache=site.folder / "c", environ=os.environ).fetch()
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
+import yaml
 
 import estate
+from cancer import FEATURES, manifest
 from estate import MODEL, Estate
 from mlops_gitops.cli.main import VERBS
 
@@ -40,12 +44,16 @@ atexit.register(count)
 
 
 def run(
-    *words: str, blocked: tuple[str, ...] = (), watched: tuple[str, ...] = (), environ: dict[str, str] | None = None
+    *words: str,
+    blocked: tuple[str, ...] = (),
+    watched: tuple[str, ...] = (),
+    environ: dict[str, str] | None = None,
+    folder: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     program = PROGRAM.format(blocked=blocked, watched=watched)
     return subprocess.run(
         [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False,
-        env={**os.environ, **(environ or {})},
+        env={**os.environ, **(environ or {})}, cwd=folder,
     )  # fmt: skip
 
 
@@ -128,6 +136,60 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it(words: tuple
     )
     assert done.returncode == 5, done.stdout + done.stderr
     assert "pip install" in done.stderr
+
+
+KINDS = {"leakage.power", "leakage.known-at", "data.labels-contradict", "data.overlap", "data.drift"}
+
+
+def test_tests_of_data_need_the_engine_and_no_arrays(tmp_path: Path) -> None:
+    """Every kind of data test, on every format, says the same with what ``[data]`` brings as with everything."""
+    folder = tmp_path / "models" / "cancer"
+    folder.mkdir(parents=True)
+    value = manifest()
+    spec = value["spec"]
+    spec["data"] = [
+        {"name": "train", "uri": "train.csv", "role": "training", "timeColumn": "seen", "entityColumn": "site"},
+        {"name": "test", "uri": "test.jsonl", "role": "test", "timeColumn": "seen"},
+        {"name": "recent", "uri": "recent.parquet", "role": "serving", "timeColumn": "seen"},
+    ]
+    spec["tests"]["leakage"] = {"maxSingleFeaturePower": 0.99, "knownAt": {FEATURES[0]: "seen"}}
+    spec["tests"]["data"] = {
+        "columns": [{"name": FEATURES[0], "range": {"min": 0, "max": 60}}],
+        "unique": [["id"]],
+        "rows": {"min": 100},
+        "freshness": {"maxAge": "P30D"},
+        "overlap": {"key": ["id"], "max": 0},
+        "split": {"maxSameRows": 0},
+        "labels": {"minClassShare": 0.1, "maxContradictionRate": 0.0},
+        "rules": [{"name": "positive", "expression": f'"{FEATURES[0]}" > 0'}],
+        "drift": {"of": "train", "in": ["test", "recent"], "max": 0.3},
+    }
+    spec["metrics"] = [one for one in spec["metrics"] if one["dataset"] in {"train", "test", "recent"}]
+    (folder / "model.yaml").write_text(yaml.safe_dump(value, sort_keys=False))
+    columns = ", ".join(f'20 + hash(i * 31 + {at}) % 100 / 10.0 AS "{name}"' for at, name in enumerate(FEATURES))
+    for start, name in ((0, "train.csv"), (1000, "test.jsonl"), (2000, "recent.parquet")):
+        rows = f"SELECT {columns}, hash(i) % 3 = 0 AS benign, 'site ' || (i % 9) AS site, i AS id, "
+        rows += (
+            f"TIMESTAMP '2026-11-01' + INTERVAL (i - {start}) MINUTE AS seen FROM range({start}, {start + 900}) t(i)"
+        )
+        form = {"csv": "csv", "jsonl": "json", "parquet": "parquet"}[name.split(".")[1]]
+        duckdb.connect().execute(f"COPY ({rows}) TO '{folder / name}' (FORMAT {form})")
+    words = (
+        ("--write-reference",), ("--format", "json"), ("--infer",), ("--profile",),
+        ("--shard", "1/1", "--partial", "COUNTS"), ("--merge", "COUNTS", "--format", "json"),
+    )  # fmt: skip
+    kinds = {"bare": tuple(one for one in EXTRAS if one != "duckdb"), "full": ()}
+    for asked in words:
+        bare, full = (
+            run(*("test", "data", "cancer"), *(name if one == "COUNTS" else one for one in asked),
+                blocked=blocked, watched=blocked, folder=tmp_path)
+            for name, blocked in kinds.items()
+        )  # fmt: skip
+        assert (bare.returncode, bare.stdout.replace("bare/", "full/")) == (full.returncode, full.stdout), bare.stderr
+        assert bare.returncode in {0, 1, 4}, bare.stdout + bare.stderr
+        if "json" in asked:
+            [report] = json.loads(bare.stdout)["reports"]
+            assert {check["id"] for check in report["checks"]} >= KINDS
 
 
 def _model(folder: Path) -> Path:

@@ -225,6 +225,22 @@ def test_past_releases_without_an_environment_repository(models: Callable[..., P
     assert out.count("no environment repository is named") == 2
 
 
+def test_an_environment_repository_that_these_eyes_may_not_read_stops_no_other_test(
+    models: Callable[..., Path], run: Run, tmp_path: Path
+) -> None:
+    """The project file names it for those who release; a pull request's job has no token for it."""
+    models(lambda spec: spec["tests"].update(model={"staleness": {"dataset": "test", "maxLoss": 0.02}}))
+    spec = {"environments": f"file://{tmp_path}/not-ours.git"}
+    project = {"apiVersion": "mlops-gitops/v1", "kind": "Project", "spec": spec}
+    (tmp_path / "mlops-gitops.yaml").write_text(yaml.safe_dump(project))
+    code, out, err = run("model", "--format", "json")
+    assert code == 4
+    assert verdicts(out)["model-tests"] == "pass"
+    assert "tested without it" in err
+    code, out, _ = run("model", "--format", "json", "--environments", spec["environments"])
+    assert (code, "error" in json.loads(out)) == (5, True), "who names it wants it"
+
+
 def test_a_report_is_left_in_every_form(models: Callable[..., Path], run: Run, tmp_path: Path) -> None:
     models()
     code, out, _ = run("--report", "reports")

@@ -31,3 +31,15 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             if target.suffix == ".md" and target.is_file() and target not in reached:
                 ahead.add(target)
     assert {named(page) for page in PAGES} <= {named(page) for page in reached}
+
+
+def test_every_page_of_the_documentation_is_in_its_index() -> None:
+    docs = ROOT / "docs"
+    index = (docs / "index.md").read_text(encoding="utf-8")
+    pages = {
+        one.relative_to(docs).as_posix()
+        for folder in ("tutorial", "how-to", "explanation")
+        for one in (docs / folder).glob("*.md")
+    }
+    pages |= {f"reference/{one.name}" for one in (docs / "reference").glob("*.md")}
+    assert {one for one in pages if f"({one})" not in index} == set()

@@ -1,5 +1,6 @@
 """Documents and workflows that the pages show are ones that their readers accept."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,20 @@ def test_workflows_fit_the_schema_of_workflows(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *files]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_job_that_runs_a_command_of_ours_has_it() -> None:
+    """A runner has no ``mlops-gitops``."""
+    seen = 0
+    for one in SNIPPETS:
+        found = yaml.safe_load(one.values[0])
+        for job in found["jobs"].values() if _is_workflow(found) else ():
+            script = "\n".join(step.get("run", "") for step in job.get("steps", ()))
+            first = re.search(r"^\s*mlops-gitops ", script, flags=re.MULTILINE)
+            if first is not None:
+                assert "pip install" in script[: first.start()], one.id
+                seen += 1
+    assert seen >= 5
 
 
 def _kind(found: object) -> str | None:

@@ -17,7 +17,7 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.testing.data.inference import section
 from mlops_gitops.testing.data.references import made
-from mlops_gitops.testing.suite import run_data_tests
+from mlops_gitops.testing.data.suite import run_data_tests
 
 Make = Callable[..., Project]
 Records = tuple[pd.DataFrame, pd.DataFrame]

@@ -12,7 +12,7 @@ from mlops_gitops import canonical
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.testing.data.columns import fits
 from mlops_gitops.testing.data.profile import Column
-from mlops_gitops.testing.suite import run_data_tests
+from mlops_gitops.testing.data.suite import run_data_tests
 
 Make = Callable[..., Project]
 Records = tuple[pd.DataFrame, pd.DataFrame]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mlops_gitops.errors import Misused
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
 from mlops_gitops.testing.features import costs as feature_costs
 from mlops_gitops.testing.features.costs import Cost, Costs, Group
 from mlops_gitops.testing.models.metrics import METRICS, Sample
-from mlops_gitops.testing.statistics import Estimate, Unmeasurable
 
 CHANCE = np.random.default_rng(5)
 

@@ -17,12 +17,11 @@ from mlops_gitops import canonical
 from mlops_gitops.evidence.figures import Matrix
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.findings import Location
-from mlops_gitops.testing.data.leakage import Feature
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.features import correlations, coverage, figures, subsets
 from mlops_gitops.testing.features.checks import parsed, text
-from mlops_gitops.testing.features.coding import coded
+from mlops_gitops.testing.features.coding import Feature, coded
 from mlops_gitops.testing.features.correlations import Correlations
-from mlops_gitops.testing.statistics import Unmeasurable
 
 HERE = Location("model.yaml", 1)
 CANCER = load_breast_cancer(as_frame=True)

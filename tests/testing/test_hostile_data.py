@@ -20,9 +20,9 @@ from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.testing.data.discretion import shown
 from mlops_gitops.testing.data.scans import Source, Wanted, source
+from mlops_gitops.testing.data.suite import run_data_tests
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.engines import guards, joins
-from mlops_gitops.testing.suite import run_data_tests
 from mlops_gitops.testing.texts import LONGEST, as_texts
 
 Make = Callable[..., Project]

@@ -18,7 +18,7 @@ from cancer import FEATURES, NOW, Project
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.testing.data.importance import FILE, Importance, read, shares
 from mlops_gitops.testing.data.references import made
-from mlops_gitops.testing.suite import run_data_tests
+from mlops_gitops.testing.data.suite import run_data_tests
 
 Make = Callable[..., Project]
 BROUGHT = {FEATURES[0]: 0.4, FEATURES[1]: 0.1, FEATURES[2]: -0.01, FEATURES[3]: 0}

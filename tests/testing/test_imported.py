@@ -25,7 +25,7 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.reporting.results import page
 from mlops_gitops.reporting.results.records import Results
-from mlops_gitops.testing import suite
+from mlops_gitops.testing.data import suite
 from mlops_gitops.testing.data.files import DataFile, data_files
 from mlops_gitops.testing.data.imported import checks as imports
 from mlops_gitops.testing.data.imported import outcomes, pandera

@@ -24,7 +24,7 @@ from mlops_gitops.manifests.documents import load
 from mlops_gitops.manifests.insertion import with_section
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.data.inference import budget, section
-from mlops_gitops.testing.suite import run_data_tests
+from mlops_gitops.testing.data.suite import run_data_tests
 
 Make = Callable[..., Project]
 

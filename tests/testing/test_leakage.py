@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import zipfile
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -9,22 +11,38 @@ from typing import Any
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cancer import NOW, Project, bad, find, one
 from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.findings import Location
+from mlops_gitops.testing import statistics
 from mlops_gitops.testing.data import leakage
 from mlops_gitops.testing.data.scans import source
-from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.suite import run_data_tests
+from mlops_gitops.testing.data.suite import run_data_tests
+from mlops_gitops.testing.engines.labelled import labelled
+from mlops_gitops.testing.estimates import Estimate
 
 Make = Callable[..., Project]
 Records = tuple[pd.DataFrame, pd.DataFrame]
+Power = Callable[..., Estimate]
 SEED = 11
 
 
-def power(name: str, raw: Any, labels: np.ndarray) -> leakage.Estimate:
-    return leakage.power(leakage.Feature.of_column(name, raw), labels, confidence=0.99)
+@pytest.fixture
+def power(tmp_path: Path) -> Power:
+    """The power of values that may be masked, from a file of them."""
+
+    def measured(name: str, raw: Any, labels: np.ndarray, confidence: float = 0.99) -> Estimate:
+        values = pa.array(np.ma.getdata(raw), mask=np.ma.getmaskarray(raw), from_pandas=False)
+        path = tmp_path / "rows.parquet"
+        pq.write_table(pa.table({name: values, "y": labels}), path)
+        with labelled(source(path), "y", [name]) as sample:
+            return leakage.power(sample, name, sample.is_class(name=True), confidence=confidence)
+
+    return measured
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +63,18 @@ def flights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_on_real_flights_only_what_is_known_after_landing_is_too_strong(flights: Path) -> None:
     names = ("arr_delay", "dep_delay", "sched_dep_time", "carrier", "tailnum", "distance", "time_hour")
-    raw = engine.arrays(source(flights), {name: engine.quoted(name) for name in names})
-    late = np.ma.filled(raw["arr_delay"], 0) > 15
-    found = {name: power(name, raw[name], late) for name in names}
+    path = flights.with_name("late.parquet")
+    asked = f"SELECT *, coalesce(arr_delay > 15, false) AS late FROM '{flights}'"  # noqa: S608
+    duckdb.connect().execute(f"COPY ({asked}) TO '{path}' (FORMAT parquet)")
+    with labelled(source(path), "late", names) as sample:
+        label = sample.is_class(name=True)
+        found = {name: leakage.power(sample, name, label, confidence=0.99) for name in names}
     assert found["arr_delay"].lower > 0.99
     assert 0.85 < found["dep_delay"].value < 0.93
     assert all(0.5 < found[name].value < 0.72 for name in names[2:]), found
 
 
-def test_a_feature_with_its_own_value_for_each_row_is_not_strong() -> None:
+def test_a_feature_with_its_own_value_for_each_row_is_not_strong(power: Power) -> None:
     rng = np.random.default_rng(SEED)
     labels = rng.random(20_000) < 0.3
     ids = np.array([f"row {i}" for i in range(20_000)], dtype=object)
@@ -64,19 +85,19 @@ def test_a_feature_with_its_own_value_for_each_row_is_not_strong() -> None:
 
 
 @pytest.mark.parametrize("turn", [1.0, -1.0])
-def test_direction_does_not_matter(turn: float) -> None:
+def test_direction_does_not_matter(power: Power, turn: float) -> None:
     rng = np.random.default_rng(SEED)
     labels = rng.random(4000) < 0.5
     assert power("x", turn * (labels * 4.0 + rng.normal(size=4000)), labels).lower > 0.98
 
 
-def test_power_that_neither_rises_nor_falls_is_found() -> None:
+def test_power_that_neither_rises_nor_falls_is_found(power: Power) -> None:
     rng = np.random.default_rng(SEED)
     values = rng.normal(size=8000)
     assert power("x", values, np.abs(values) > 1).lower > 0.95
 
 
-def test_being_missing_can_be_the_leak() -> None:
+def test_being_missing_can_be_the_leak(power: Power) -> None:
     rng = np.random.default_rng(SEED)
     labels = rng.random(4000) < 0.3
     values = rng.normal(size=4000)
@@ -88,21 +109,48 @@ def test_being_missing_can_be_the_leak() -> None:
     assert power("x", np.where(labels, np.inf, values), labels).lower > 0.98
 
 
-def test_constants_and_all_missing_have_no_power() -> None:
+def test_constants_and_all_missing_have_no_power(power: Power) -> None:
     labels = np.arange(400) % 3 == 0
     for raw in (np.zeros(400), np.full(400, np.nan), np.ma.masked_all(400), np.ma.masked_all(400, dtype=object)):
         assert power("x", raw, labels).value == 0.5
 
 
-def test_the_interval_of_an_honest_feature_covers_its_power() -> None:
-    rng, hits = np.random.default_rng(SEED), 0
-    for _ in range(300):
-        labels = np.arange(400) % 2 == 0
-        found = leakage.power(
-            leakage.Feature("x", rng.normal(size=400) + labels, categorical=False), labels, confidence=0.95
-        )
-        hits += found.lower <= 0.7602 <= found.upper  # P(N(1,1) > N(0,1))
-    assert hits / 300 > 0.92
+def test_the_interval_of_an_honest_feature_covers_its_power(tmp_path: Path) -> None:
+    rng, labels = np.random.default_rng(SEED), np.arange(400) % 2 == 0
+    columns = {f"x{i}": rng.normal(size=400) + labels for i in range(200)}
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"y": labels, **columns}), path)
+    with labelled(source(path), "y", [*columns]) as sample:
+        label = sample.is_class(name=True)
+        found = [leakage.power(sample, name, label, confidence=0.95) for name in columns]
+    assert sum(one.lower <= 0.7602 <= one.upper for one in found) / 200 > 0.92  # P(N(1,1) > N(0,1))
+
+
+@pytest.mark.parametrize("kind", ["numbers", "texts"])
+def test_area_and_interval_are_those_of_the_arrays(kind: str, tmp_path: Path) -> None:
+    """Ranks in whole numbers, held against the same rows as arrays."""
+    rng = np.random.default_rng(SEED)
+    labels, path = rng.random(3000) < 0.3, tmp_path / "rows.parquet"
+    values = np.round(10 * (rng.normal(size=3000) + labels)).astype(int)
+    raw = values if kind == "numbers" else np.array([f"v{one}" for one in values], dtype=object)
+    pq.write_table(pa.table({"y": labels, "x": raw}), path)
+    with labelled(source(path), "y", ["x"]) as sample:
+        found = leakage.power(sample, "x", sample.is_class(name=True), confidence=0.95)
+        ordered = sample.ranks("x", sample.is_class(name=True), leakage.ASKED)
+    quarters = [int(hashlib.md5(str(n).encode(), usedforsecurity=False).hexdigest()[16:18], 16) for n in range(1, 3001)]
+    asked = np.array(quarters) & 3 >= 2
+    assert (ordered.positive, ordered.negative) == (int(labels[asked].sum()), int((~labels)[asked].sum()))
+    if kind == "numbers":
+        expected = statistics.auc(labels[asked], values[asked], confidence=0.95)
+        assert dataclasses.astuple(found) == pytest.approx(dataclasses.astuple(expected), rel=1e-12)
+    else:
+        rates = {v: rate(labels[~asked & (values == v)], labels[~asked].mean()) for v in np.unique(values)}
+        expected = statistics.auc(labels[asked], np.array([rates[v] for v in values])[asked], confidence=0.95)
+        assert dataclasses.astuple(found) == pytest.approx(dataclasses.astuple(expected), rel=1e-9)
+
+
+def rate(taught: np.ndarray, average: float) -> float:
+    return float(round((taught.sum() + leakage.SMOOTHING * average) / (len(taught) + leakage.SMOOTHING), 12))
 
 
 def leaky(frame: pd.DataFrame) -> pd.DataFrame:
@@ -167,7 +215,7 @@ def test_known_at_is_held_against_the_time_of_prediction(
 
 def test_one_late_row_in_many_asks_a_person() -> None:
     found = leakage.Lateness(rows=86_400, late=1, unknown=0)
-    place = leakage.Location("models/m/model.yaml", 3)
+    place = Location("models/m/model.yaml", 3)
     assert leakage.lateness("x", "known", found, dataset="train", place=place).verdict is Verdict.INCONCLUSIVE
 
 

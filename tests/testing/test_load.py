@@ -9,10 +9,10 @@ from scipy import stats
 
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.findings import Location
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.infra import load, objectives
 from mlops_gitops.testing.infra.load import Load, Samples
 from mlops_gitops.testing.infra.objectives import Objective
-from mlops_gitops.testing.statistics import Unmeasurable
 
 CLOSED = Load(concurrency=2, seconds=10.0, warm_up=2.0)
 PLACE = Location("models/cancer/model.yaml", 7)

@@ -7,10 +7,10 @@ import pytest
 from sklearn import metrics as peer
 
 from mlops_gitops.manifests.metric_names import KNOWN, parted
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models.metrics import METRICS, Sample
 from mlops_gitops.testing.models.metrics import metric as metrics
 from mlops_gitops.testing.models.metrics.metric import Link
-from mlops_gitops.testing.statistics import Unmeasurable
 
 SEED = 7
 Draw = Callable[[np.random.Generator, int], tuple[Sample, Sample]]

@@ -13,8 +13,8 @@ from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
 from mlops_gitops.testing.champions import paired
 from mlops_gitops.testing.champions.paired import Proportions
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models.metrics import METRICS, Sample
-from mlops_gitops.testing.statistics import Unmeasurable
 
 CELLS = st.tuples(*[st.integers(0, 400)] * 4).filter(lambda cells: sum(cells) >= 30)
 
@@ -228,7 +228,9 @@ def test_rows_that_do_not_count_are_rows_that_are_needed() -> None:
     labels = np.r_[np.ones(400), np.zeros(3600)]
     right = np.full(4000, True)
     before = Sample(labels, decided(np.where(np.arange(4000) < 12, False, right), labels), "probability")
-    after = Sample(labels, decided(np.where((np.arange(4000) >= 12) & (np.arange(4000) < 24), False, right), labels), "probability")
+    after = Sample(
+        labels, decided(np.where((np.arange(4000) >= 12) & (np.arange(4000) < 24), False, right), labels), "probability"
+    )
     found = paired.compared(METRICS["recall"], before, after).gain
     assert found == Proportions(376, 12, 12, 0, beside=3600)
     assert paired.rows_needed(found, -0.01, 0.0, tail=0.025) == pytest.approx(

@@ -18,8 +18,8 @@ from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.reporting.reports import report_text
 from mlops_gitops.testing.data import personal
 from mlops_gitops.testing.data.scans import source
+from mlops_gitops.testing.data.suite import run_data_tests
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.suite import run_data_tests
 
 Make = Callable[..., Project]
 Records = tuple[pd.DataFrame, pd.DataFrame]

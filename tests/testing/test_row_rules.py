@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from cancer import NOW, Project, find, one
 from mlops_gitops.evidence.verdicts import Report, Verdict
 from mlops_gitops.manifests.sql import FUNCTIONS
+from mlops_gitops.testing.data.suite import run_data_tests
 from mlops_gitops.testing.engines import connections
 from mlops_gitops.testing.engines import duckdb as engine
 from mlops_gitops.testing.engines.expressions import Forbidden, confined
-from mlops_gitops.testing.suite import run_data_tests
 
 Make = Callable[..., Project]
 Records = tuple[pd.DataFrame, pd.DataFrame]

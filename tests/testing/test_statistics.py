@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlops_gitops.testing import estimates
 from mlops_gitops.testing import statistics as s
 
 SEED = 20260101
@@ -23,8 +24,8 @@ def brute_auc(labels: np.ndarray, scores: np.ndarray) -> float:
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=25, max_size=60))
 def test_auc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[bool, int]]) -> None:
     labels, scores = np.array([a for a, _ in rows]), np.array([float(b) for _, b in rows])
-    if min(labels.sum(), (~labels).sum()) < s.FEWEST_OF_A_CLASS:
-        with pytest.raises(s.Unmeasurable):
+    if min(labels.sum(), (~labels).sum()) < estimates.FEWEST_OF_A_CLASS:
+        with pytest.raises(estimates.Unmeasurable):
             s.auc(labels, scores)
         return
     found = s.auc(labels, scores)
@@ -93,7 +94,7 @@ def test_the_lower_bound_holds_where_separation_is_nearly_complete() -> None:
 )
 def test_wilson_reproduces_published_intervals(successes: int, trials: int, lower: float, upper: float) -> None:
     # Newcombe 1998, Statistics in Medicine 17:857, table I, method 3
-    found = s.wilson(successes, trials)
+    found = estimates.wilson(successes, trials)
     assert found.lower == pytest.approx(lower, abs=6e-5)
     assert found.upper == pytest.approx(upper, abs=6e-5)
 
@@ -135,7 +136,7 @@ def test_mcnemar_on_a_million_rows_does_not_overflow() -> None:
 
 
 def test_mean_refuses_a_handful_of_rows() -> None:
-    with pytest.raises(s.Unmeasurable, match="5 rows are too few"):
+    with pytest.raises(estimates.Unmeasurable, match="5 rows are too few"):
         s.mean(np.ones(5))
 
 
@@ -143,12 +144,12 @@ def test_rows_needed_puts_the_bound_on_the_limit() -> None:
     rng = np.random.default_rng(SEED)
     found = s.mean(rng.normal(1.0, 2.0, size=200), confidence=0.90)
     distance = 0.1
-    rows = s.rows_needed(found.error, found.rows, distance=distance, confidence=0.90)
+    rows = estimates.rows_needed(found.error, found.rows, distance=distance, confidence=0.90)
     assert rows is not None
-    assert s.quantile(0.90) * found.error * math.sqrt(found.rows / rows) == pytest.approx(distance, rel=1e-3)
-    assert s.rows_needed(1.0, 10, distance=0.0, confidence=0.9) is None
+    assert estimates.quantile(0.90) * found.error * math.sqrt(found.rows / rows) == pytest.approx(distance, rel=1e-3)
+    assert estimates.rows_needed(1.0, 10, distance=0.0, confidence=0.9) is None
 
 
 def test_holm_steps_down() -> None:
     # Holm by hand: 4*.01, 3*.013 (not below the one before), 2*.03, 1*.5
-    assert s.holm([0.03, 0.01, 0.5, 0.013]) == pytest.approx([0.06, 0.04, 0.5, 0.04])
+    assert estimates.holm([0.03, 0.01, 0.5, 0.013]) == pytest.approx([0.06, 0.04, 0.5, 0.04])

@@ -11,7 +11,7 @@ import pytest
 
 from cancer import Project, find, one
 from mlops_gitops.evidence.verdicts import Report, Verdict
-from mlops_gitops.testing.suite import run_data_tests
+from mlops_gitops.testing.data.suite import run_data_tests
 
 Make = Callable[..., Project]
 Records = tuple[pd.DataFrame, pd.DataFrame]

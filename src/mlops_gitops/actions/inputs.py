@@ -1,7 +1,9 @@
 """Everything that an Action reads from its environment, in two records: what the runner sets, and its inputs.
 
 GitHub gives a composite Action no ``INPUT_…`` variables, does not enforce ``required``, and knows no types, so each
-``action.yml`` hands its inputs over as ``MG_…`` and they are checked here, with a message that says how to fix them.
+``action.yml`` hands its inputs over as ``MG_INPUT_…`` and they are checked here, with a message that says how to fix
+them.  An input that is not given is handed over empty, so none has the name of a variable that a verb reads: it would
+hide what a workflow sets for all of its steps.
 """
 
 from __future__ import annotations
@@ -89,7 +91,7 @@ class Input(NamedTuple):
     @property
     def variable(self) -> str:
         """The environment variable that ``action.yml`` hands it over in."""
-        return "MG_" + self.name.upper().replace("-", "_")
+        return "MG_INPUT_" + self.name.upper().replace("-", "_")
 
 
 class Inputs(NamedTuple):

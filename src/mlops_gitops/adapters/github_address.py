@@ -67,6 +67,16 @@ def address(url: str, environ: Mapping[str, str], *, forge: str | None = None) -
     return Address(place[1], api, graphql, token)
 
 
+def own(repository: str | None, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment in which a repository is asked that is not the environment repository.
+
+    In a workflow of that repository its own token counts, since ``MG_GITHUB_TOKEN`` is for the environment repository.
+    """
+    if environ.get("GITHUB_TOKEN") and environ.get("GITHUB_REPOSITORY") == repository:
+        return {name: value for name, value in environ.items() if name != "MG_GITHUB_TOKEN"}
+    return environ
+
+
 def place_of(url: str) -> tuple[str, str] | None:
     """``(host, "owner/name")`` of a URL in any of git's spellings; ``None`` for what names no such place."""
     scp = re.fullmatch(r"(?:[^@/:]+@)?([^@/:]+):(?!//)(.+)", url)

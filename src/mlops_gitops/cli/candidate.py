@@ -218,9 +218,10 @@ def judge(
 
     Where data are ``spent`` by looks, or looks at references are counted in ``snapshot``, a ``dry`` run takes none.
     """
-    with session.needing("data"):
+    with session.needing("models"):
         from mlops_gitops.adapters import predictions
         from mlops_gitops.testing import suite
+        from mlops_gitops.testing.data.suite import run_data_tests
         from mlops_gitops.testing.models.predictions import Artifact
 
     model, folder, root = candidate.model, candidate.folder, candidate.root
@@ -229,7 +230,7 @@ def judge(
     locate = candidate.document.location
     world.progress("testing the data")
     counted = Counted(snapshot, model, dry=dry)
-    tested = suite.run_data_tests(model, folder=folder, locate=locate, now=world.now(), root=root, count=counted.count)
+    tested = run_data_tests(model, folder=folder, locate=locate, now=world.now(), root=root, count=counted.count)
     reports = [candidate.scanned, counted.told(tested)]
     world.progress("testing the model")
     reports.append(

@@ -61,21 +61,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of ``test data`` about looks."""
     group = parser.add_argument_group("with data, for looks at a reference that are counted (`looks: counted`)")
     group.add_argument("--look", metavar="N", type=int, help="this is the N-th look, as something else counts them")
-    group.add_argument("--release", metavar="REF", help="with --publish: the release that the data are asked of")
+    group.add_argument(
+        "--release", metavar="REF", help="with --publish: the release that the data are asked of (default: its version)"
+    )
     group.add_argument("--publish", action="store_true", help="count the look, sign what is found, and publish it")
     group.add_argument("--key", metavar="URI", help="with --publish: the key that signs (default: $MG_KEY)")
 
 
 def check(arguments: argparse.Namespace, kinds: Sequence[str]) -> None:
     """Raises ``Misused`` for options that do not go together."""
-    hint = "`mlops-gitops test data MODEL --release VERSION --publish`, or `test data MODEL --look N`"
+    hint = "`mlops-gitops test data MODEL --publish`, or `test data MODEL --look N`"
     told = arguments.look is not None or arguments.publish or arguments.release
     if told and list(kinds) != [_DATA]:
         raise Misused("--look, --release and --publish go with `test data`", hint=hint, code="test-options")
     if arguments.look is not None and (arguments.look < 1 or arguments.publish):
         raise Misused("--look takes a number from 1, and --publish counts by itself", hint=hint, code="test-options")
-    if arguments.publish != bool(arguments.release) or (arguments.publish and len(arguments.words) != 2):  # noqa: PLR2004
-        raise Misused("--release and --publish go together, with one model", hint=hint, code="test-options")
+    if (arguments.release and not arguments.publish) or (arguments.publish and len(arguments.words) != 2):  # noqa: PLR2004
+        raise Misused("--release goes with --publish, and --publish with one model", hint=hint, code="test-options")
 
 
 def report(
@@ -88,29 +90,58 @@ def report(
     root: Path,
     counting: Counting,
 ) -> Report:
-    """The data tests of a model, with each look numbered as the options say, and published where they ask for it."""
-    from mlops_gitops.testing import suite
+    """The data tests of a model, with each look numbered as the options say; nothing is published."""
+    from mlops_gitops.testing.data import suite
 
-    now, locate = world.now(), document.location
-    if not arguments.publish:
-        number: int | None = arguments.look
-        if number is not None and not _wanted(model):
-            raise Misused(
-                f"--look numbers a look that is counted, and {model.name} counts none",
-                hint="leave it out, or say `looks: counted` under `tests.data.drift` or `skew`",
-                code="test-options",
-            )
-        return suite.run_data_tests(
-            model, folder=folder, locate=locate, now=now, root=root, counting=counting, count=lambda _: number
+    number: int | None = arguments.look
+    if number is not None and not _wanted(model):
+        raise Misused(
+            f"--look numbers a look that is counted, and {model.name} counts none",
+            hint="leave it out, or say `looks: counted` under `tests.data.drift` or `skew`",
+            code="test-options",
         )
+    return suite.run_data_tests(
+        model,
+        folder=folder,
+        locate=document.location,
+        now=world.now(),
+        root=root,
+        counting=counting,
+        count=lambda _: number,
+    )
+
+
+def published(
+    folder: Path,
+    model: Model,
+    document: Document,
+    arguments: argparse.Namespace,
+    world: World,
+    *,
+    root: Path,
+    counting: Counting,
+) -> tuple[Report, str | None]:
+    """The data tests of a model as evidence of its release, and the commit that holds them; looks count there.
+
+    Raises ``NotYet`` where another look was published meanwhile, ``Refused`` for a release of another manifest.
+    """
+    from mlops_gitops.testing.data import suite
+
+    now = world.now()
     repository = session.repository(arguments, world)
     snapshot = Snapshot(repository.fetch())
     signer = session.signer(arguments, world, lambda: snapshot.trust)
-    about = _released(snapshot, folder, model, str(arguments.release))
+    about = _released(snapshot, folder, model, arguments.release or model.version)
     counted = Counted(snapshot, model, dry=False)
     found = counted.told(
         suite.run_data_tests(
-            model, folder=folder, locate=locate, now=now, root=root, counting=counting, count=counted.count
+            model,
+            folder=folder,
+            locate=document.location,
+            now=now,
+            root=root,
+            counting=counting,
+            count=counted.count,
         )
     )
     settled = publishing.release(
@@ -123,7 +154,7 @@ def report(
         now=world.now,
     )
     world.note(f"{model.name}: published in commit {(settled.commit or '')[:12]}")
-    return found
+    return found, settled.commit
 
 
 def _released(snapshot: Snapshot, folder: Path, model: Model, reference: str) -> Release:

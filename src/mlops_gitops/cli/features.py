@@ -15,14 +15,14 @@ from mlops_gitops.manifests.documents import Document
 from mlops_gitops.manifests.model import Dataset, Model
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.packaging import digests
-from mlops_gitops.testing import suite
+from mlops_gitops.testing import reports
 from mlops_gitops.testing.data import importance
 from mlops_gitops.testing.data.files import data_files
 from mlops_gitops.testing.data.importance import Importance
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
 from mlops_gitops.testing.features import checks, figures
 from mlops_gitops.testing.features.checks import Before, Table
 from mlops_gitops.testing.features.subsets import MOST_FEATURES, Subsets
-from mlops_gitops.testing.statistics import Estimate, Unmeasurable
 
 
 def dataset(model: Model) -> Dataset | None:
@@ -102,7 +102,7 @@ def report(
         then = before.correlations if before is not None else None
         kept = then or checks.committed(folder, found.dataset)
         drawn += figures.of_correlations(found.correlations, None if isinstance(kept, str) else kept)
-    return suite.report("feature-tests", model, list(held), materials, figures=drawn)
+    return reports.made("feature-tests", model, list(held), materials, figures=drawn)
 
 
 def write_references(folders: Sequence[Path], world: World) -> list[tuple[Path, bytes]]:

@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 
 from mlops_gitops.adapters.git import Repository
+from mlops_gitops.adapters.github_address import own
 from mlops_gitops.cli import session
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import EXIT_DONE, Misused, NotYet, Refused
@@ -51,7 +52,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     """Look, judge, record, and tell."""
     environments = session.repository(arguments, world)
     elsewhere = _elsewhere(arguments, world, environments)
-    forge = session.forge(arguments, world, url=elsewhere)
+    there = world._replace(environ=own(_name(arguments, world), world.environ)) if elsewhere else world
+    forge = session.forge(arguments, there, url=elsewhere)
     pull = forge.pull(arguments.pull_request)
     if pull is None:
         raise Misused(
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             hint="name another with --pull-request, or another repository with --repository",
             code="no-pull-request",
         )
-    found = Gated(forge.repository, pull, _judged(arguments, world, forge, pull, environments))
+    found = Gated(forge.repository, pull, _judged(arguments, there, forge, pull, environments))
     if arguments.record:
         found = _recorded(found, arguments, world, environments)
     if arguments.format == "json":
@@ -71,12 +73,17 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 
 def _elsewhere(arguments: argparse.Namespace, world: World, environments: Repository) -> str | None:
     """Where git reaches the repository of the pull request, if that is not the environment repository."""
-    name = arguments.repository or world.environ.get("GITHUB_REPOSITORY")
+    name = _name(arguments, world)
     if not name or _is_at(name, environments.url):
         return None
     if not _NAME.fullmatch(name):
         raise Misused(f"{name!r} names no repository", hint="write it as OWNER/NAME", code="usage")
     return arguments.address or f"{world.environ.get('GITHUB_SERVER_URL') or _SERVER}/{name}.git"
+
+
+def _name(arguments: argparse.Namespace, world: World) -> str | None:
+    """Which repository the pull request is in, where anything says so."""
+    return arguments.repository or world.environ.get("GITHUB_REPOSITORY")
 
 
 def _judged(
@@ -96,11 +103,13 @@ def _judged(
         return pulls.of_models(question, environments=Snapshot(environments.fetch()))
     if pull.base != environments.branch:
         raise Refused(
-            f"the pull request is refused: it wants into {pull.base!a}, and the state lies in {environments.branch}",
-            hint=f"change its base to {environments.branch}, or name the branch of the state with --branch",
+            f"the pull request is refused: it wants into {pull.base!a}, and {environments.branch} is what is guarded",
+            hint=f"change its base to {environments.branch}, or name another branch with --branch",
             code="pull-request",
         )
     question = Question(pull, forge, server, environments.fetch(), world.now())
+    if not pulls.holds_environments(question.base):
+        return pulls.of_models(question, environments=None)
     parts = pulls.of_environments(question, head=lambda: _head(pull, environments, arguments, world))
     return _wanted(parts, arguments.to)
 

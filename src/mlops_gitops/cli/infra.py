@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from mlops_gitops.cli import built_images, session
+from mlops_gitops.cli import built_images, past_releases, session
 from mlops_gitops.cli.candidate import Candidate, artifact_path, open_candidate
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mlops_gitops.testing.infra.server import Facts
     from mlops_gitops.testing.infra.subjects import Back, Former, Offline, Records, Subject
 
-NO_REPOSITORY = "no environment repository is named, so there is no release to go back to"
+NO_REPOSITORY = "no environment repository is named that can be read from here, so there is no release to go back to"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +67,7 @@ def report(name: str, arguments: argparse.Namespace, world: World, *, asked: boo
     broker = arguments.broker or world.environ.get("MG_TEST_BROKER")
     if asked or broker:
         _refuse_without_broker(candidate.model.serving.pattern, broker)
-    snapshot = open_snapshot(arguments, world)
+    snapshot = past_releases.known(arguments, world)
     image, local = _image(candidate, arguments.image, snapshot, world)
     if image is None:
         if not asked:
@@ -115,7 +115,7 @@ def tested(
     broker: str | None,
 ) -> Report:
     """Run the tests, in containers that are gone afterwards, whatever ends this process but SIGKILL."""
-    with session.needing("data"):
+    with session.needing("models"):
         from mlops_gitops.adapters import predictions
         from mlops_gitops.testing.infra import run
         from mlops_gitops.testing.infra.subjects import Means, Subject
@@ -243,17 +243,6 @@ def ended_in_order() -> Iterator[None]:
 
 def _interrupted(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
-
-
-def open_snapshot(arguments: argparse.Namespace, world: World) -> Snapshot | None:
-    """The environment repository, where one is named."""
-    here = session.project(world)
-    named = arguments.environments or world.environ.get("MG_ENVIRONMENTS") or (here and here.environments)
-    if not named:
-        if arguments.to:
-            session.repository(arguments, world)  # says what is missing
-        return None
-    return Snapshot(session.repository(arguments, world).fetch())
 
 
 def _image(

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 
-from mlops_gitops.adapters.github_address import address
+from mlops_gitops.adapters.github_address import address, own
 from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
-from mlops_gitops.cli.report_comment import token_of, url_of
+from mlops_gitops.cli.report_comment import url_of
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Failure, Misused
 from mlops_gitops.promotion.snapshot import Snapshot
@@ -27,7 +27,7 @@ def made(found: Scorecard, arguments: argparse.Namespace, world: World) -> list[
     from mlops_gitops.adapters.github_comments import GithubComments
 
     environments = session.repository(arguments, world)
-    environ = token_of(found.run.repository, world.environ)
+    environ = own(found.run.repository, world.environ)
     place = address(url_of(found.run, environ), environ, forge="github")
     assert place is not None  # noqa: S101 - it was asked for, and raises where it cannot be had
     try:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_gitops.cli import infra, past_releases, session
+from mlops_gitops.cli import past_releases, session
 from mlops_gitops.cli.candidate import artifact_path
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import Misused
@@ -92,7 +92,7 @@ def reports(
             found = _explained(found, model, job, predict, row=arguments.explain_row - 1, place=place)
     yield found
     if past_releases.declared(model):
-        snapshot = infra.open_snapshot(arguments, world)
+        snapshot = past_releases.known(arguments, world)
         yield past_releases.report(model, artifact, predict, snapshot, world, folder=folder, locate=document.location)
 
 
@@ -130,7 +130,7 @@ def _explained(found: Report, model: Model, job: Job, predict: Predict, *, row: 
 
 def _with(found: Report, model: Model, checks: Sequence[Check]) -> Report:
     """The report with more checks, counted anew."""
-    from mlops_gitops.testing import suite
+    from mlops_gitops.testing import reports
 
-    made = suite.report(found.kind, model, (*found.checks, *checks), found.materials)
+    made = reports.made(found.kind, model, (*found.checks, *checks), found.materials)
     return replace(made, details=found.details, figures=found.figures)

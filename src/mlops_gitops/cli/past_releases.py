@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +14,13 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.cli import session
 from mlops_gitops.cli.candidate import Candidate, artifact_path, fetched
 from mlops_gitops.cli.world import World
-from mlops_gitops.errors import Misused, Refused
-from mlops_gitops.evidence import statements
+from mlops_gitops.errors import Misused, Refused, WorldFailed
+from mlops_gitops.evidence import ages, statements
 from mlops_gitops.evidence.figures import Curve
 from mlops_gitops.evidence.verdicts import Check, Report
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.promotion.snapshot import Snapshot
+from mlops_gitops.reporting.inert import inert
 
 if TYPE_CHECKING:
     from mlops_gitops.manifests.model import Model
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 BUSINESS_CHECK = "business.metric"
 """The id of the checks in evidence of monitoring that say what the business saw."""
-NO_REPOSITORY = "no environment repository is named, so nothing is known of past releases"
+NO_REPOSITORY = "no environment repository is named that can be read from here, so nothing is known of past releases"
 
 
 def declared(model: Model) -> bool:
@@ -38,11 +40,30 @@ def declared(model: Model) -> bool:
     return model.tests.model.staleness is not None or model.tests.model.business is not None
 
 
+def known(arguments: argparse.Namespace, world: World) -> Snapshot | None:
+    """The environment repository, where one is named.
+
+    One that only the project file names may be read by other people than those who test: without it less is known, and
+    nothing fails.
+    """
+    here = session.project(world)
+    wanted = arguments.environments or world.environ.get("MG_ENVIRONMENTS") or arguments.to
+    if not wanted and (here is None or not here.environments):
+        return None
+    try:
+        return Snapshot(session.repository(arguments, world).fetch())
+    except WorldFailed as failure:
+        if wanted:
+            raise
+        world.note(f"{inert(failure.message)}; tested without it")
+        return None
+
+
 def of_release(candidate: Candidate, snapshot: Snapshot, world: World) -> tuple[Report, ...]:
     """The report that becomes evidence of a release whose manifest declares these tests."""
     if not declared(candidate.model):
         return ()
-    with session.needing("data"):
+    with session.needing("models"):
         from mlops_gitops.adapters import predictions
         from mlops_gitops.testing.models.predictions import Artifact
 
@@ -67,7 +88,7 @@ def report(
     It is evidence of a kind of its own, since a young model has no past: whoever demands the model tests does not
     have to wait for one.
     """
-    from mlops_gitops.testing import suite
+    from mlops_gitops.testing import reports
     from mlops_gitops.testing.models import business, staleness
 
     tests, found = model.tests.model, list[Check]()
@@ -78,24 +99,15 @@ def report(
         asked = _asked(model, artifact, predict, snapshot, world, folder=folder)
         found += staleness.checks(model, asked.now, asked.formers, locate=locate, problem=problem)
         materials += asked.materials
-        details["ages"] = _ages(found)
+        curves = [figure for check in found for figure in check.figures if isinstance(figure, Curve)]
+        points = [one for curve in curves for one in curve.points]
+        details |= ages.told(points, allowed=model.monitoring.max_age)
     if tests.business is not None:
         known = [] if snapshot is None else list(pairs(snapshot, model))
         found += business.checks(model, known, locate=locate, problem=problem)
         details["pairs"] = [{"version": one.version, "offline": one.offline, "business": one.business} for one in known]
-    made = suite.report("history-tests", model, found, tuple(materials))
+    made = reports.made(ages.KIND, model, found, tuple(materials))
     return replace(made, details=details)
-
-
-def _ages(found: Sequence[Check]) -> list[JSON]:
-    """The points of the curve, as evidence keeps them."""
-    return [
-        {"version": one.label, "days": one.at, "value": one.value, "interval": [one.lower, one.upper], "rows": one.rows}
-        for check in found
-        for figure in check.figures
-        if isinstance(figure, Curve)
-        for one in figure.points
-    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ def loads(world: World) -> Preflight:
     """A preflight that fetches the artifact, compares its digest, scans it, and loads it in a process of its own."""
 
     def check(decision: Decision) -> None:
-        with session.needing("data"):
+        with session.needing("models"):
             from mlops_gitops.adapters.predictions import load_problem
 
         release = decision.situation.dossier.release

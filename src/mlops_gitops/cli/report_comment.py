@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from mlops_gitops.adapters.github_address import address
+from mlops_gitops.adapters.github_address import address, own
 from mlops_gitops.canonical import JSON
 from mlops_gitops.cli.world import World
 from mlops_gitops.errors import WorldFailed
@@ -39,7 +39,7 @@ def placed(body: str, about: Run, arguments: argparse.Namespace, world: World) -
     from mlops_gitops.adapters.github_comments import GithubComments
 
     number = arguments.pull_request
-    place = address(url_of(about, world.environ), token_of(about.repository, world.environ), forge="github")
+    place = address(url_of(about, world.environ), own(about.repository, world.environ), forge="github")
     assert place is not None  # noqa: S101 - it was asked for, and raises where it cannot be had
     forge = GithubComments(Client(place, now=world.now, note=world.note))
     try:
@@ -58,16 +58,6 @@ def told(comment: Mapping[str, JSON]) -> str:
     """The same, as a line for a log."""
     parts = [_WORDS[str(comment["result"])], *(inert(str(comment[one])) for one in ("note", "url") if comment[one])]
     return ": ".join(parts)
-
-
-def token_of(repository: str | None, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment that a comment is written with.
-
-    In a workflow of that repository its own token counts, since ``MG_GITHUB_TOKEN`` is for the environment repository.
-    """
-    if environ.get("GITHUB_TOKEN") and environ.get("GITHUB_REPOSITORY") == repository:
-        return {name: value for name, value in environ.items() if name != "MG_GITHUB_TOKEN"}
-    return environ
 
 
 def url_of(about: Run, environ: Mapping[str, str]) -> str:

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         raise Misused("--publish needs a release to speak about", hint="name it: --release VERSION", code="no-release")
     if arguments.release and len(names) != 1:
         raise Misused("--release needs one model", hint="name the model", code="usage")
-    with session.needing("data"):
+    with session.needing("models"):
         import numpy  # noqa: F401, ICN001 - asked for at once: a training that took an hour should not end in this
     results = [_one(name, arguments, world) for name in names]
     verdict = combined(one[0] for one in results)

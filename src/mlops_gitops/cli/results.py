@@ -16,12 +16,12 @@ from mlops_gitops.reporting.results.records import Results
 FORMATS = ("text", "json", "github", "junit", "markdown", "sarif")
 
 
-def rendered(reports: Sequence[tuple[str, Report]], style: str) -> str:
-    """The results in one of ``FORMATS``."""
+def rendered(reports: Sequence[tuple[str, Report]], style: str, *, commit: str | None = None) -> str:
+    """The results in one of ``FORMATS``; ``commit`` is the one that holds them, where they were published."""
     results = Results(tuple(reports))
     match style:
         case "json":
-            return document(results)
+            return document(results, commit=commit)
         case "github":
             from mlops_gitops.reporting.results import github
 
@@ -42,10 +42,10 @@ def rendered(reports: Sequence[tuple[str, Report]], style: str) -> str:
             return "\n".join(report_text(one) for _, one in results.reports)
 
 
-def document(results: Results) -> str:
+def document(results: Results, *, commit: str | None = None) -> str:
     """The whole answer for programs."""
     documents = [report_document(one, model=model) for model, one in results.reports]
-    return answer(verdict=results.verdict.value, reports=documents)
+    return answer(verdict=results.verdict.value, reports=documents, commit=commit)
 
 
 def answer(**found: object) -> str:
@@ -53,6 +53,7 @@ def answer(**found: object) -> str:
     nothing: dict[str, object] = {
         "verdict": None,
         "reports": [],
+        "commit": None,
         "written": [],
         "features": [],
         "profiles": [],

@@ -35,7 +35,7 @@ mlops-gitops test data flight-delays --infer --write
 mlops-gitops test --report reports
 mlops-gitops test data flight-delays --shard 1/4 --partial counts
 mlops-gitops test data flight-delays --merge counts
-mlops-gitops test data flight-delays --release 1.2.0 --publish --key file2:keys/ci.pem
+mlops-gitops test data flight-delays --publish --key file2:keys/ci.pem
 """
 
 
@@ -77,7 +77,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Test, print every report, and answer 0 when all passed, 1 when one failed, 4 when one is inconclusive."""
     if arguments.words[:1] == [FEATURES]:
-        with session.needing("data"):
+        with session.needing("models"):
             from mlops_gitops.cli import feature_costs, features
         if arguments.write_reference:
             files = features.write_references(_folders(arguments.words[1:], world), world)
@@ -97,14 +97,19 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         with session.needing("data"), counting.limited(arguments), counting.reached(world):
             write = counting.write_partials if arguments.shard else counting.print_profiles
             return write(models, arguments, world)
+    commit: str | None = None
     with counting.limited(arguments), counting.reached(world):
-        reports = [
-            (folder.name, report)
-            for folder in _folders(names, world)
-            for report in _reports(folder, kinds, arguments, world)
-        ]
+        if arguments.publish:
+            (folder,) = _folders(names, world)
+            reports, commit = _published(folder, arguments, world)
+        else:
+            reports = [
+                (folder.name, report)
+                for folder in _folders(names, world)
+                for report in _reports(folder, kinds, arguments, world)
+            ]
     pages = results.leave(reports, world.cwd / arguments.report, world) if arguments.report else []
-    world.print(results.rendered(reports, arguments.format))
+    world.print(results.rendered(reports, arguments.format, commit=commit))
     explained = [check for _, one in reports for check in one.checks if check.id == model_tests.EXPLANATION]
     if arguments.format == "text" and explained:
         world.print("\n".join(map(check_text, explained)))
@@ -220,10 +225,26 @@ def _opened(folder: Path) -> tuple[Model, Document]:
     return model, document
 
 
-def _reports(folder: Path, kinds: Sequence[str], arguments: argparse.Namespace, world: World) -> Iterator[Report]:
+def _published(
+    folder: Path, arguments: argparse.Namespace, world: World
+) -> tuple[list[tuple[str, Report]], str | None]:
+    """The data tests of one model, published as evidence, and the commit that holds them."""
     model, document = _opened(folder)
     with session.needing("data"):
         import mlops_gitops.testing.suite  # noqa: F401 - says what to install
+    world.progress(f"{model.name}: testing the data")
+    how = counting.counting(arguments, world)
+    found, commit = counted_looks.published(folder, model, document, arguments, world, root=_root(folder), counting=how)
+    return [(folder.name, found)], commit
+
+
+def _reports(folder: Path, kinds: Sequence[str], arguments: argparse.Namespace, world: World) -> Iterator[Report]:
+    model, document = _opened(folder)
+    with session.needing("models" if {*kinds} - {"data"} else "data"):
+        import mlops_gitops.testing.data.suite
+
+        if "model" in kinds:
+            import mlops_gitops.testing.suite  # noqa: F401 - says what to install
     if "data" in kinds:
         world.progress(f"{model.name}: testing the data")
         how = counting.counting(arguments, world)

@@ -16,6 +16,8 @@ from mlops_gitops.manifests.keys import key_id
 from mlops_gitops.records import record
 
 OWN_SCHEMES = ("file2", "env")
+_EXTRAS = {"hv": "vault"}
+"""What brings the packages of a key service to securesystemslib, where it is not named as its scheme."""
 
 
 @record
@@ -145,10 +147,12 @@ def _signing(signer: Any) -> Callable[[bytes], bytes]:
 
 
 def _service(uri: str, known: Iterable[PublicKey]) -> OpenSigner:
+    from securesystemslib.exceptions import UnsupportedLibraryError
     from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, Signer
 
     address, _, keyid = uri.partition("#")
-    if address.partition(":")[0] not in SIGNER_FOR_URI_SCHEME:
+    service = address.partition(":")[0]
+    if service not in SIGNER_FOR_URI_SCHEME:
         schemes = ", ".join(f"{scheme}:" for scheme in dict.fromkeys((*OWN_SCHEMES, *sorted(SIGNER_FOR_URI_SCHEME))))
         hint = f"a key in a file is written file2:PATH; the schemes are {schemes}"
         raise Misused(f"{uri!r} does not name a key", hint=hint, code="key-uri")
@@ -156,6 +160,13 @@ def _service(uri: str, known: Iterable[PublicKey]) -> OpenSigner:
         if key.keyid == keyid:
             try:
                 return OpenSigner(keyid, _signing(Signer.from_priv_key_uri(address, key._sslib())))  # noqa: SLF001 - same room
+            except UnsupportedLibraryError as error:
+                raise WorldFailed(
+                    f"the key {address} cannot be used: {error}",
+                    hint=f"pip install 'securesystemslib[{_EXTRAS.get(service, service)}]' beside this program; "
+                    "an Action takes a Python that has both from MG_PYTHON",
+                    code="signing",
+                ) from error
             except Exception as error:
                 raise WorldFailed(
                     f"the key {address} cannot be used: {type(error).__name__}: {error}",

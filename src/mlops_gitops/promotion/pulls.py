@@ -27,7 +27,7 @@ from mlops_gitops.manifests.environment import REVIEWS, ApprovalsGate
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.manifests.project import Project
 from mlops_gitops.manifests.trust import Grant, Signer, Trust
-from mlops_gitops.promotion import looks, plan, scope
+from mlops_gitops.promotion import layout, looks, plan, scope
 from mlops_gitops.promotion.forge import Forge, Pull, review_of
 from mlops_gitops.promotion.looks import Proposed
 from mlops_gitops.promotion.snapshot import Snapshot
@@ -79,6 +79,15 @@ class Part:
     environment: str | None = None
     model: str | None = None
     claim: Claim | None = None
+
+
+def holds_environments(base: Tree) -> bool:
+    """Whether a repository has anything of an environment repository; one that has nothing holds models.
+
+    Read from the branch that is guarded: a pull request cannot make the one of the other.
+    """
+    policies = (layout.environment(one) for one in base.names("environments"))
+    return base.read(layout.TRUST) is not None or any(base.read(one) is not None for one in policies)
 
 
 def of_environments(question: Question, *, head: Callable[[], Tree]) -> tuple[Part, ...]:

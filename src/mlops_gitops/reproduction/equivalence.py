@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 from mlops_gitops.reproduction.levels import Answer, Equivalence, PredictionComparison
-from mlops_gitops.testing.statistics import wilson
+from mlops_gitops.testing.estimates import wilson
 from mlops_gitops.testing.student import student_quantile
 
 ALPHA = 0.05

@@ -12,8 +12,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mlops_gitops.testing import statistics
-from mlops_gitops.testing.statistics import Estimate, Floats, Unmeasurable
+from mlops_gitops.testing import estimates
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
+from mlops_gitops.testing.statistics import Floats
 from mlops_gitops.testing.student import student_quantile
 
 Codes: TypeAlias = npt.NDArray[np.int64]
@@ -76,7 +77,7 @@ def share(hits: Floats, counted: Floats, blocks: Codes, *, confidence: float = 0
 def of_worth(hits: float, counted: float, rows: float, *, confidence: float) -> Estimate:
     """The proportion with Wilson's interval of so many independent ``rows``."""
     value = hits / counted
-    found = statistics.wilson(rows if hits == counted else value * rows, rows, confidence=confidence)
+    found = estimates.wilson(rows if hits == counted else value * rows, rows, confidence=confidence)
     return Estimate(value, found.lower, found.upper, found.error, round(counted))
 
 
@@ -98,4 +99,4 @@ def worth(hits: Floats, counted: Floats, *, confidence: float = 0.95) -> float:
     found = min(rows, value * (1 - value) / spread) if spread > 0 else rows
     if min(int((hits > 0).sum()), int((hits < counted).sum())) < FEWEST_SEEN:
         found = min(found, float(count))
-    return found * (statistics.quantile(confidence) / quantile(confidence, count)) ** 2
+    return found * (estimates.quantile(confidence) / quantile(confidence, count)) ** 2

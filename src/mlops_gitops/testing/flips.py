@@ -63,9 +63,9 @@ class Flips:
 
     def harm(self, floor: float) -> float:
         """The same of the other side."""
-        return Flips(
-            -self.value, self.second, -self.third, self.unit, self.rows, self.degrees, self.method
-        ).chance(-floor)
+        return Flips(-self.value, self.second, -self.third, self.unit, self.rows, self.degrees, self.method).chance(
+            -floor
+        )
 
     def _half(self, z: float, side: float) -> float:
         lean = max(0.0, self.unit**3 + side * self.third) / (self.second + self.unit**2)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlops_gitops.testing import clusters
-from mlops_gitops.testing.statistics import Floats, Unmeasurable
+from mlops_gitops.testing.estimates import Unmeasurable
+from mlops_gitops.testing.statistics import Floats
 
 STEPS = 100
 CLOSE = 1e-10

@@ -1,6 +1,6 @@
-"""The tests of one model, put together: what ``test`` runs, and what ``release`` turns into evidence.
+"""The tests of one model, put together: what ``test model`` runs, and what ``release`` turns into evidence.
 
-``run_data_tests``, ``run_model_tests`` and ``compare`` read the files that a manifest names, below ``root`` and nowhere
+``run_model_tests`` and ``compare`` read the files that a manifest names, below ``root`` and nowhere
 else, and answer with a ``Report``.  They never raise for what is in a file or for what a model does: that is a check
 that failed.  Models are asked through ``predict``, and only by it; its artifacts must have been scanned.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 from mlops_gitops import canonical
@@ -21,21 +20,17 @@ from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing import intervals, wording
+from mlops_gitops.testing import intervals, reports
 from mlops_gitops.testing.champions import comparison
-from mlops_gitops.testing.data import examination
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files, identity, in_one
-from mlops_gitops.testing.data.imported import checks as imports
-from mlops_gitops.testing.data.spending import Count, nobody
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models import behaviour, explanations, reliability, simpler
 from mlops_gitops.testing.models import promises as model_tests
 from mlops_gitops.testing.models.evaluations import evaluate, history, inputs, job, judged
 from mlops_gitops.testing.models.metrics import METRICS, Sample
 from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predict, Predictions
 from mlops_gitops.testing.models.samples import Evaluation
-from mlops_gitops.testing.sharding import HERE, Counting
-from mlops_gitops.testing.statistics import Unmeasurable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +46,6 @@ class Champion:
     inputs: tuple[str, ...]
     metrics: tuple[Metric, ...] = ()
     version: str = ""
-
-
-def run_data_tests(
-    model: Model,
-    *,
-    folder: Path,
-    locate: Locate,
-    now: datetime,
-    root: Path | None = None,
-    counting: Counting = HERE,
-    count: Count = nobody,
-) -> Report:
-    """Test the data of ``model``, whose manifest lies in ``folder``; ``uri``s may not leave ``root`` (the folder).
-
-    ``count`` says the number of each look at a reference, where the manifest wants looks counted.
-    """
-    root = root or folder
-    files = counting.files(model, folder=folder, root=root)
-    found = list(examination.checks(model, files, locate, counting, now=now, folder=folder, root=root, count=count))
-    taken = tuple(imports.materials(model, folder=folder, root=root))
-    return report("data-tests", model, found, (*_materials(files), *taken))
 
 
 def run_model_tests(
@@ -102,9 +76,10 @@ def run_model_tests(
         place = locate(("spec", "tests", "model", "explainRow"))
         plain = dict(zip(jobs, zip(jobs.values(), answers, strict=True), strict=True))
         found.extend(explanations.declared(row, plain.get(model.primary.dataset), predict, place))
-    drawn = [figure for one in evaluations.values() if (figure := reliability.figure(one)) is not None]
+    drawn: list[Figure] = [*intervals.of_checks(found)]
+    drawn += [figure for one in evaluations.values() if (figure := reliability.figure(one)) is not None]
     found_in = _materials(files, artifact=artifact, answers=(usable, answers))
-    return report("model-tests", model, found, found_in, figures=drawn)
+    return reports.made("model-tests", model, found, found_in, figures=drawn)
 
 
 def job_on(model: Model, dataset: str, artifact: Artifact, *, folder: Path, root: Path) -> Job | str:
@@ -208,7 +183,8 @@ def compare(
         for at, file in enumerate(usable)
         if (name := file.dataset.name) in chances
     ]
-    made = report("comparison", model, found, materials, champion=champion.release)
+    drawn = [*intervals.of_checks(found)]
+    made = reports.made("comparison", model, found, materials, champion=champion.release, figures=drawn)
     return replace(made, details=holdouts.looked(looks, anchor=anchor.release if anchor else None))
 
 
@@ -231,37 +207,10 @@ def _materials(
     artifact: Artifact | None = None,
     answers: tuple[Sequence[DataFile], Sequence[Predictions | Failed]] = ((), ()),
 ) -> tuple[tuple[str, str], ...]:
-    found = [(f"data/{file.dataset.name}", file.digest) for file in files if file.digest]
+    found = [*reports.materials(files)]
     if artifact is not None:
         found.append(("artifact", artifact.digest))
     for file, answer in zip(*answers, strict=True):
         if isinstance(answer, Predictions):
             found.append((f"predictions/{file.dataset.name}", answer.digest))
     return tuple(found)
-
-
-def report(
-    kind: str,
-    model: Model,
-    checks: Sequence[Check],
-    materials: tuple[tuple[str, str], ...],
-    *,
-    champion: str | None = None,
-    figures: Sequence[Figure] = (),
-) -> Report:
-    """A report with the summary that people read, and the figures of its metrics and slices."""
-    counts = {verdict: sum(check.verdict is verdict for check in checks) for verdict in Verdict}
-    words = [f"{counts[Verdict.PASS]} of {wording.number(len(checks))} checks passed"]
-    words += [f"{counts[verdict]} {word}" for verdict, word in _WORDS.items() if counts[verdict]]
-    summary = f"{model.name} {model.version}: {', '.join(words)}{_reason(kind, checks)}"
-    drawn = (*intervals.of_checks(checks), *figures)
-    return Report(kind, tuple(checks), summary, materials, champion, figures=drawn)
-
-
-def _reason(kind: str, checks: Sequence[Check]) -> str:
-    """What people want to hear of a comparison that passed: by how much the first metric changed."""
-    passed = kind == "comparison" and all(check.verdict is Verdict.PASS for check in checks)
-    return next((f": {check.message}" for check in checks if passed and check.id == "comparison.metric"), "")
-
-
-_WORDS = {Verdict.FAIL: "failed", Verdict.INCONCLUSIVE: "inconclusive"}

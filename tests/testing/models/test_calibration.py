@@ -11,11 +11,11 @@ from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.model import Target
 from mlops_gitops.manifests.model_tests import Calibration
 from mlops_gitops.testing import logistic
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models import calibration
 from mlops_gitops.testing.models.metrics import METRICS, Sample
 from mlops_gitops.testing.models.predictions import Predictions
 from mlops_gitops.testing.models.samples import Evaluation, Truth
-from mlops_gitops.testing.statistics import Unmeasurable
 
 
 def drawn(seed: int, rows: int, *, slope: float = 1.0, shift: float = 0.0) -> Sample:

@@ -11,11 +11,11 @@ from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Target
 from mlops_gitops.manifests.model_tests import Definition, Fairness
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models import fairness
 from mlops_gitops.testing.models.metrics import Sample
 from mlops_gitops.testing.models.predictions import Predictions
 from mlops_gitops.testing.models.samples import Evaluation, Truth
-from mlops_gitops.testing.statistics import Unmeasurable
 
 CLASSES = ("bronze", "gold", "silver")
 

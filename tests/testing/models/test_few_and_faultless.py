@@ -13,12 +13,12 @@ from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.manifests.model_tests import Metamorphic, Search
-from mlops_gitops.testing import statistics
+from mlops_gitops.testing import estimates
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models import contrasts, metamorphic, segments, staleness
 from mlops_gitops.testing.models.metrics import METRICS, Sample
 from mlops_gitops.testing.models.predictions import Predictions, aligned
 from mlops_gitops.testing.models.staleness import Former
-from mlops_gitops.testing.statistics import Unmeasurable
 
 HERE = Location("model.yaml", 1)
 
@@ -51,7 +51,7 @@ def test_no_fault_among_few_rows_is_not_certainty(name: str, classes: int) -> No
 def test_the_recall_of_a_class_is_a_proportion_of_its_rows() -> None:
     sample = faultless(60, 3)
     found = METRICS["recall[1]"].measure(sample)
-    assert found.interval == pytest.approx(statistics.wilson(20, 20).interval)
+    assert found.interval == pytest.approx(estimates.wilson(20, 20).interval)
 
 
 @pytest.mark.parametrize("name", ["mse", "mae", "r2"])
@@ -79,7 +79,7 @@ def test_queries_that_are_all_ranked_well_are_as_many_as_they_are() -> None:
     labels = np.tile([1.0, 0, 0, 0, 0], 40)
     found = METRICS["ndcg"].measure(Sample(labels, labels, "value", groups=groups))
     assert found.value == 1.0
-    assert found.lower == pytest.approx(statistics.wilson(40, 40).lower)
+    assert found.lower == pytest.approx(estimates.wilson(40, 40).lower)
 
 
 def test_a_segment_with_three_positives_is_not_found_by_a_variance_of_nought() -> None:

@@ -12,11 +12,11 @@ from mlops_gitops.evidence.figures import Curve
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.model import Model
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models import business, staleness
 from mlops_gitops.testing.models.business import Pair
 from mlops_gitops.testing.models.metrics import Sample
 from mlops_gitops.testing.models.staleness import Former
-from mlops_gitops.testing.statistics import Unmeasurable
 
 
 def declared(**tests: Any) -> Model:

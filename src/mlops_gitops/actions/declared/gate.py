@@ -22,16 +22,20 @@ from mlops_gitops.actions.inputs import Input, Kind, contradiction
 
 
 def _prepare(call: Call) -> list[str]:
-    """The number from the event, where no input gives one."""
+    """The number from the event, where no input gives one; and the branch, which no file of the checkout names.
+
+    A pull request could lead to a branch with rules of its own there, and change its base once it has passed.
+    """
+    branch = [] if call.inputs.texts["branch"] else ["--branch", "main"]
     if call.inputs.texts["pull-request"]:
-        return []
+        return branch
     if not call.event.pull_request:
         raise contradiction(
             f"the event {call.event.name} is about no pull request",
             "give `pull-request` its number, or start the workflow with pull_request, pull_request_review "
             "or merge_group",
         )
-    return ["--pull-request", str(call.event.pull_request)]
+    return ["--pull-request", str(call.event.pull_request), *branch]
 
 
 def _values(document: Document, call: Call) -> dict[str, str]:

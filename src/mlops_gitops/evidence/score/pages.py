@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mlops_gitops.evidence.score.rubric import CANARY, REVIEWED, SECTIONS, TESTS, Criterion
+from mlops_gitops.evidence.score.rubric import CANARY, REVIEWED, SECTIONS, TESTS, YOUNG, Criterion
 
 BEGIN, END = "<!-- rubric: begin -->", "<!-- rubric: end -->"
 _CONDITIONS = {
     REVIEWED: "a clean commit, and an approval of somebody who did not write it",
     CANARY: "`serving.rollout.strategy: canary`",
+    YOUNG: "no older than `monitoring.maxAge`, nor than those it was held against, on the day of the score",
 }
 
 

@@ -22,7 +22,9 @@ BY_HAND = "manual-tests"
 """The kind of evidence in which a person says that a test was done by hand."""
 REVIEWED = "reviewed"
 CANARY = "canary"
-"""Conditions beside the checks: people other than the author agreed to the commit; the release rolls out in steps."""
+YOUNG = "young"
+"""Conditions beside the checks: people other than the author agreed to the commit; the release rolls out in steps; it
+is no older than past ones were that had lost little."""
 
 
 @record
@@ -204,8 +206,10 @@ TESTS = (
     Criterion(
         "monitoring-4", "The model that runs is not too old",
         "say how old it is, and how old it may become",
-        "have a monitor sign `monitoring` evidence with the check monitoring.age, held against `monitoring.maxAge`",
-        (_served("monitoring.age"),),
+        "declare `monitoring.maxAge` and `tests.model.staleness` with `maxLoss`, and release anew before this one is "
+        "older than `maxAge`, or than the past ones were that it was held against",
+        (_history("model.staleness"),),
+        condition=YOUNG,
     ),
     Criterion(
         "monitoring-5", "The model is numerically stable",

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from mlops_gitops import times
-from mlops_gitops.evidence import statements
+from mlops_gitops.evidence import ages, statements
 from mlops_gitops.evidence.admission import Evidence
 from mlops_gitops.evidence.persons import wrote
-from mlops_gitops.evidence.score.rubric import BY_HAND, CANARY, REVIEWED, SECTIONS, TESTS, Criterion, Shown
+from mlops_gitops.evidence.score.rubric import BY_HAND, CANARY, REVIEWED, SECTIONS, TESTS, YOUNG, Criterion, Shown
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.manifests.release import Release
 from mlops_gitops.records import record
@@ -87,7 +87,12 @@ class _Seen:
 def score(release: Release, evidence: Sequence[Evidence], *, now: datetime) -> Score:
     """The score of ``release`` from the admitted evidence about it."""
     sound, flaws = _standing(release, evidence, now)
-    return Score(release, tuple(_line(one, release, sound, flaws) for one in TESTS))
+    conditions = {
+        REVIEWED: _reviewed(release, sound),
+        CANARY: _canary(release),
+        YOUNG: _young(release, evidence, sound, now),
+    }
+    return Score(release, tuple(_line(one, conditions, sound, flaws) for one in TESTS))
 
 
 def _standing(
@@ -143,8 +148,10 @@ def _materials(one: Evidence) -> list[tuple[str, str]]:
     return found
 
 
-def _line(test: Criterion, release: Release, sound: Sequence[Evidence], flaws: Mapping[str, Sequence[str]]) -> Line:
-    seen = _automatic(test, release, sound, flaws)
+def _line(
+    test: Criterion, conditions: Mapping[str, _Seen], sound: Sequence[Evidence], flaws: Mapping[str, Sequence[str]]
+) -> Line:
+    seen = _automatic(test, conditions, sound, flaws)
     if seen.how is How.AUTOMATIC:
         return Line(test, seen.how, seen.reason, seen.evidence)
     hand = _by_hand(test, sound)
@@ -166,16 +173,11 @@ def _next(test: Criterion, seen: _Seen) -> str:
 
 
 def _automatic(
-    test: Criterion, release: Release, sound: Sequence[Evidence], flaws: Mapping[str, Sequence[str]]
+    test: Criterion, conditions: Mapping[str, _Seen], sound: Sequence[Evidence], flaws: Mapping[str, Sequence[str]]
 ) -> _Seen:
     """What the checks show: the worst of all that the test needs."""
     parts = [_shown(group, sound, flaws) for group in test.shown_by]
-    if test.condition == REVIEWED:
-        parts.append(_reviewed(release, sound))
-    if test.condition == CANARY:
-        steps = release.serving.strategy == CANARY
-        words = "the release rolls out as a canary" if steps else "the release does not roll out as a canary"
-        parts.append(_Seen(How.AUTOMATIC if steps else How.NOT, words))
+    parts += [conditions[test.condition]] if test.condition else []
     if not parts:
         return _Seen(How.NOT, "nothing was signed about it")
     worst = min(parts, key=lambda one: one.how.points)
@@ -219,6 +221,35 @@ def _reviewed(release: Release, sound: Sequence[Evidence]) -> _Seen:
             commit = release.source.revision[:12]
             return _Seen(How.AUTOMATIC, f"commit {commit} is approved by {one.signer.name}", (one.digest,))
     return _Seen(How.NOT, "nobody but the author has signed an approval")
+
+
+def _canary(release: Release) -> _Seen:
+    steps = release.serving.strategy == CANARY
+    words = "the release rolls out as a canary" if steps else "the release does not roll out as a canary"
+    return _Seen(How.AUTOMATIC if steps else How.NOT, words)
+
+
+def _young(release: Release, evidence: Sequence[Evidence], sound: Sequence[Evidence], now: datetime) -> _Seen:
+    """Whether the release is no older, now, than past releases were that were shown to have lost little.
+
+    How old it is its oldest evidence says, whether that still counts or not.  What was asked again later says no more
+    of age: a release has the rows of its day, on which the past ones were as old as they were when it was made.
+    """
+    born = min((one.claim.issued_at for one in evidence if one.claim.release == release.id), default=now)
+    spans = [
+        (reached - (one.claim.issued_at - born), allowed)
+        for one in sound
+        if one.claim.kind == ages.KIND
+        for reached, allowed in filter(None, [ages.seen(one.claim)])
+    ]
+    if not spans:
+        return _Seen(How.NOT, "no valid evidence says of a past release how old it was, and what `maxAge` is")
+    age, (reached, allowed) = max(timedelta(), now - born), min(spans)
+    words = (
+        f"it is {times.describe(age)} old; those that it was held against were {times.describe(reached)} old, "
+        f"and `maxAge` is {times.describe(allowed)}"
+    )
+    return _Seen(How.AUTOMATIC if age <= reached else How.NOT, words)
 
 
 def _by_hand(test: Criterion, sound: Sequence[Evidence]) -> _Seen | None:

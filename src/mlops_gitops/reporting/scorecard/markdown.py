@@ -34,6 +34,8 @@ _MOVES = {
 }
 LATENCY = "infra.latency"
 """The check of a quantile of the latency, in seconds."""
+_SECONDS = {LATENCY, "infra.start", "infra.stop"}
+_BYTES = {"infra.size", "infra.memory"}
 _OPEN = 5
 _ROWS = 40
 _GATES = 4
@@ -111,7 +113,15 @@ def _against(one: Reading) -> str:
 
 
 def _amount(one: Reading, number: float | None) -> str:
-    return words.amount(number) if number is None or one.id != LATENCY else words.duration(number)
+    if number is not None and one.id in _BYTES:
+        return words.size(int(number))
+    return words.amount(number) if number is None or one.id not in _SECONDS else words.duration(number)
+
+
+def _what(one: Reading) -> str:
+    """What was measured.  Of a column it is drift, which the title says; of an image it can be many things."""
+    about = one.id.partition(".")[2] if one.id.startswith("infra.") else ""
+    return code(f"{about}: {one.subject}" if about else one.subject, 80)
 
 
 def _remarks(remarks: Sequence[Remark], title: str, rows: int) -> str:
@@ -191,7 +201,7 @@ def _readings(readings: Sequence[Reading], title: str, picture: str, rows: int) 
         return ""
     ordered = sorted(readings, key=lambda one: (one.verdict is Verdict.PASS, -abs(one.observed)))
     lines = [
-        (VERDICTS[one.verdict], code(one.subject, 80), f"<b>{_amount(one, one.observed)}</b>", _amount(one, one.limit))
+        (VERDICTS[one.verdict], _what(one), f"<b>{_amount(one, one.observed)}</b>", _amount(one, one.limit))
         for one in ordered
     ]
     bad = sum(one.verdict is not Verdict.PASS for one in readings)

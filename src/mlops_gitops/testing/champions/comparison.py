@@ -21,13 +21,13 @@ from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric as Demand
 from mlops_gitops.manifests.metrics import Slice
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing import statistics, wording
+from mlops_gitops.testing import estimates, wording
 from mlops_gitops.testing.champions import paired
 from mlops_gitops.testing.champions.paired import Gain, Pairing, Proportions
 from mlops_gitops.testing.data.columns import Locate
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
 from mlops_gitops.testing.models.samples import Evaluation, Part, chosen, parts
-from mlops_gitops.testing.statistics import Unmeasurable
 
 CONFIDENCE = 0.95
 TAIL = (1 - CONFIDENCE) / 2
@@ -365,7 +365,7 @@ def _likely(p: float) -> str:
 
 
 def _with_holm(found: Sequence[_Seen]) -> Iterator[Check]:
-    adjusted = statistics.holm([one.p for one in found])
+    adjusted = estimates.holm([one.p for one in found])
     for (check, _, could), p in zip(found, adjusted, strict=True):
         if check.verdict is not Verdict.PASS:
             yield check

@@ -25,10 +25,11 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mlops_gitops.testing import clusters, flips, statistics
+from mlops_gitops.testing import clusters, estimates, flips, statistics
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.flips import Flips
 from mlops_gitops.testing.models.metrics import Metric, Sample
-from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Bools, Floats
 from mlops_gitops.testing.student import student_cdf, student_quantile
 
 Codes: TypeAlias = npt.NDArray[np.int64]
@@ -98,16 +99,16 @@ class Proportions:
     @property
     def mcnemar(self) -> float:
         """The exact two-sided p-value that both are right equally often."""
-        return statistics.mcnemar_exact(self.gained, self.lost)
+        return estimates.mcnemar_exact(self.gained, self.lost)
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Newcombe's."""
-        return statistics.newcombe(self.both, self.gained, self.lost, self.neither, confidence=confidence).interval
+        return estimates.newcombe(self.both, self.gained, self.lost, self.neither, confidence=confidence).interval
 
     def chance(self, floor: float) -> float:
         """McNemar's at nought, otherwise the level at which Newcombe's lower bound is the floor."""
         if floor == 0:
-            return statistics.binomial_tail(self.gained, self.gained + self.lost)
+            return estimates.binomial_tail(self.gained, self.gained + self.lost)
         return self._inverted(floor) if self.value >= floor else 1 - self._mirrored()._inverted(-floor)  # noqa: SLF001
 
     def harm(self, floor: float) -> float:
@@ -139,7 +140,7 @@ class Approximate:
     def interval(self, confidence: float) -> tuple[float, float]:
         """Symmetric."""
         half = self.error * (
-            statistics.quantile(confidence)
+            estimates.quantile(confidence)
             if self.degrees is None
             else student_quantile(0.5 + confidence / 2, self.degrees)
         )
@@ -292,8 +293,8 @@ def _gain(
     With a ``swing``, which few changes of decisions share, the delta method is theirs (``flips``).
     """
     rows = len(influence)
-    if rows < statistics.FEWEST_ROWS:
-        least = statistics.FEWEST_ROWS
+    if rows < estimates.FEWEST_ROWS:
+        least = estimates.FEWEST_ROWS
         raise Unmeasurable(f"{rows} rows are too few for an interval; {least} are the least")
     parted = clusters.parted(blocks, most=MOST_BLOCKS) if blocks is not None and len(blocks) == rows else None
     error, degrees = _error(influence, parted)
@@ -310,8 +311,8 @@ def proportions(before: Bools, after: Bools, *, beside: int = 0) -> Proportions:
 
     Raises ``Unmeasurable`` for few rows.
     """
-    if len(before) < statistics.FEWEST_ROWS:
-        least, what = statistics.FEWEST_ROWS, "rows that count" if beside else "rows"
+    if len(before) < estimates.FEWEST_ROWS:
+        least, what = estimates.FEWEST_ROWS, "rows that count" if beside else "rows"
         raise Unmeasurable(f"{len(before)} {what} are too few for an interval; {least} are the least")
     both, old, new = int((before & after).sum()), int(before.sum()), int(after.sum())
     return Proportions(both, new - both, old - both, len(before) - old - new + both, beside=beside)

@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mlops_gitops.errors import Refused
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.data.discretion import personal
@@ -156,12 +154,11 @@ def budget(rank: int, known: int, fresh: int, *, error: float, design: float = 1
     a, b = rank / design, (known + 1 - rank) / design
     if b <= 0:
         return 1.0
-    k = np.arange(rows, dtype=np.float64)
-    start = _log_beta(a, b + rows) - _log_beta(a, b)
-    steps = np.log(rows - k) + np.log(a + k) - np.log(k + 1) - np.log(b + rows - k - 1)
-    chances = np.exp(np.concatenate([[start], start + np.cumsum(steps)]))
-    beyond = np.cumsum(chances[::-1])[::-1]  # beyond[k]: the chance of k or more
-    most = int(np.flatnonzero(np.append(beyond[1:], 0.0) <= error)[0])
+    chance = _log_beta(a, b + rows) - _log_beta(a, b)  # the logarithm, of no value beyond
+    within, most = math.exp(chance), 0
+    while 1 - within > error and most < rows:
+        chance += math.log((rows - most) / (most + 1)) + math.log((a + most) / (b + rows - most - 1))
+        within, most = within + math.exp(chance), most + 1
     return _upward(most / rows)
 
 

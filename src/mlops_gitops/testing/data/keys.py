@@ -16,7 +16,7 @@ from mlops_gitops.testing.data.files import DataFile
 from mlops_gitops.testing.data.profile import Column
 from mlops_gitops.testing.data.relations import HERE, Relations, alike
 from mlops_gitops.testing.data.scans import Scan
-from mlops_gitops.testing.statistics import Unmeasurable
+from mlops_gitops.testing.estimates import Unmeasurable
 
 SPLIT = (*DATA, "split")
 

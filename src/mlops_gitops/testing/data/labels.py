@@ -21,7 +21,7 @@ from mlops_gitops.testing.data.files import DataFile
 from mlops_gitops.testing.data.relations import CLASSES, Relations
 from mlops_gitops.testing.data.scans import Scan, Source, watched_text
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.statistics import Unmeasurable
+from mlops_gitops.testing.estimates import Unmeasurable
 
 AT = (*DATA, "labels")
 MOST_CLASSES = 1000

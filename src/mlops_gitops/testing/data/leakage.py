@@ -7,148 +7,128 @@ number) cannot seem strong by remembering.  The interval is DeLong's, corrected 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from fractions import Fraction
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
-from mlops_gitops.testing import statistics, wording
-from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurable
-from mlops_gitops.testing.texts import as_texts
+from mlops_gitops.testing import estimates, wording
+from mlops_gitops.testing.engines.labelled import Group, Labelled, Missing, Quarters, Ranks
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
 
 BINS = 64
 """A numeric feature is also read in so many bins of equal weight, to find power that does not rise or fall steadily."""
 FEWEST_IN_A_BIN = 20
 """Fewer bins are made rather than bins that hold fewer of the rows that teach."""
-SMOOTHING = 20.0
+SMOOTHING = 20
 """A category's rate of positives counts as if this many rows of the average rate had been seen beside its own."""
 WORTH_WHILE = 0.01
 """Rates by bin are coarse and noisy; the plain order is preferred unless they gain more than this."""
 NEGLIGIBLE = 0.001
 """The share of rows that may be late by a slip of a clock before it is called a leak."""
-MOST_ROWS = 200_000
-"""More rows than this sharpen nothing; they are thinned evenly."""
+FIRST, SECOND, TEACH, ASKED = (0,), (1,), (0, 1), (2, 3)
+"""Quarters of the rows: two that teach, and two on which what they taught is measured."""
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """One feature's values: numbers with NaN for missing, or codes of categories with -1 for missing."""
-
-    name: str
-    values: Floats
-    categorical: bool
-
-    @classmethod
-    def of_column(cls, name: str, raw: Any) -> Feature:
-        """From an array as the engine gives it, masked where it has nulls."""
-        missing, values = np.ma.getmaskarray(raw), np.ma.getdata(raw)
-        if values.dtype.kind in "biuf":
-            numbers = values.astype(np.float64)
-            numbers[missing] = np.nan
-            return cls(name, numbers, categorical=False)
-        if values.dtype.kind == "M":
-            numbers = values.astype("datetime64[us]").astype(np.float64)
-            numbers[missing | np.isnat(values)] = np.nan
-            return cls(name, numbers, categorical=False)
-        text = as_texts(np.where(missing, "", values))
-        codes = np.unique(text, return_inverse=True)[1].astype(np.float64)
-        codes[missing] = -1.0
-        return cls(name, codes, categorical=True)
-
-
-def power(feature: Feature, labels: Bools, *, confidence: float) -> Estimate:
+def power(sample: Labelled, feature: str, label: str, *, confidence: float) -> Estimate:
     """How well this feature alone ranks the labels, never below one half but by chance.
 
-    Half of the rows, chosen by their place, teach: which way the feature points, where missing values belong, and each
-    category's or bin's smoothed rate.  The stronger reading there is measured on the other half.
+    Half of the rows teach: which way the feature points, where missing values belong, and each category's or bin's
+    smoothed rate.  The stronger reading there is measured on the other half.  ``label`` is a condition of ``sample``.
     """
-    keep = np.linspace(0, len(labels) - 1, min(len(labels), MOST_ROWS)).astype(np.int64)
-    values, labels = feature.values[keep], labels[keep]
-    teach = _halves(len(labels))
-    if not _both(labels[teach]):
+    if not all(sample.rows(label, TEACH)):
         raise Unmeasurable("the labels are all the same")
-    if feature.categorical or _rate_gains(values, labels, teach):
-        reading = _by_rate(values, labels, teach, categorical=feature.categorical)
+    if sample.categorical(feature):
+        found = _by_rate(sample.by_value(feature, label, taught=TEACH, asked=ASKED), sample.rows(label, TEACH))
+    elif _rate_gains(sample, feature, label):
+        found = _by_bin(sample, feature, label, taught=TEACH, asked=ASKED)
     else:
-        reading = _by_order(values, labels, teach)
-    return statistics.auc(labels[~teach], reading[~teach], confidence=confidence)
+        found = _by_order(sample, feature, label, taught=TEACH, asked=ASKED)
+    estimates.few_of_a_class(found.positive, found.negative)
+    counts = {"positive": found.positive, "negative": found.negative}
+    return estimates.area(area(found), _error(found), **counts, confidence=confidence)
 
 
-def _rate_gains(values: Floats, labels: Bools, teach: Bools) -> bool:
+def _rate_gains(sample: Labelled, feature: str, label: str) -> bool:
     """Whether rates by bin say more than the plain order: learned on half of the teaching rows, seen on the other."""
-    places = np.flatnonzero(teach)
-    first = np.zeros(len(labels), dtype=bool)
-    first[places[: len(places) // 2]] = True
-    second = teach & ~first
-    if not _both(labels[first]) or not _both(labels[second]):
+    if not all((*sample.rows(label, FIRST), *sample.rows(label, SECOND))):
         return False
-    rate, order = _by_rate(values, labels, first, categorical=False), _by_order(values, labels, first)
-    return _area(labels[second], rate[second]) > _area(labels[second], order[second]) + WORTH_WHILE
+    rate = _by_bin(sample, feature, label, taught=FIRST, asked=SECOND)
+    order = _by_order(sample, feature, label, taught=FIRST, asked=SECOND)
+    return area(rate) > area(order) + WORTH_WHILE
 
 
-def _both(labels: Bools) -> bool:
-    return bool(labels.any() and not labels.all())
-
-
-def _halves(rows: int) -> Bools:
-    """A fixed half of the rows, scattered, so that neither order nor period in the file matters."""
-    order = np.random.default_rng(20_130_101).permutation(rows)
-    half: Bools = order < rows // 2
-    return half
-
-
-def _by_order(values: Floats, labels: Bools, teach: Bools) -> Floats:
+def _by_order(sample: Labelled, feature: str, label: str, *, taught: Quarters, asked: Quarters) -> Ranks:
     """The number itself, turned so that more means more positive; missing values go where their rate puts them."""
-    present = np.isfinite(values)
-    base = values.copy()
-    base[np.isposinf(values)], base[np.isneginf(values)] = np.finfo(np.float64).max, np.finfo(np.float64).min
-    known = teach & present
-    if _both(labels[known]):
-        rising = _area(labels[known], values[known]) >= 0.5  # noqa: PLR2004 - no power either way
-        base = base if rising else -base
-    missing = np.isnan(values)
-    if missing.any():
-        rate = labels[teach & missing].mean() if (teach & missing).any() else 0.0
-        high = rate >= labels[teach].mean()
-        base[missing] = np.inf if high else -np.inf
-    return base
+    known, (positive, negative) = sample.ranks(feature, label, taught), sample.rows(label, taught)
+    falling = bool(known.positive and known.negative) and area(known) < 0.5  # noqa: PLR2004 - no power either way
+    absent = positive + negative - known.positive - known.negative
+    rate = (positive - known.positive) / absent if absent else 0.0
+    missing: Missing = "high" if rate >= positive / (positive + negative) else "low"
+    return sample.ranks(feature, label, asked, falling=falling, missing=missing)
 
 
-def _area(labels: Bools, values: Floats) -> float:
-    """The plain area under the curve, for any number of rows."""
-    below = np.sort(values[~labels])
-    found = np.searchsorted(below, values[labels], side="left") + np.searchsorted(below, values[labels], side="right")
-    return float(found.mean()) / (2 * len(below))
+def _by_bin(sample: Labelled, feature: str, label: str, *, taught: Quarters, asked: Quarters) -> Ranks:
+    """The rate of each bin; missing values are one of their own."""
+    teaching = sample.rows(label, taught)
+    edges = sample.edges(feature, taught, bins=max(2, min(BINS, sum(teaching) // FEWEST_IN_A_BIN)))
+    return _by_rate(sample.by_bin(feature, label, edges, taught=taught, asked=asked), teaching)
 
 
-def _by_rate(values: Floats, labels: Bools, teach: Bools, *, categorical: bool) -> Floats:
-    """Each row's smoothed rate of positives among the taught rows of its category or bin; missing is one of its own."""
-    groups = values if categorical else _bins(values, teach)
-    codes = np.unique(groups, return_inverse=True)[1]
-    seen = np.bincount(codes[teach], minlength=codes.max() + 1).astype(np.float64)
-    positive = np.bincount(codes[teach], weights=labels[teach].astype(np.float64), minlength=codes.max() + 1)
-    average = labels[teach].mean()
-    rate: Floats = ((positive + SMOOTHING * average) / (seen + SMOOTHING))[codes]
-    return rate
+def _by_rate(groups: Sequence[Group], taught: tuple[int, int]) -> Ranks:
+    """The rows that are asked, ordered by the smoothed rate of positives among the taught rows of their group.
+
+    ``taught`` are all rows that teach, positive and negative.
+    """
+    positive, every = taught[0], sum(taught)
+    levels: Counter[Fraction] = Counter()
+    negatives: Counter[Fraction] = Counter()
+    for one in groups:
+        seen = one.taught_positive + one.taught_negative
+        rate = Fraction(one.taught_positive * every + SMOOTHING * positive, (seen + SMOOTHING) * every)
+        levels[rate] += one.positive
+        negatives[rate] += one.negative
+    above = below = 0
+    of_positive, of_negative = [0, 0], [0, 0]
+    for rate in sorted(levels):
+        p, n = levels[rate], negatives[rate]
+        for sums, rows, rank in ((of_positive, p, 2 * below + n), (of_negative, n, 2 * above + p)):
+            sums[0] += rows * rank
+            sums[1] += rows * rank * rank
+        above, below = above + p, below + n
+    return Ranks(above, below, (of_positive[0], of_positive[1]), (of_negative[0], of_negative[1]))
 
 
-def _bins(values: Floats, teach: Bools) -> Floats:
-    taught = values[teach & np.isfinite(values)]
-    if not len(taught):
-        return np.where(np.isnan(values), -1.0, 0.0)
-    count = max(2, min(BINS, len(taught) // FEWEST_IN_A_BIN))
-    edges = np.unique(np.quantile(taught, np.linspace(0, 1, count + 1)[1:-1]))
-    bins = np.searchsorted(edges, values, side="right").astype(np.float64)
-    bins[np.isnan(values)] = -1.0
-    return bins
+def area(found: Ranks) -> float:
+    """The area under the curve: the share of pairs in which the positive row ranks higher; one half without pairs."""
+    pairs = 2 * found.positive * found.negative
+    return found.of_positive[0] / pairs if pairs else 0.5
+
+
+def _error(found: Ranks) -> float:
+    """DeLong's standard error of the area (DeLong 1988, Biometrics 44:837).
+
+    A rank over twice the rows of the other class is the structural component of its row.
+    """
+    parts = (
+        (found.positive, found.negative, found.of_positive),
+        (found.negative, found.positive, found.of_negative),
+    )
+    # in whole numbers until the last step: nothing cancels
+    variance = sum(
+        (rows * squares - total * total) / (rows * rows * (rows - 1) * 4 * others * others)
+        for rows, others, (total, squares) in parts
+    )
+    return math.sqrt(variance)
 
 
 def strength(
-    features: Mapping[str, Feature],
-    targets: Mapping[str, Bools],
+    sample: Labelled,
+    features: Sequence[str],
+    targets: Mapping[str, str],
     *,
     dataset: str,
     limit: float,
@@ -156,12 +136,12 @@ def strength(
 ) -> Iterator[Check]:
     """One check for each feature: fails when even the lower bound exceeds ``limit``, passes when the upper does not.
 
-    ``targets`` holds the labels of a binary task once, or one against the rest for each class; the strongest counts.
+    ``targets`` holds the label of a binary task, or one against the rest for each class; the strongest counts.
     """
     confidence = 1 - 0.05 / max(1, len(features) * len(targets))
-    for name, feature in features.items():
+    for name in features:
         try:
-            found = [(power(feature, labels, confidence=confidence), target) for target, labels in targets.items()]
+            found = [(power(sample, name, label, confidence=confidence), target) for target, label in targets.items()]
         except Unmeasurable as reason:
             message = f"the power of {name} alone on {dataset} cannot be measured: {reason}"
             fix = "provide data with both outcomes, and more rows"

@@ -18,7 +18,7 @@ from mlops_gitops.testing.data.profile import Profile
 from mlops_gitops.testing.data.scans import By, Group, Source
 from mlops_gitops.testing.engines import groups
 from mlops_gitops.testing.engines.counting import type_of
-from mlops_gitops.testing.statistics import Unmeasurable
+from mlops_gitops.testing.estimates import Unmeasurable
 
 _DAY = 86_400 * 10**6
 _WHOLE = frozenset({"integer", "long"})

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
-from mlops_gitops.manifests.model import Model
+from mlops_gitops.manifests.model import Model, Target
 from mlops_gitops.testing.data import columns as data
 from mlops_gitops.testing.data import lateness, leakage
 from mlops_gitops.testing.data.columns import Locate
@@ -17,8 +15,8 @@ from mlops_gitops.testing.data.files import DataFile
 from mlops_gitops.testing.data.relations import HERE, Relations
 from mlops_gitops.testing.data.scans import Scan
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.models.samples import Truth
-from mlops_gitops.testing.statistics import Bools, Unmeasurable
+from mlops_gitops.testing.engines.labelled import Labelled, labelled
+from mlops_gitops.testing.estimates import Unmeasurable
 
 _FEWEST_OF_A_CLASS = 30
 _MOST_CLASSES = 20
@@ -90,22 +88,17 @@ def _power(
     names = [name for name in places if name in present]
     if target.column not in present:
         raise Unmeasurable(f"{file.dataset.name} has no column {target.column}")
-    raw = engine.arrays(source, {name: engine.quoted(name) for name in dict.fromkeys([*names, target.column])})
-    truth = Truth.of_column(raw[target.column], target, model.task)
-    features = {name: leakage.Feature.of_column(name, raw[name][truth.present]) for name in names}
-    dataset = file.dataset.name
-    yield from leakage.strength(features, _targets(truth), dataset=dataset, limit=limit, places=places)
+    with labelled(source, target.column, names) as sample:
+        targets = _targets(sample, target, model.task)
+        yield from leakage.strength(sample, names, targets, dataset=file.dataset.name, limit=limit, places=places)
 
 
-def _targets(truth: Truth) -> dict[str, Bools]:
+def _targets(sample: Labelled, target: Target, task: str) -> dict[str, str]:
     """The questions that a feature alone is asked: the binary one, each class against the rest, or above the median."""
-    column = truth.target.column
-    if truth.task == "binary-classification":
-        return {column: truth.positive()}
-    if truth.task == "multiclass":
-        names = truth.names()
-        found, counts = np.unique(names, return_counts=True)
-        frequent = [str(found[i]) for i in np.argsort(-counts) if counts[i] >= _FEWEST_OF_A_CLASS][:_MOST_CLASSES]
-        return {f"{column} = {name}": names == name for name in frequent}
-    values = truth.numbers()
-    return {f"{column} above its median": values > np.median(values)}
+    column = target.column
+    if task == "binary-classification":
+        return {column: sample.is_class(True if target.positive is None else target.positive)}
+    if task == "multiclass":
+        classes = sample.classes(least=_FEWEST_OF_A_CLASS, most=_MOST_CLASSES)
+        return {f"{column} = {name}": label for name, label in classes.items()}
+    return {f"{column} above its median": sample.above_median()}

@@ -146,10 +146,11 @@ def quantiles(one: Source, *, bins: int) -> dict[str, tuple[float, ...]]:
         shares = [step / bins for step in range(1, bins)]
         asked = ", ".join(f"quantile_disc({_real(name)}, {shares}) FILTER (isfinite({_real(name)}))" for name in names)
         found = connection.execute(f"SELECT {asked} FROM {reader(one)}", [one.argument]).fetchall()[0]  # noqa: S608
-        return {name: _parted(edges or ()) for name, edges in zip(names, found, strict=True)}
+        return {name: parted(edges or ()) for name, edges in zip(names, found, strict=True)}
 
 
-def _parted(quantiles: Sequence[float]) -> tuple[float, ...]:
+def parted(quantiles: Sequence[float]) -> tuple[float, ...]:
+    """Quantiles as the edges of bins."""
     counted = Counter(map(float, quantiles))
     below = {math.nextafter(value, -math.inf) for value, count in counted.items() if count > 1}
     return tuple(sorted({*counted, *filter(math.isfinite, below)}))

@@ -23,13 +23,14 @@ from mlops_gitops.testing import wording
 from mlops_gitops.testing.data import shards
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile
-from mlops_gitops.testing.data.leakage import Feature
 from mlops_gitops.testing.engines import duckdb as engine
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
 from mlops_gitops.testing.features import correlations, coverage
+from mlops_gitops.testing.features.coding import Feature
 from mlops_gitops.testing.features.correlations import Correlations
 from mlops_gitops.testing.features.subsets import MOST_ROWS
 from mlops_gitops.testing.models.samples import Truth
-from mlops_gitops.testing.statistics import Estimate, Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Floats
 
 SUFFIX = ".correlations.json"
 MOST_CLASSES = 20

@@ -19,9 +19,9 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.testing import wording
-from mlops_gitops.testing.data.leakage import Feature
-from mlops_gitops.testing.features.coding import coded
-from mlops_gitops.testing.statistics import Floats, quantile
+from mlops_gitops.testing.estimates import quantile
+from mlops_gitops.testing.features.coding import Feature, coded
+from mlops_gitops.testing.statistics import Floats
 
 RANKS, TABLE = "spearman", "cramer"
 FEWEST_ROWS = 50

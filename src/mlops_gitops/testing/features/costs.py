@@ -23,11 +23,12 @@ import numpy as np
 
 from mlops_gitops.canonical import JSON
 from mlops_gitops.errors import Misused
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable, quantile
 from mlops_gitops.testing.features.subsets import Subsets
 from mlops_gitops.testing.infra import load
 from mlops_gitops.testing.infra.load import CONFIDENCE
 from mlops_gitops.testing.models.metrics import Metric, Sample
-from mlops_gitops.testing.statistics import Estimate, Floats, Unmeasurable, quantile
+from mlops_gitops.testing.statistics import Floats
 
 SHUFFLES = 5
 """How often the columns of a group are shuffled; what is told is the mean."""

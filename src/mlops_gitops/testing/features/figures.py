@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mlops_gitops.evidence.figures import Figure, Intervals, Line, Matrix, Point
+from mlops_gitops.testing.estimates import Estimate
 from mlops_gitops.testing.features.correlations import TABLE, Correlations
 from mlops_gitops.testing.features.subsets import Subsets
-from mlops_gitops.testing.statistics import Estimate
 
 _ZERO = (Line("nothing", 0.0),)
 

@@ -20,9 +20,9 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from mlops_gitops.testing.data.leakage import Feature
-from mlops_gitops.testing.features.coding import coded
-from mlops_gitops.testing.statistics import Estimate, Floats, Unmeasurable
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
+from mlops_gitops.testing.features.coding import Feature, coded
+from mlops_gitops.testing.statistics import Floats
 from mlops_gitops.testing.student import student_quantile
 
 PARTS, BINS, CATEGORIES = 20, 10, 24

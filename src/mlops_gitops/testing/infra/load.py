@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlops_gitops.canonical import JSON
-from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurable, quantile
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable, quantile
+from mlops_gitops.testing.statistics import Bools, Floats
 
 CONFIDENCE = 0.90
 SHARES = (0.5, 0.95, 0.99)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
-from mlops_gitops.testing import statistics
+from mlops_gitops.testing import estimates
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable, wilson
 from mlops_gitops.testing.infra import load
 from mlops_gitops.testing.infra.load import CONFIDENCE, Samples
-from mlops_gitops.testing.statistics import Estimate, Unmeasurable, wilson
 
 BUSY = 0.9
 """A client that spends more of its time than this working measures itself and not the server."""
@@ -125,7 +125,7 @@ def _busy(base: Check, message: str, samples: Samples) -> Check:
 def _between(base: Check, message: str, samples: Samples, error: float, distance: float) -> Check:
     """The limit lies within the interval: how long a measurement would tell, if what was seen stays."""
     rows = base.rows or 1
-    needed = statistics.rows_needed(error, rows, distance=abs(distance), confidence=CONFIDENCE)
+    needed = estimates.rows_needed(error, rows, distance=abs(distance), confidence=CONFIDENCE)
     time = math.inf if needed is None else samples.load.seconds * needed / rows
     longer = f"about {time:,.0f} s would tell" if samples.load.seconds < time < _DAY else "a longer time may tell"
     message = f"{message}, which lies within the interval; {longer}"

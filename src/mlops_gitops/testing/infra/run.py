@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from mlops_gitops.errors import Refused
 from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing import suite
+from mlops_gitops.testing import reports
 from mlops_gitops.testing.data.files import DataFile, data_files, identity, unreadable
 from mlops_gitops.testing.data.scans import Source, watched_text
 from mlops_gitops.testing.infra import checks, objectives, probes, protocols, ways_back
@@ -61,7 +61,7 @@ def run_infra_tests(subject: Subject, means: Means, formers: Sequence[Former], *
         materials.append((f"data/{file.dataset.name}", file.digest))
     if isinstance(answer, Predictions):
         materials.append((f"predictions/{model.primary.dataset}", answer.digest))
-    return suite.report("infra-tests", model, found, tuple(materials))
+    return reports.made("infra-tests", model, found, tuple(materials))
 
 
 def _held_out(subject: Subject) -> DataFile | None:

@@ -17,9 +17,10 @@ from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data.columns import Locate
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable, quantile
 from mlops_gitops.testing.models.limits import CONFIDENCE, threshold, unmeasured
 from mlops_gitops.testing.models.metrics import METRICS
-from mlops_gitops.testing.statistics import Estimate, Floats, Unmeasurable, quantile
+from mlops_gitops.testing.statistics import Floats
 
 FEWEST = 8
 """With fewer pairs the interval of a rank correlation spans nearly everything."""

@@ -16,16 +16,10 @@ from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.model_tests import Calibration
 from mlops_gitops.testing import clusters, logistic, wording
 from mlops_gitops.testing.data.columns import Place
+from mlops_gitops.testing.estimates import FEWEST_OF_A_CLASS, FEWEST_ROWS, Estimate, Unmeasurable, quantile
 from mlops_gitops.testing.models.limits import CONFIDENCE, threshold, unmeasured
 from mlops_gitops.testing.models.metrics import Sample, curves
 from mlops_gitops.testing.models.samples import Evaluation
-from mlops_gitops.testing.statistics import (
-    FEWEST_OF_A_CLASS,
-    FEWEST_ROWS,
-    Estimate,
-    Unmeasurable,
-    quantile,
-)
 from mlops_gitops.testing.student import student_cdf
 
 

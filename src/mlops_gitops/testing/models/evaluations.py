@@ -21,11 +21,12 @@ from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile, data_files, unreadable
 from mlops_gitops.testing.data.scans import watched_text
 from mlops_gitops.testing.engines import duckdb as engine
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models import health
 from mlops_gitops.testing.models.metrics import Sample
 from mlops_gitops.testing.models.predictions import Artifact, Failed, Job, Predictions
 from mlops_gitops.testing.models.samples import Evaluation, Truth
-from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Bools, Floats
 from mlops_gitops.testing.texts import as_texts
 
 _TIME = "time of the row"

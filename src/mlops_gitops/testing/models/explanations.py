@@ -17,8 +17,9 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.testing import wording
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models.predictions import Failed, Job, Predict, Predictions
-from mlops_gitops.testing.statistics import Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Floats
 
 PATHS = 200
 """Orders in which inputs are given, one after the other: half of them drawn, the others the same backwards."""

@@ -20,13 +20,14 @@ import numpy.typing as npt
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.model_tests import Definition, Fairness
-from mlops_gitops.testing import clusters, statistics, wording
+from mlops_gitops.testing import clusters, estimates, wording
 from mlops_gitops.testing.data.columns import Place
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
 from mlops_gitops.testing.models.limits import CONFIDENCE, threshold, unmeasured
 from mlops_gitops.testing.models.metrics import Sample
 from mlops_gitops.testing.models.metrics.sample import decided
 from mlops_gitops.testing.models.samples import MISSING, Evaluation
-from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Bools, Floats
 from mlops_gitops.testing.texts import as_texts
 
 RATES: Mapping[Definition, tuple[str, ...]] = {
@@ -63,7 +64,7 @@ class Counts:
         """The share of hits with its interval.  Raises ``Unmeasurable`` for few blocks."""
         hits, counted = self.totals
         if self.alone:
-            return statistics.wilson(hits, counted, confidence=confidence)
+            return estimates.wilson(hits, counted, confidence=confidence)
         return clusters.of_worth(hits, counted, self.worth_of(confidence)[1], confidence=confidence)
 
 
@@ -225,7 +226,7 @@ def _counted(sample: Sample, classes: Sequence[str]) -> dict[str, tuple[Bools, B
 
 
 def difference(found: Sequence[Group], rates: Sequence[str]) -> Extreme:
-    """The largest difference of any rate between two groups, with Newcombe's interval (``statistics.apart``).
+    """The largest difference of any rate between two groups, with Newcombe's interval (``estimates.apart``).
 
     Groups are taken as independent of each other.  Where they share blocks their rates rise and fall together, and the
     interval of their difference is wider than it has to be.
@@ -233,9 +234,9 @@ def difference(found: Sequence[Group], rates: Sequence[str]) -> Extreme:
     alone, strict = _of_groups(found, rates, pairs=True)
     pairs = [(rate, high, low) for rate in rates for high in found for low in found if high is not low]
     each = [
-        (statistics.apart(alone[rate, high.name], alone[rate, low.name]), rate, high, low) for rate, high, low in pairs
+        (estimates.apart(alone[rate, high.name], alone[rate, low.name]), rate, high, low) for rate, high, low in pairs
     ]
-    shown = max(statistics.apart(strict[rate, high.name], strict[rate, low.name]).lower for rate, high, low in pairs)
+    shown = max(estimates.apart(strict[rate, high.name], strict[rate, low.name]).lower for rate, high, low in pairs)
     top, rate, high, low = max(each, key=lambda one: one[0].value)
     upper = max(one.upper for one, *_ in each)
     rows = sum(one.rows for one in found)
@@ -299,7 +300,7 @@ def _over(low: Group, high: Group, rate: str, alone: _Rates, confidence: float) 
     error = math.sqrt(
         max(0.0, 1 / (hits + more) - 1 / (counted + more)) + max(0.0, 1 / (other + more) - 1 / (others + more))
     )
-    half = statistics.quantile(confidence) * error
+    half = estimates.quantile(confidence) * error
     lower = 0.0 if hits == 0 else math.exp(centre - half)
     scale = value if math.isfinite(value) else 1.0
     return Estimate(value, lower, math.exp(centre + half), error * scale, low.rows + high.rows)

@@ -12,9 +12,9 @@ from statistics import NormalDist
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Threshold
-from mlops_gitops.testing import statistics, wording
+from mlops_gitops.testing import estimates, wording
 from mlops_gitops.testing.data.columns import Place
-from mlops_gitops.testing.statistics import Estimate
+from mlops_gitops.testing.estimates import Estimate
 
 POWER = 0.8
 _NORMAL = NormalDist()
@@ -73,8 +73,8 @@ def _side(id_: str, subject: str, on: str, found: Estimate, limit: float, *, lea
 
 def more(found: Estimate, slack: float, *, confidence: float = CONFIDENCE) -> str:
     """How many rows would tell in four of five samples, if the estimate is right."""
-    spread = 1 + _NORMAL.inv_cdf(POWER) / statistics.quantile(confidence)
-    needed = statistics.rows_needed(spread * found.error, found.rows, distance=slack, confidence=confidence)
+    spread = 1 + _NORMAL.inv_cdf(POWER) / estimates.quantile(confidence)
+    needed = estimates.rows_needed(spread * found.error, found.rows, distance=slack, confidence=confidence)
     if needed is None or needed <= found.rows:
         return f"{wording.rows(found.rows)} cannot tell"
     return f"about {wording.rows(needed)} would tell with 80 %, there are {found.rows:,}"

@@ -15,13 +15,14 @@ from mlops_gitops.canonical import JSON
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.model_tests import Metamorphic
-from mlops_gitops.testing import clusters, statistics, wording
+from mlops_gitops.testing import clusters, estimates, statistics, wording
 from mlops_gitops.testing.data.columns import Place
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
 from mlops_gitops.testing.models.limits import CONFIDENCE, threshold, unmeasured
 from mlops_gitops.testing.models.metrics import DECISION
 from mlops_gitops.testing.models.metrics.sample import Codes, Kind, Sample, point
 from mlops_gitops.testing.models.predictions import Failed, Predictions, aligned
-from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Bools, Floats
 
 ROWS = 20_000
 """At most so many rows are asked about again."""
@@ -138,7 +139,7 @@ class _Moved:
     def share(self, mask: Bools) -> Estimate:
         """Of the rows, with its interval."""
         if self.blocks is None:
-            return statistics.wilson(int(mask.sum()), len(mask), confidence=CONFIDENCE)
+            return estimates.wilson(int(mask.sum()), len(mask), confidence=CONFIDENCE)
         return clusters.share(mask.astype(np.float64), np.ones(len(mask)), self.blocks, confidence=CONFIDENCE)
 
 

@@ -17,12 +17,12 @@ from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric as Demand
 from mlops_gitops.manifests.metrics import Slice
 from mlops_gitops.manifests.model import Model
-from mlops_gitops.testing import statistics, wording
+from mlops_gitops.testing import estimates, wording
 from mlops_gitops.testing.data.columns import Locate, Place
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
 from mlops_gitops.testing.models.limits import CONFIDENCE, mirrored, more, threshold, unmeasured
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
 from mlops_gitops.testing.models.samples import Evaluation, chosen, parts
-from mlops_gitops.testing.statistics import Estimate, Unmeasurable
 
 MOST_UNLABELLED = 0.05
 """When a larger share of the rows has no label, the rest may not stand for them."""
@@ -207,7 +207,7 @@ def _overfit(model: Model, evaluations: Mapping[str, Evaluation], locate: Locate
         message = f"the overfit gap of {primary.name} cannot be measured: {reason}"
         yield unmeasured("model.overfit", primary.name, message, location)
         return
-    gap = statistics.apart(shown, unseen)
+    gap = estimates.apart(shown, unseen)
     found = replace(gap if metric.higher_is_better else mirrored(gap), rows=unseen.rows)
     words = f"{wording.score(shown.value)} on training rows and {wording.score(unseen.value)} on unseen ones"
     check = _gap(primary.name, f"{primary.name} is {words}", found, limit, location)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from mlops_gitops.evidence.figures import Calibration, Point
-from mlops_gitops.testing import clusters, statistics, wording
+from mlops_gitops.testing import clusters, estimates, statistics, wording
 from mlops_gitops.testing.clusters import Codes
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
 from mlops_gitops.testing.models.samples import Evaluation
-from mlops_gitops.testing.statistics import Estimate, Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Floats
 
 GROUPS = 10
 
@@ -22,7 +23,7 @@ def figure(evaluation: Evaluation) -> Calibration | None:
     if sample.predictions.ndim != 1:
         return None
     binary = sample.kind == "probability"
-    if not (binary or sample.kind == "value") or len(sample.labels) < statistics.FEWEST_ROWS:
+    if not (binary or sample.kind == "value") or len(sample.labels) < estimates.FEWEST_ROWS:
         return None
     values, codes = np.unique(sample.predictions, return_inverse=True)
     ends = np.cumsum(np.bincount(codes, minlength=len(values)))
@@ -47,5 +48,5 @@ def figure(evaluation: Evaluation) -> Calibration | None:
 
 def _held(labels: Floats, blocks: Codes | None, *, binary: bool) -> Estimate:
     if blocks is None:
-        return statistics.wilson(int(labels.sum()), len(labels)) if binary else statistics.mean(labels)
+        return estimates.wilson(int(labels.sum()), len(labels)) if binary else statistics.mean(labels)
     return clusters.share(labels, np.ones(len(labels)), blocks) if binary else clusters.mean(labels, blocks)

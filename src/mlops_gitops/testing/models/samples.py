@@ -17,9 +17,10 @@ from mlops_gitops.manifests.data_tests import Scalar
 from mlops_gitops.manifests.metrics import Slice
 from mlops_gitops.manifests.model import Target
 from mlops_gitops.testing.data.scans import watched_text
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models.metrics import Sample
 from mlops_gitops.testing.models.predictions import Predictions
-from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Bools, Floats
 from mlops_gitops.testing.texts import as_texts
 
 MISSING = "(missing)"

@@ -22,11 +22,11 @@ from mlops_gitops.findings import Location
 from mlops_gitops.manifests.metrics import Metric as Demand
 from mlops_gitops.manifests.model_tests import Search
 from mlops_gitops.testing import multiplicity, wording
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models.contrasts import Parts
 from mlops_gitops.testing.models.limits import unmeasured
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
 from mlops_gitops.testing.models.samples import MISSING, Evaluation
-from mlops_gitops.testing.statistics import Unmeasurable
 from mlops_gitops.testing.texts import as_texts
 
 BINS = 4

@@ -19,12 +19,13 @@ from mlops_gitops.testing import logistic, wording
 from mlops_gitops.testing.data.columns import Locate
 from mlops_gitops.testing.data.files import DataFile
 from mlops_gitops.testing.engines import duckdb as engine
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models import trees
 from mlops_gitops.testing.models.features import Features
 from mlops_gitops.testing.models.limits import CONFIDENCE, mirrored, more, unmeasured
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
 from mlops_gitops.testing.models.samples import Evaluation, Truth
-from mlops_gitops.testing.statistics import Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Floats
 
 ROWS = 100_000
 """At most so many training rows make a simpler model."""

@@ -18,9 +18,9 @@ from mlops_gitops.manifests.metrics import Threshold
 from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data.columns import Locate
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
 from mlops_gitops.testing.models.limits import CONFIDENCE, mirrored, threshold, unmeasured
 from mlops_gitops.testing.models.metrics import METRICS, Metric, Sample
-from mlops_gitops.testing.statistics import Estimate, Unmeasurable
 
 _AT = ("spec", "tests", "model", "staleness")
 _ID = "model.staleness"

@@ -26,7 +26,7 @@ from mlops_gitops.testing.data.imported import deepchecks, evidently, great_expe
 from mlops_gitops.testing.data.imported.outcomes import LARGEST, MOST, Results, Unknown, parsed
 from mlops_gitops.testing.data.relations import HERE, Relations
 from mlops_gitops.testing.engines import duckdb as engine
-from mlops_gitops.testing.statistics import Unmeasurable
+from mlops_gitops.testing.estimates import Unmeasurable
 
 PANDERA = "pandera"
 TOOLS: Mapping[str, Callable[[Any], Results]] = {

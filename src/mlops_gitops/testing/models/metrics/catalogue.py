@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from mlops_gitops.manifests.metric_names import KNOWN, parted
 from mlops_gitops.testing import statistics
+from mlops_gitops.testing.estimates import Estimate
 from mlops_gitops.testing.models.metrics import confusions, curves, medians, ranking, ratios
 from mlops_gitops.testing.models.metrics.metric import Metric, spread
 from mlops_gitops.testing.models.metrics.sample import Sample
-from mlops_gitops.testing.statistics import Estimate
 
 WILSON = "Wilson 1927"
 NEWCOMBE = "Wilson 1927, paired Newcombe 1998"

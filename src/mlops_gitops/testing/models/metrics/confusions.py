@@ -14,10 +14,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models.metrics.metric import Decided
 from mlops_gitops.testing.models.metrics.ratios import Part, indicator
 from mlops_gitops.testing.models.metrics.sample import Sample, decided
-from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Bools, Floats
 
 Of = Literal["precision", "recall", "f1"]
 Gradient = tuple[float, Floats]

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
-from mlops_gitops.testing import clusters, statistics
+from mlops_gitops.testing import clusters, estimates, statistics
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable, quantile
 from mlops_gitops.testing.models.metrics.metric import spread
 from mlops_gitops.testing.models.metrics.sample import Codes, Sample
-from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurable, quantile
+from mlops_gitops.testing.statistics import Bools, Floats
 
 BINS = 15
 """Bins of the expected calibration error, as in Guo et al. (2017, ICML)."""
@@ -25,7 +26,7 @@ def roc_auc(sample: Sample, confidence: float) -> Estimate:
     value, influence = areas(sample)
     found = spread(value, influence, sample, confidence)
     if 0 < value < 1:
-        bounds = statistics.on_logit(value, found.upper - value)
+        bounds = estimates.on_logit(value, found.upper - value)
         return Estimate(value, *bounds, found.error, found.rows)
     return _separated(sample, value, confidence)
 
@@ -35,7 +36,7 @@ def _separated(sample: Sample, value: float, confidence: float) -> Estimate:
     fewest = int(np.unique(sample.labels, return_counts=True)[1].min())
     if sample.blocks is not None:
         fewest = min(fewest, clusters.parted(sample.blocks)[1])
-    bound = statistics.wilson(value * 2 * fewest, 2 * fewest, confidence=confidence)
+    bound = estimates.wilson(value * 2 * fewest, 2 * fewest, confidence=confidence)
     return Estimate(value, bound.lower, bound.upper, 0.0, len(sample.labels))
 
 
@@ -83,10 +84,10 @@ def average_precision(sample: Sample) -> tuple[float, Floats]:
 
 def _area(positive: Bools, scores: Floats) -> tuple[float, Floats]:
     found, rows = int(positive.sum()), len(scores)
-    if found < statistics.FEWEST_OF_A_CLASS or rows - found < statistics.FEWEST_OF_A_CLASS:
+    if found < estimates.FEWEST_OF_A_CLASS or rows - found < estimates.FEWEST_OF_A_CLASS:
         raise Unmeasurable(
             f"{found} positive and {rows - found} other rows are too few for a curve; "
-            f"{statistics.FEWEST_OF_A_CLASS} of each are the least"
+            f"{estimates.FEWEST_OF_A_CLASS} of each are the least"
         )
     _, codes = np.unique(scores, return_inverse=True)
     count, hit = np.bincount(codes) / rows, np.bincount(codes, weights=positive) / rows
@@ -108,8 +109,8 @@ def calibration_error(sample: Sample, confidence: float) -> Estimate:
     """
     chances, came = confidences(sample)
     rows, edges = len(chances), np.linspace(0, 1, BINS + 1)
-    if rows < statistics.FEWEST_ROWS:
-        raise Unmeasurable(f"{rows} rows are too few for an interval; {statistics.FEWEST_ROWS} are the least")
+    if rows < estimates.FEWEST_ROWS:
+        raise Unmeasurable(f"{rows} rows are too few for an interval; {estimates.FEWEST_ROWS} are the least")
     parted = None if sample.blocks is None else clusters.parted(sample.blocks)
     weights, gaps, errors, codes = binned(chances, came, edges=edges, parted=parted)
     value = float((weights * np.abs(gaps)).sum())

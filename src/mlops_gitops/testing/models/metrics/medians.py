@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
-from mlops_gitops.testing import clusters, statistics
+from mlops_gitops.testing import clusters, estimates
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable, quantile
 from mlops_gitops.testing.models.metrics.metric import spread
 from mlops_gitops.testing.models.metrics.ratios import absolute
 from mlops_gitops.testing.models.metrics.sample import Sample
-from mlops_gitops.testing.statistics import Estimate, Floats, Unmeasurable, quantile
+from mlops_gitops.testing.statistics import Floats
 
 
 def median(sample: Sample, confidence: float) -> Estimate:
@@ -19,8 +20,8 @@ def median(sample: Sample, confidence: float) -> Estimate:
     Where rows come in blocks the width is that of the share of rows below the median (Woodruff 1952, JASA 47:635).
     """
     errors, rows = np.sort(absolute(sample)), len(sample.labels)
-    if rows < statistics.FEWEST_ROWS:
-        raise Unmeasurable(f"{rows} rows are too few for an interval; {statistics.FEWEST_ROWS} are the least")
+    if rows < estimates.FEWEST_ROWS:
+        raise Unmeasurable(f"{rows} rows are too few for an interval; {estimates.FEWEST_ROWS} are the least")
     z, half = quantile(confidence), quantile(confidence) / (2 * math.sqrt(rows))
     if sample.blocks is not None:
         codes, count = clusters.parted(sample.blocks)

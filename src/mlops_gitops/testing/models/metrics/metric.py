@@ -14,9 +14,10 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from mlops_gitops.testing import clusters, flips, statistics
+from mlops_gitops.testing import clusters, estimates, flips, statistics
+from mlops_gitops.testing.estimates import Estimate, Unmeasurable
 from mlops_gitops.testing.models.metrics.sample import Sample
-from mlops_gitops.testing.statistics import Bools, Estimate, Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Bools, Floats
 
 Link: TypeAlias = Literal["identity", "root", "complement", "dice"]
 """How the metric follows from the ratio r: r, √r, 1 - r, or 2r/(1 + r) (Dice 1945, of Jaccard's index: F1)."""
@@ -136,7 +137,7 @@ class Metric:
             return None
         (old, counted), (new, also) = (self._parts(one) for one in (before, after))
         some = counted > 0
-        if not np.array_equal(counted, also) or statistics.FEWEST_ROWS > int(some.sum()) < len(some):
+        if not np.array_equal(counted, also) or estimates.FEWEST_ROWS > int(some.sum()) < len(some):
             return None
         return old[some] > 0, new[some] > 0
 
@@ -184,7 +185,7 @@ class Metric:
             return self._faultless(found, sample, counted, confidence)
         half = (found.upper - found.lower) / 2
         if self.logit and 0 < found.value < 1:
-            return Estimate(found.value, *statistics.on_logit(found.value, half), found.error, found.rows)
+            return Estimate(found.value, *estimates.on_logit(found.value, half), found.error, found.rows)
         lower, upper = max(self.least, found.lower), min(self.most, found.upper)
         return Estimate(found.value, lower, upper, found.error, found.rows)
 
@@ -201,7 +202,7 @@ class Metric:
             trials = int(np.unique(sample.labels, return_counts=True)[1].min())
             if sample.blocks is not None:
                 trials = min(trials, clusters.parted(sample.blocks)[1])
-        missing = 1 - statistics.wilson(trials, trials, confidence=confidence).lower
+        missing = 1 - estimates.wilson(trials, trials, confidence=confidence).lower
         if abs(found.value - self.most) < _END:
             return Estimate(found.value, max(self.least, self.most - missing), self.most, 0.0, found.rows)
         return Estimate(found.value, self.least, min(self.most, self.least + missing), 0.0, found.rows)
@@ -234,7 +235,7 @@ def _proportion(top: Floats, bottom: Floats, name: str, sample: Sample, confiden
         raise Unmeasurable(f"{name} has nothing to divide by on these rows")
     if sample.blocks is not None:
         return clusters.share(top, bottom, sample.blocks, confidence=confidence)
-    return statistics.wilson(successes, trials, confidence=confidence)
+    return estimates.wilson(successes, trials, confidence=confidence)
 
 
 def linked(link: Link, ratio: float) -> float:

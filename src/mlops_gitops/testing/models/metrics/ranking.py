@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models.metrics.metric import Influence
 from mlops_gitops.testing.models.metrics.sample import Codes, Sample, point
-from mlops_gitops.testing.statistics import Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Floats
 
 
 class Ranked:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mlops_gitops.testing.estimates import Unmeasurable
 from mlops_gitops.testing.models.metrics.sample import Sample, called, decided, point, quantile
-from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
+from mlops_gitops.testing.statistics import Bools, Floats
 
 Part = Callable[[Sample], Floats]
 

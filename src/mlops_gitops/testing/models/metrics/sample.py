@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_gitops.testing import wording
-from mlops_gitops.testing.statistics import Bools, Floats, Unmeasurable
+from mlops_gitops.testing.estimates import Unmeasurable
+from mlops_gitops.testing.statistics import Bools, Floats
 
 Kind: TypeAlias = Literal["probability", "score", "label", "value"]
 """What a model's numbers are: a probability, a score that only ranks, a class, or a value in the target's unit."""
