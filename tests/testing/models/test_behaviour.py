@@ -180,10 +180,11 @@ def test_metamorphic_tests_catch_what_they_are_for(project: Make, records: Recor
 def test_the_direction_of_a_forecast_with_quantiles_is_that_of_its_prediction() -> None:
     test = Metamorphic("more", "direction", ("x",), by=1.0, expect="up", max_flips=0.1)
     low, middle, high = np.zeros(200), np.arange(200.0), np.arange(200.0) + 5
-    before = Predictions(np.stack([low, middle, high], axis=1), "value", "")
-    place = lambda *path: Location("model.yaml", 1, 1)  # noqa: E731 - of no interest here
+    numbers = np.stack([low, middle, high], axis=1)
+    before = Predictions(numbers, "value", "")
+    place = lambda *_: Location("model.yaml", 1, 1)  # noqa: E731 - of no interest here
     for moved, verdict in ((1.0, Verdict.PASS), (-1.0, Verdict.FAIL)):
-        after = replace(before, values=before.values + [[-1.0, moved, -1.0]], changed=200)
+        after = replace(before, values=numbers + np.array([-1.0, moved, -1.0]), changed=200)
         for quantiles in ((0.1, None, 0.9), (0.1, 0.5, 0.9)):
             (found,) = metamorphic.checks(test, before, after, place, quantiles=quantiles)
             assert found.verdict is verdict, found.message

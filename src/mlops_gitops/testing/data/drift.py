@@ -286,8 +286,8 @@ def _fix(verdict: Verdict, shift: Shift, held: _Held) -> str:
         return f"no number of rows decides it: {why}; the weight 0 leaves the column out"
     old, new = (math.ceil(both * max(1.0, one.design)) for one in (held.before, held.after))
     return (
-        f"{_IF}, about {wording.rows(new)} would decide with 80 % against a reference of {old:,}, and the reference has "
-        f"{held.before.rows:,}; write it again from more (`{held.write}`), or look at the cause"
+        f"{_IF}, about {wording.rows(new)} would decide with 80 % against a reference of {old:,}, and the reference "
+        f"has {held.before.rows:,}; write it again from more (`{held.write}`), or look at the cause"
     )
 
 
