@@ -185,14 +185,14 @@ def _arrow(one: Source) -> object:
         for path in one.files:
             _validate(path, pa)
         found = dataset.dataset([str(path) for path in one.files], format="arrow")
-        headers.apart(found.schema.names, one)
-        return found
     except (pa.ArrowException, OSError) as error:
         raise Refused(
             f"{one.path.name} cannot be read: {str(error).splitlines()[0]}",
             hint="write the file again; it is damaged, or no Arrow file",
             code=UNREADABLE,
         ) from error
+    headers.apart(found.schema.names, one)
+    return found
 
 
 _VALID: set[tuple[object, ...]] = set()
