@@ -99,7 +99,7 @@ def test_the_page_is_well_formed_and_fetches_nothing(case: str) -> None:
 def test_the_picture_is_xml_that_fetches_nothing(case: str) -> None:
     root = ET.fromstring(reproduction_page.svg(examples.ALL[case]))  # noqa: S314 - our own picture
     kinds = {one.tag.rpartition("}")[2] for one in root.iter()}
-    assert kinds <= pages.PICTURES | {"svg", "title", "style", "text", "g"}
+    assert kinds <= pages.PICTURES | {"svg", "title", "desc", "style", "text", "g"}
     assert not {name for one in root.iter() for name in one.attrib} & {"href", "onload", "onclick"}
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import xml.etree.ElementTree as ET
@@ -17,8 +18,10 @@ import outputs
 import pages
 import results_examples as examples
 from mlops_gitops.cli.results import FORMATS, document, rendered
+from mlops_gitops.evidence.figures import Point
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.reporting.page.axes import Axis, around, ticks
+from mlops_gitops.reporting.page.axes import Axis, around, fitted, short, ticks, told_apart, width_of
+from mlops_gitops.reporting.page.dots import chosen
 from mlops_gitops.reporting.results import page, statements
 from mlops_gitops.reporting.results.records import Results
 
@@ -114,6 +117,42 @@ def test_ticks_are_few_round_and_inside(low: float, high: float) -> None:
     found = ticks(low, high)
     assert 1 <= len(found) <= 5
     assert all(low <= one <= high for one in found)
+
+
+def test_marks_of_an_axis_are_told_apart_however_near_and_small() -> None:
+    assert ticks(-1e-15, 3e-15)[0] < 0 < ticks(-1e-15, 3e-15)[-1]
+    for low, high in ((1e6, 1e6 + 4), (1 - 4e-9, 1.0), (-3e-17, 3e-17), (0.0, 1.7e308), (9990.0, 10010.0)):
+        words = told_apart(ticks(low, high))
+        assert len(set(words)) == len(words) > 1
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (9999.9, "10k"),
+        (999_999, "1M"),
+        (999_600, "1000k"),
+        (-123_456, "\N{MINUS SIGN}123k"),
+        (0.1234567, "0.1235"),
+        (1e15, "1e+15"),
+    ],
+)
+def test_numbers_under_an_axis_are_short(value: float, words: str) -> None:
+    assert short(value) == words
+
+
+def test_names_are_cut_in_their_middle_and_only_where_they_do_not_fit() -> None:
+    assert fitted("a_long_name_of_last_30_days", 100) == "a_long…_days"
+    assert fitted("<b>", 100) == "&lt;b&gt;"
+    for words in ("a_long_name_of_last_30_days", "東京都千代田区丸の内", "W" * 40, "i" * 90):
+        assert width_of(html.unescape(fitted(words, 80))) <= 80
+        assert html.unescape(fitted(words, 900)) == words
+
+
+def test_the_rows_of_all_data_are_drawn_however_many_slices_failed() -> None:
+    failed = tuple(Point(f"carrier = {i}", 0.5, verdict=Verdict.FAIL) for i in range(200))
+    drawn = chosen((Point("all rows", 0.7, verdict=Verdict.PASS), *failed))
+    assert (len(drawn), drawn[0].label) == (40, "all rows")
 
 
 def test_an_axis_holds_its_values_and_refuses_what_has_no_end() -> None:

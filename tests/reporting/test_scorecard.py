@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import outputs
+import pages
 import scorecard_examples as examples
 from mlops_gitops.cli import report_forms
 from mlops_gitops.evidence.gates import Answer
@@ -335,7 +336,7 @@ def harmless(found: Scorecard) -> None:
         assert no_controls(text)
         for picture in re.findall(r"```mermaid\n(.*?)```", text, re.DOTALL):
             assert all(
-                re.fullmatch(r'    (title|x-axis|y-axis|bar|line)[A-Za-z0-9_.,= +:()?"\[\]>-]*', line)
+                re.fullmatch(r'    (title|x-axis|y-axis|bar|line)[\w.,= +:()?"\[\]>-]*', line)
                 for line in picture.splitlines()[2:]
             ), picture
     for line in made.annotations.splitlines():
@@ -351,7 +352,7 @@ def harmless(found: Scorecard) -> None:
     for name, text in (made.pictures or {}).items():
         assert re.fullmatch(r"metrics-\d+\.svg", name)
         for one in ET.fromstring(text).iter():  # noqa: S314 - it is our own
-            assert one.tag.rpartition("}")[2] in {"svg", "title", "style", "text", "line", "circle"}
+            assert one.tag.rpartition("}")[2] in pages.PICTURES | {"svg", "title", "desc", "style", "text"}
             assert not any(key.startswith("on") or "href" in key for key in one.attrib)
 
 
@@ -426,9 +427,20 @@ def test_numbers_of_any_size_stay_short(value: float) -> None:
     assert len(words.amount(value)) <= 12
     assert len(charts.whisker(score, charts.reach([score]))) == 19
     charts.forest([score], title="x")
-    text = charts.bars("x", ["a", "b"], [value, -value])
+    text = charts.bars("x", ["a", "b"], [abs(value), abs(value) / 3])
     assert max(map(len, text.splitlines())) < 700
     assert "nan" not in text
+
+
+def test_bars_are_not_drawn_where_they_would_mislead() -> None:
+    assert not charts.bars("x", ["a", "b"], [0.2, -0.1])  # all begin at the lowest number, and not at zero
+    one = records.Reading("data.drift", "distance", records.Verdict.FAIL, 0.2, 0.1)
+    assert not charts.drift([one])  # one limit makes no line
+    assert "line [0.1, 0.1]" in charts.drift([one, replace(one, subject="hour")])
+
+
+def test_names_in_bars_keep_their_letters_whatever_the_script() -> None:
+    assert '"Größe=東京, زبائن??"' in charts.bars("x", ['Größe=東京, زبائن]"', "b"], [1.0, 2.0])
 
 
 @given(

@@ -31,13 +31,13 @@ def test_an_entity_goes_before_a_time_but_in_a_forecast() -> None:
     both = Dataset("test", "test", "t.parquet", time_column="seen", entity_column="shop")
     time = Dataset("test", "test", "t.parquet", time_column="seen")
     assert blocks.grouping(both) == Grouping("shop", "entity")
-    assert blocks.grouping(time) == Grouping("seen", "day")
+    assert blocks.grouping(time) == Grouping("seen", "days")
     assert blocks.grouping(both, task="forecasting") == Grouping("seen", "stretch")
     assert blocks.grouping(Dataset("test", "test", "t.parquet"), task="forecasting") is None
     words = {blocks.grouping(one, task=task).words for one in (both, time) for task in ("", "forecasting")}  # type: ignore[union-attr]
     assert words == {
         "rows of one shop are one block",
-        "rows of one day of seen are one block",
+        "rows of neighbouring days of seen are one block",
         "rows of neighbouring times of seen are one block",
     }
 
@@ -49,10 +49,38 @@ def test_neighbouring_times_are_a_block_whatever_their_series() -> None:
     assert all((found[times == one] == found[one]).all() for one in (0, 9, 10, 999))
 
 
+@pytest.mark.parametrize(("days", "count"), [(3, 3), (10, 10), (11, 10), (92, 10), (125, 11), (365, 21)])
+def test_neighbouring_days_are_a_block_and_ten_blocks_are_left(days: int, count: int) -> None:
+    raw = np.ma.masked_array(np.repeat(np.arange(days)[::-1] + 700, 2))
+    found = blocks.codes(Grouping("seen", "days"), raw, dataset="test")[::-2]
+    assert (np.diff(found) >= 0).all()
+    sizes = np.bincount(found)
+    assert len(sizes) == count
+    assert sizes.max() - sizes.min() <= 1
+
+
+def test_a_share_is_covered_where_days_resemble_the_one_before() -> None:
+    """At a correlation of .6, in 200 days: the bound of days by themselves is missed in two of ten draws."""
+    chance = np.random.default_rng(3)
+    days = np.repeat(np.arange(200), 50)
+    missed = alone = 0
+    for _ in range(200):
+        day = chance.normal(size=200)
+        for at in range(1, 200):
+            day[at] = 0.6 * day[at - 1] + 0.8 * day[at]
+        right = ((day * np.sqrt(0.1))[days] + chance.normal(size=len(days)) * np.sqrt(0.9) < 0.5244).astype(float)
+        parted = blocks.codes(Grouping("seen", "days"), np.ma.masked_array(days), dataset="test")
+        ones = np.ones(len(days))
+        missed += clusters.share(right, ones, parted, confidence=0.9).lower > 0.7
+        alone += clusters.share(right, ones, days, confidence=0.9).lower > 0.7
+    assert missed <= 20
+    assert alone > 25
+
+
 def test_rows_without_a_time_cannot_be_parted_and_those_without_an_entity_are_one_block() -> None:
     raw = np.ma.masked_array(np.array([3, 1, 3, 9]), mask=[False, False, False, True])
     with pytest.raises(Unmeasurable, match="seen is no time in 1 rows of test"):
-        blocks.codes(Grouping("seen", "day"), raw, dataset="test")
+        blocks.codes(Grouping("seen", "days"), raw, dataset="test")
     assert blocks.codes(Grouping("shop", "entity"), raw, dataset="test").tolist() == [1, 0, 1, 2]
 
 

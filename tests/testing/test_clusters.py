@@ -6,7 +6,7 @@ from scipy.stats import t
 
 from mlops_gitops.testing import clusters, statistics
 from mlops_gitops.testing.estimates import Unmeasurable
-from mlops_gitops.testing.student import student_quantile
+from mlops_gitops.testing.student import student_excess, student_quantile
 
 
 @pytest.mark.parametrize("freedom", [9, 12, 30, 200])
@@ -15,6 +15,12 @@ def test_the_quantile_is_that_of_student(freedom: int, confidence: float) -> Non
     assert student_quantile(0.5 + confidence / 2, freedom) == pytest.approx(
         t.ppf(0.5 + confidence / 2, freedom), rel=2e-3
     )
+
+
+@pytest.mark.parametrize("freedom", [1, 3, 20, 500])
+@pytest.mark.parametrize("share", [0.3, 0.025, 1e-4, 1e-9, 1e-40])
+def test_what_is_exceeded_ever_so_rarely_is_that_of_student(freedom: int, share: float) -> None:
+    assert student_excess(share, freedom) == pytest.approx(t.isf(share, freedom), rel=1e-7)
 
 
 def test_rows_that_err_together_have_the_interval_of_their_blocks() -> None:

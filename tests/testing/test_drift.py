@@ -149,7 +149,7 @@ def test_few_rows_answer_nothing_and_say_how_many_would(project: Make) -> None:
     written(made_)
     shown = drifts(made_)["data.drift", "test.mean texture"]
     assert shown.verdict is Verdict.INCONCLUSIVE
-    assert "would decide; there are 120" in shown.fix
+    assert "would decide with 80 %; there are 120" in shown.fix
 
 
 def test_one_day_answers_nothing_where_days_are_blocks_and_the_rest_is_told(project: Make) -> None:
@@ -163,10 +163,10 @@ def test_one_day_answers_nothing_where_days_are_blocks_and_the_rest_is_told(proj
     written(made_)
     shown = drifts(made_)["data.drift", "test.site"]
     assert shown.verdict is Verdict.INCONCLUSIVE
-    assert shown.fix == "at least 10 blocks are needed; rows of one day of seen are one block"
+    assert shown.fix == "at least 10 days or entities are needed; rows of neighbouring days of seen are one block"
     small = project(drifting(), train=rows(200, seed=1), test=rows(20_000, seed=2))
     written(small)
-    assert "would decide against a reference of" in drifts(small)["data.drift", "test.mean texture"].fix
+    assert "would decide with 80 % against a reference of" in drifts(small)["data.drift", "test.mean texture"].fix
     tiny = project(drifting(), train=rows(20_000, seed=1), test=rows(40, seed=2))
     written(tiny)
     assert drifts(tiny)["data.drift", "test.site"].fix == "about 50 rows with a value are the least, and there are 40"
@@ -185,15 +185,31 @@ def test_blocks_of_rows_count_for_fewer(project: Make) -> None:
         return rows(count, seed=seed, **{"mean texture": days + rows(count, seed=seed)["mean texture"]})
 
     made_ = project(daily, train=frame(24_000, 1), test=frame(4_800, 2))
-    assert written(made_).designs["mean texture"] > 4
+    design = written(made_).designs["mean texture"]
+    assert design.effect > 4
+    assert design.freedom == 40  # of a thousand days
     shown = drifts(made_)["data.drift", "test.mean texture"]
     assert shown.rows is not None
-    assert shown.rows < 1_500
-    assert "rows of one day of seen are one block" in shown.message
+    assert shown.rows < 2_500
+    assert "rows of neighbouring days of seen are one block" in shown.message
     site = drifts(made_)["data.drift", "test.site"]
-    assert "rows of one day of seen are one block" in site.message
+    assert "rows of neighbouring days of seen are one block" in site.message
     assert site.rows is not None
-    assert site.rows > 3_500  # sites do not depend on the day
+    assert site.rows > shown.rows  # sites do not depend on the day; that fourteen stretches know no better
+
+
+def test_a_design_effect_without_its_freedom_is_not_taken_for_certain(project: Make) -> None:
+    """As one of days that were taken as independent, written before this was known, would be."""
+
+    def daily(spec: dict[str, Any]) -> None:
+        drifting()(spec)
+        spec["data"][0]["timeColumn"] = "seen"
+
+    reference = written(project(daily, train=rows(2_400, seed=1)))
+    assert read(reference.text().encode()) == reference
+    assert {one.freedom for one in reference.designs.values()} == {8}  # of a hundred days
+    with pytest.raises(ValueError, match="does not fit the schema"):
+        read(reference.text().replace('"freedom":8,', "").encode())
 
 
 def test_the_file_is_read_back_as_it_was_and_is_small(project: Make) -> None:

@@ -79,7 +79,7 @@ def test_a_real_model_passes_with_its_numbers(
     ("least", "verdict", "words"),
     [
         (0.60, Verdict.PASS, "at least 0.600 is demanded"),
-        (0.78, Verdict.INCONCLUSIVE, "would tell, there are 285"),
+        (0.78, Verdict.INCONCLUSIVE, "would tell with 80 %, there are 285"),
         (0.90, Verdict.FAIL, "at least 0.900 is demanded"),
     ],
 )

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.testing.data.designs import design_effect, design_effect_of_categories
+from mlops_gitops.testing.data.bounds import Side
+from mlops_gitops.testing.data.designs import design_effect, design_effect_of_categories, stretches
 from mlops_gitops.testing.data.profile import Category, Column, Histogram
 from mlops_gitops.testing.data.reference import hash_of
 from mlops_gitops.testing.data.shifts import (
     Errors,
     Incomparable,
     Sample,
+    Shift,
     of_absence,
     of_values,
     shares,
@@ -28,10 +30,10 @@ EDGES = tuple(np.linspace(-3, 3, 63).tolist())
 ERRORS = Errors(of_fail=0.05, of_pass=0.05)
 
 
-def numbers(values: np.ndarray, *, missing: int = 0, design: float = 1.0) -> Sample:
+def numbers(values: np.ndarray, *, missing: int = 0, design: float = 1.0, freedom: int | None = None) -> Sample:
     counts = np.bincount(np.searchsorted(EDGES, values, side="left"), minlength=len(EDGES) + 1)
     column = Column("x", "double", nulls=missing, histogram=Histogram(EDGES, tuple(map(int, counts))))
-    return Sample(column, len(values) + missing, design)
+    return Sample(column, len(values) + missing, design, freedom)
 
 
 def words(counts: dict[str, int], others: int = 0) -> Sample:
@@ -97,6 +99,22 @@ def test_three_answers_and_the_rows_that_would_decide() -> None:
     assert enough.judged(0.1) is Verdict.FAIL
 
 
+@pytest.mark.parametrize(("moved", "few", "least"), [(0.0, 300, 0.85), (0.45, 300, 0.85)])
+def test_as_many_fresh_rows_as_are_told_decide(moved: float, few: int, least: float) -> None:
+    """By the bound alone, without what chance makes of the next sample, seven in ten did."""
+    random = np.random.default_rng(5)
+    before = numbers(random.normal(size=20_000))
+
+    def found(rows: int) -> Shift:
+        return of_values(before, numbers(random.normal(moved, size=rows)), errors=ERRORS)
+
+    told = [one for one in (found(few) for _ in range(250)) if one.judged(0.1) is Verdict.INCONCLUSIVE]
+    needed = [rows for one in told if (rows := one.rows_to_decide(0.1, errors=ERRORS)) is not None]
+    assert len(needed) > 60
+    decided = [found(rows).judged(0.1) is not Verdict.INCONCLUSIVE for rows in needed]
+    assert np.mean(decided) > least
+
+
 def test_a_reference_that_is_too_small_is_said_to_be() -> None:
     random = np.random.default_rng(4)
     before, after = random.normal(size=60), random.normal(0.5, size=100_000)
@@ -110,7 +128,7 @@ def test_a_reference_that_is_too_small_is_said_to_be() -> None:
 
 
 def test_rows_that_would_decide_allow_for_what_chance_makes_of_many_categories() -> None:
-    """Sixty categories of which a quarter of the rows moved: the rows that are told are enough, and hardly more."""
+    """Sixty categories of which a quarter of the rows moved: the rows that are told are enough, and not many more."""
     before = {f"{n}": 100_000 for n in range(60)}
     after = {f"{n}": 4 if n < 30 else 7 for n in range(60)}
     few = of_values(words(before), words(after), errors=ERRORS)
@@ -118,7 +136,7 @@ def test_rows_that_would_decide_allow_for_what_chance_makes_of_many_categories()
     needed = few.rows_to_decide(0.1, errors=ERRORS)
     assert needed is not None
     rows, verdicts = sum(after.values()), []
-    for times in (math.ceil(needed / rows), math.floor(needed / rows * 0.9)):
+    for times in (math.ceil(needed / rows), math.floor(needed / rows * 0.6)):
         whole = {name: count * times for name, count in after.items()}
         verdicts.append(of_values(words(before), words(whole), errors=ERRORS).judged(0.1))
     assert verdicts == [Verdict.FAIL, Verdict.INCONCLUSIVE]
@@ -249,3 +267,81 @@ def test_categories_in_blocks_raise_no_false_alarm() -> None:
         naive += of_values(plain, other, errors=errors).lower > 0
     assert alarms <= 10
     assert naive > 60
+
+
+@pytest.mark.parametrize(("days", "count"), [(10, 2), (30, 4), (90, 9), (124, 10), (125, 11), (365, 21)])
+def test_neighbouring_days_make_few_long_stretches(days: int, count: int) -> None:
+    """Two fifths of the power two thirds, and one more; without a float, which misses 125 days."""
+    found = stretches([(0, at) for at in range(1, days + 1)] + [(0, 0)])
+    lengths, last = [], 0
+    for _, total in found:
+        first = last + 1
+        while sum(range(first, last + 1)) < total:
+            last += 1
+        assert sum(range(first, last + 1)) == total
+        lengths.append(last + 1 - first)
+    assert len(found) == count
+    assert sum(lengths) == days
+    assert max(lengths) - min(lengths) <= 1
+    with pytest.raises(Incomparable, match="there are 9 blocks"):
+        stretches([(1, 1)] * 9 + [(0, 0)])
+
+
+@pytest.mark.parametrize("freedom", [1, 4, 30])
+def test_what_few_blocks_leave_uncertain_widens_the_bound_as_students_t(freedom: int) -> None:
+    values = np.zeros(40_000_000 // freedom**2)
+    plain, found = (
+        of_values(numbers(np.zeros(1000)), numbers(values, freedom=one), errors=ERRORS) for one in (None, freedom)
+    )
+    ratio = stats.t.isf(0.025, freedom) / stats.norm.isf(0.025)
+    assert plain.upper == pytest.approx(math.sqrt(math.log(40) / 2 * (1 / 1000 + 1 / len(values))))
+    assert found.upper == pytest.approx(math.sqrt(math.log(40) / 2 * (1 / 1000 + ratio**2 / len(values))))
+
+
+def test_the_rows_that_would_decide_bring_days_that_are_better_known() -> None:
+    """At so many rows, and the freedom that they have, four of five samples decide; one row less is not enough."""
+    before, after = numbers(np.zeros(100_000)), numbers(np.zeros(3000), design=3, freedom=4)
+    shift = of_values(before, after, errors=ERRORS)
+    needed = shift.rows_to_decide(0.05, errors=ERRORS)
+    assert needed is not None
+
+    def reach(rows: int) -> float:
+        """The upper bound where the change is nought, as far as one sample of five goes beyond it."""
+        sides = Side(100_000), Side(rows, int(4 * (rows / 1000) ** (2 / 3)))
+        spread = stats.norm.ppf(0.8) / 2
+        return math.sqrt(sum(side.part(ERRORS.of_pass, measure="D", more=spread) for side in sides))
+
+    assert reach(needed) <= 0.05 < reach(needed - 1)
+    assert needed < 3 * 735  # of which so many rows would do if all of them were independent
+    assert shift.rows_on_either_side(0.001, errors=ERRORS) is not None
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.6, 0.9])
+def test_days_that_resemble_their_neighbours_raise_no_false_alarm(alike: float) -> None:
+    """All has moved by what the limit allows, in 90 days of 200 rows; days on their own would raise one in four."""
+    chance = np.random.default_rng(7)
+    grid = np.append(EDGES, np.inf)
+    limit = float(np.max(np.abs(stats.norm.cdf(EDGES) - stats.norm.cdf(EDGES, loc=0.25))))
+
+    def drawn(moved: float) -> tuple[Sample, Sample]:
+        day = chance.normal(size=90)
+        for at in range(1, 90):
+            day[at] = alike * day[at - 1] + math.sqrt(1 - alike**2) * day[at]
+        below = stats.norm.cdf((grid - moved - math.sqrt(0.1) * day[:, None]) / math.sqrt(0.9))
+        days = [tuple(one.tolist()) for one in chance.multinomial(200, np.diff(below, axis=1, prepend=0))]
+        histogram = Histogram(EDGES, tuple(map(sum, zip(*days, strict=True))))
+        column, parts = Column("x", "double", nulls=0, histogram=histogram), stretches(days)
+        return (
+            Sample(column, 18_000, design_effect(parts, least=2), len(parts) - 1),
+            Sample(column, 18_000, design_effect(days)),
+        )
+
+    alarms, single, passed = 0, 0, 0
+    for _ in range(200):
+        (before, old), (after, new) = drawn(0), drawn(0.25)
+        found, alone = of_values(before, after, errors=ERRORS), of_values(old, new, errors=ERRORS)
+        alarms, single = alarms + (found.lower > limit), single + (alone.lower > limit)
+        passed += found.upper < limit
+    assert alarms <= 10
+    assert passed <= 10
+    assert single > 30 or alike < 0.9

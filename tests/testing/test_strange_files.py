@@ -133,7 +133,9 @@ def test_two_columns_of_one_name_are_refused_and_the_fields_in_columns_are_none(
     with pytest.raises(Refused, match="has two columns 'a'"):
         counted(path)
     inner = pa.array([{"a": 1, "b": [{"b": 2}]}])
-    pq.write_table(pa.table({"b": inner, "a": [1], "c": pa.array([[("c", 1)]], pa.map_(pa.string(), pa.int64()))}), path)
+    pq.write_table(
+        pa.table({"b": inner, "a": [1], "c": pa.array([[("c", 1)]], pa.map_(pa.string(), pa.int64()))}), path
+    )
     assert [*counted(path)] == ["b", "a", "c"]
     text = tmp_path / "names.csv"
     text.write_text('"a;b";c;"C "\n1;2;3\n')

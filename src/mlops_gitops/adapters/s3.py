@@ -22,6 +22,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
+from mlops_gitops.adapters.s3_failures import Asked, misnamed, unwritten
 from mlops_gitops.testing.data.scans import Source
 from mlops_gitops.testing.data.shards import MOST_SHARDS, of_files
 
@@ -31,12 +32,6 @@ _EMPTY = hashlib.sha256(b"").hexdigest()
 _SECONDS = (10, 120)
 _LISTING = 4 * 1024 * 1024
 _PAGES = 1000
-_WORDS = {
-    301: "the bucket lies in another region (AWS_REGION)",
-    400: "the store does not understand the request or the credentials",
-    403: "the credentials of the environment may not read it",
-    404: "it does not exist",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +47,23 @@ class Store:
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str], folder: Path) -> Store:
-        """The store that the environment names.  Raises ``ValueError`` where what it names is none."""
+        """The store that the environment names.  Raises ``Misused`` where what it names is none."""
         region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         if not _REGION.fullmatch(region):
-            raise ValueError("AWS_REGION is no region")
+            raise misnamed("AWS_REGION", "region")
         own = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
         endpoint = (own or f"https://s3.{region}.amazonaws.com").rstrip("/")
-        if urlsplit(endpoint).scheme not in {"http", "https"} or urlsplit(endpoint).username is not None:
-            raise ValueError("AWS_ENDPOINT_URL is no address of a store")
+        if not _is_address(endpoint):
+            name = "AWS_ENDPOINT_URL_S3" if environ.get("AWS_ENDPOINT_URL_S3") else "AWS_ENDPOINT_URL"
+            raise misnamed(name, "address of a store, such as https://s3.example.com")
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         return cls(endpoint, region, folder, *(environ.get(name, "") for name in names))
 
     def __call__(self, uri: str, *, media_type: str | None) -> Source:
         """The objects of ``uri`` as files: one, all below a prefix that ends in ``/``, or those that ``*`` matches.
 
-        Raises ``ValueError`` with the reason.
+        Raises ``ValueError`` with the reason where the URI names no such thing, ``WorldFailed`` where the store does
+        not give it, and ``OSError`` for a name that no file here can have.
         """
         found = _URI.fullmatch(uri)
         if found is None:
@@ -88,25 +85,33 @@ class Store:
     def _get(self, bucket: str, key: str, path: Path) -> Path:
         if ".." in _parts(key) or path.name in {"", ".", ".."} or "\0" in key:
             raise ValueError(f"s3://{bucket}/{key} is no name of a file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with self._asked(f"/{bucket}/{key}", {}) as answer, path.open("wb") as file:
-            for chunk in self._read(answer, f"s3://{bucket}/{key}"):
-                file.write(chunk)
+        what = f"s3://{bucket}/{key}"
+        with self._asked(f"/{bucket}/{key}", {}, what) as answer:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("wb") as file:
+                    for chunk in self._read(answer, what):
+                        file.write(chunk)
+            except OSError as error:
+                if (full := unwritten(what, error)) is not None:
+                    raise full from error
+                raise
         return path
 
     def _listed(self, bucket: str, prefix: str) -> Iterator[str]:
         """The names below a prefix, those of its folders' objects included."""
-        more, count = "", 0
+        more, count, what = "", 0, f"s3://{bucket}/{prefix}"
+        asked = self._about(what)
         for _ in range(_PAGES):
             query = {"list-type": "2", "prefix": prefix} | ({"continuation-token": more} if more else {})
-            with self._asked(f"/{bucket}", query) as answer:
-                body = b"".join(self._read(answer, f"s3://{bucket}/{prefix}", most=_LISTING))
+            with self._asked(f"/{bucket}", query, what) as answer:
+                body = b"".join(self._read(answer, what, most=_LISTING))
             if b"<!DOCTYPE" in body:
-                raise ValueError(f"the store's list of s3://{bucket}/{prefix} is none")
+                raise asked.strange("the answer is no list of objects")
             try:
                 tree = ET.fromstring(body)  # noqa: S314 - without a DTD there are no entities to expand
             except ET.ParseError as error:
-                raise ValueError(f"the store's list of s3://{bucket}/{prefix} cannot be read: {error}") from error
+                raise asked.strange(f"the list of objects cannot be read: {error}") from error
             for one in tree.iterfind("{*}Contents/{*}Key"):
                 name = (one.text or "").removeprefix(prefix)
                 if name and not name.endswith("/"):
@@ -117,40 +122,44 @@ class Store:
                 raise ValueError(f"more than {MOST_SHARDS:,} objects are not read")
             if not more:
                 return
-        raise ValueError(f"the store's list of s3://{bucket}/{prefix} has no end")
+        raise asked.strange(f"the list of objects has no end after {_PAGES:,} pages")
 
     def _read(self, answer: requests.Response, what: str, *, most: int | None = None) -> Iterator[bytes]:
-        """The whole body.  Raises ``ValueError`` where it ends before it should."""
-        length, seen = answer.headers.get("Content-Length"), 0
-        try:
-            for chunk in answer.raw.stream(1 << 20, decode_content=False):
-                seen += len(chunk)
-                if most is not None and seen > most:
-                    break
-                yield chunk
-        except (requests.RequestException, HTTPError) as error:
-            raise ValueError(f"{what} was cut off after {seen:,} bytes ({type(error).__name__}); try again") from error
-        if most is not None and seen > most:
-            raise ValueError(f"the answer about {what} is longer than {most:,} bytes")
-        if length is not None and seen != int(length):
-            raise ValueError(f"{what} was cut off after {seen:,} of {length} bytes; try again")
+        """The whole body.  Raises ``WorldFailed`` where it ends before it should, or is longer than ``most``."""
+        length, seen, asked = answer.headers.get("Content-Length", ""), 0, self._about(what)
+        pieces = answer.raw.stream(1 << 20, decode_content=False)
+        while True:
+            try:
+                chunk = next(pieces, b"")
+            except (requests.RequestException, HTTPError) as error:
+                raise asked.broken(f"the answer was cut off after {seen:,} bytes ({type(error).__name__})") from error
+            seen += len(chunk)
+            if most is not None and seen > most:
+                raise asked.strange(f"the answer is longer than {most:,} bytes")
+            if not chunk:
+                break
+            yield chunk
+        if length.isdecimal() and seen != int(length):
+            raise asked.broken(f"the answer was cut off after {seen:,} of {int(length):,} bytes")
 
-    def _asked(self, path: str, query: Mapping[str, str]) -> requests.Response:
-        """One request.  Raises ``ValueError`` where the store does not answer with the object."""
-        coded, asked = quote(path, safe="/-_.~"), urlencode(sorted(query.items()), quote_via=quote)
-        url, what = f"{self.endpoint}{coded}?{asked}".rstrip("?"), f"s3:/{path}"
+    def _about(self, what: str) -> Asked:
+        return Asked(what, urlsplit(self.endpoint).netloc, bool(self.key))
+
+    def _asked(self, path: str, query: Mapping[str, str], what: str) -> requests.Response:
+        """One request.  Raises ``ValueError`` where there is no such object, ``WorldFailed`` where none is given."""
+        coded, words = quote(path, safe="/-_.~"), urlencode(sorted(query.items()), quote_via=quote)
+        url, asked = f"{self.endpoint}{coded}?{words}".rstrip("?"), self._about(what)
         base = urlsplit(self.endpoint)
-        headers = self._signed(base.netloc, base.path + coded, asked, datetime.now(UTC)) if self.key else {}
+        headers = self._signed(base.netloc, base.path + coded, words, datetime.now(UTC)) if self.key else {}
         try:
             with requests.Session() as session:
                 session.trust_env = False
                 answer = session.get(url, headers=headers, timeout=_SECONDS, stream=True, allow_redirects=False)
         except requests.RequestException as error:
-            raise ValueError(f"{what}: {base.hostname} does not answer ({type(error).__name__}); try again") from error
+            raise asked.unreachable(error) from error
         if answer.status_code != requests.codes.ok:
-            answer.close()
-            word = _WORDS.get(answer.status_code, "the store does not give it")
-            raise ValueError(f"{what} cannot be fetched: {word} (HTTP {answer.status_code})")
+            with answer:
+                raise asked.refused(answer)
         return answer
 
     def _signed(self, host: str, path: str, query: str, now: datetime) -> dict[str, str]:
@@ -173,3 +182,12 @@ class Store:
 
 def _parts(name: str) -> tuple[str, ...]:
     return PurePosixPath(name).parts
+
+
+def _is_address(text: str) -> bool:
+    """Whether this is the address of a host, with nothing secret in it."""
+    try:
+        found = urlsplit(text)
+        return found.scheme in {"http", "https"} and bool(found.hostname) and found.username is None and found.port != 0
+    except ValueError:
+        return False

@@ -36,16 +36,22 @@ class Point:
     limit: float | None = None
     verdict: Verdict | None = None
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Both its ends, where both are known."""
+        lower, upper = finite(self.lower), finite(self.upper)
+        return None if lower is None or upper is None else (lower, upper)
+
     def document(self) -> dict[str, JSON]:
         """The point as JSON; a number that is not finite is ``null``."""
         return {
             "label": self.label,
-            "value": _finite(self.value),
-            "lower": _finite(self.lower),
-            "upper": _finite(self.upper),
-            "at": _finite(self.at),
+            "value": finite(self.value),
+            "lower": finite(self.lower),
+            "upper": finite(self.upper),
+            "at": finite(self.at),
             "rows": self.rows,
-            "limit": _finite(self.limit),
+            "limit": finite(self.limit),
             "verdict": self.verdict.value if self.verdict else None,
         }
 
@@ -59,7 +65,7 @@ class Line:
 
     def document(self) -> dict[str, JSON]:
         """The line as JSON."""
-        return {"label": self.label, "value": _finite(self.value)}
+        return {"label": self.label, "value": finite(self.value)}
 
 
 @record
@@ -91,7 +97,7 @@ class Distribution:
             "measure": self.measure,
             "moved": self.moved.document(),
             "limit": self.limit,
-            "edges": [_finite(one) for one in self.edges],
+            "edges": [finite(one) for one in self.edges],
             "labels": list(self.labels),
             "reference": list(self.reference),
             "current": list(self.current),
@@ -188,7 +194,7 @@ class Matrix:
             "title": self.title,
             "note": self.note,
             "names": list(self.names),
-            "values": [[_finite(one) for one in row] for row in self.values],
+            "values": [[finite(one) for one in row] for row in self.values],
         }
 
 
@@ -200,5 +206,6 @@ def documents(figures: Sequence[Figure]) -> list[JSON]:
     return [one.document() for one in figures]
 
 
-def _finite(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
+    """A number that can be drawn; ``None`` for every other."""
     return value if value is not None and math.isfinite(value) else None

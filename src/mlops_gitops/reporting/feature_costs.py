@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from html import escape
 
 from mlops_gitops.reporting.inert import inert
+from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, fitted, line, mark, picture, text, wrapped, written
 from mlops_gitops.testing.estimates import Estimate
 from mlops_gitops.testing.features import costs as feature_costs
 from mlops_gitops.testing.features.costs import Cost, Costs
@@ -15,6 +15,8 @@ _NOTHING = "not measured"
 _ZERO = "not distinguishable from zero"
 _PAIRS = 3
 _SMALLEST = 0.00005
+_FAR = 0.2
+"""Of the scale: what is nearer to zero than this has no number under it."""
 _SHOWN = 40
 """Groups of a plot; a table has them all."""
 
@@ -87,12 +89,12 @@ def _said(found: Estimate | None, words: Callable[[float], str]) -> str:
     return f"{words(found.value)} {interval}" if feature_costs.known(found) else f"{_ZERO} {interval}"
 
 
-def time(value: float) -> str:
+def time(value: float, digits: int = 3) -> str:
     """Seconds with a sign, in the unit that fits."""
     for unit, name in ((1.0, "s"), (1e-3, "ms")):
         if abs(value) >= unit:
-            return f"{value / unit:+.3g} {name}"
-    return f"{value / 1e-6:+.3g} µs"
+            return f"{value / unit:+.{digits}g} {name}"
+    return f"{value / 1e-6:+.{digits}g} µs"
 
 
 def size(value: int) -> str:
@@ -100,49 +102,30 @@ def size(value: int) -> str:
     return f"{value:,} B" if value < 10_000 else f"{value / 1000:,.0f} kB"  # noqa: PLR2004 - four digits
 
 
-WIDTH, ROW, TOP, LEFT = 900, 26, 76, 170
-_PANEL, _GAP = 186, 60
-_STYLE = """
-  text { font: 13px system-ui, sans-serif; fill: #1f2328 }
-  .title { font-size: 15px; font-weight: 600 }
-  .quiet { fill: #59636e; font-size: 12px }
-  .zero { stroke: #818b98 }
-  .power { stroke: #0969da; fill: #0969da } .cost { stroke: #9a6700; fill: #9a6700 }
-  .unknown { fill: #ffffff }
-  .page { fill: #ffffff }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #f0f6fc } .quiet { fill: #9198a1 } .zero { stroke: #656c76 }
-    .power { stroke: #4493f8; fill: #4493f8 } .cost { stroke: #d29922; fill: #d29922 }
-    .unknown { fill: #0d1117 } .page { fill: #0d1117 }
-  }"""
+_ROW, _TOP, _GAP = 38, 94, 10
+_PANEL = (WIDE - 2 * EDGE - 2 * _GAP) / 3
 
 
 def plot(costs: Costs) -> str:
     """What each group brings beside what it costs, as SVG; hollow where it is not distinguishable from zero."""
     shown = costs.costs[:_SHOWN]
-    height = TOP + ROW * len(shown) + 44
-    cost = [_seconds(one) for one in shown]
-    left, middle, right = (LEFT + place * (_PANEL + _GAP) for place in range(3))
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="t d">',
-        f'<title id="t">Costs of the features of {escape(costs.model)}</title>',
-        f'<desc id="d">{escape("; ".join(" ".join(_line(one)) for one in shown))}</desc>',
-        f"<style>{_STYLE}\n</style>",
-        f'<rect class="page" width="{WIDTH}" height="{height}"/>',
-        f'<text class="title" x="16" y="26">What each feature of {escape(costs.model)} brings and costs</text>',
-        f'<text x="{left}" y="56">{escape(costs.metric)} lost without it</text>',
-        f'<text x="{middle}" y="56">time that it adds to a request</text>',
-        f'<text x="{right}" y="56">memory of its own steps</text>',
+    floor = _TOP + _ROW * len(shown) + 4
+    panels: list[tuple[str, list[Estimate | None], Callable[[float], str], str]] = [
+        (f"{costs.metric} lost without it", [one.power for one in shown], lambda value: f"{value:+.3g}", _NOTHING),
+        ("time added to a request", [_seconds(one) for one in shown], lambda value: time(value, 2), _NOTHING),
+        ("memory of its own steps", [_bytes(one) for one in shown], lambda value: size(int(value)), "none"),
     ]
+    title = wrapped(f"What each feature of {costs.model} brings and costs", 270, 2)
+    parts = [text(EDGE, 20 + 18 * n, row, kind="strong") for n, row in enumerate(title)]
     for place, one in enumerate(shown):
-        name = one.group.name if len(one.group.name) <= 22 else f"{one.group.name[:21]}…"  # noqa: PLR2004 - what fits
-        parts.append(f'<text x="{LEFT - 16}" y="{_y(place) + 4}" text-anchor="end">{escape(name)}</text>')
-    parts += _panel([one.power for one in shown], left, "power", lambda value: f"{value:+.3g}", height)
-    parts += _panel(cost, middle, "cost", time, height)
-    parts += _panel([_bytes(one) for one in shown], right, "cost", lambda value: size(int(value)), height, none="none")
-    words = "hollow: not distinguishable from zero; 90 % intervals"
-    parts.append(f'<text class="quiet" x="16" y="{height - 10}">{words}</text>')
-    return "\n".join([*parts, "</svg>"]) + "\n"
+        parts.append(text(EDGE, _TOP + _ROW * place + 15, fitted(one.group.name, WIDE - 2 * EDGE), kind="ink"))
+    for place, (head, found, words, none) in enumerate(panels):
+        left = EDGE + place * (_PANEL + _GAP)
+        parts += [text(left, 66 + 15 * n, row) for n, row in enumerate(wrapped(head, _PANEL, 2))]
+        parts += _panel(found, left, words, floor, none=none)
+    parts.append(text(EDGE, floor + 38, "hollow: not distinguishable from zero; 90 % intervals"))
+    told = "; ".join(" ".join(_line(one)) for one in shown)
+    return picture(floor + 48, f"Costs of the features of {costs.model}", told, parts, alone=True)
 
 
 def _seconds(one: Cost) -> Estimate | None:
@@ -162,43 +145,25 @@ def _bytes(one: Cost) -> Estimate | None:
     return Estimate(value, value, value, 0.0, 0)
 
 
-def _y(place: int) -> int:
-    return TOP + ROW * place + ROW // 2
-
-
 def _panel(
-    found: Sequence[Estimate | None],
-    left: int,
-    name: str,
-    words: Callable[[float], str],
-    height: int,
-    *,
-    none: str = _NOTHING,
+    found: Sequence[Estimate | None], left: float, words: Callable[[float], str], floor: float, *, none: str
 ) -> list[str]:
+    """One kind of cost of all groups on a scale of its own, which has zero."""
     known = [one for one in found if one is not None]
     if not known:
-        return [f'<text class="quiet" x="{left}" y="{TOP + 18}">{none}</text>']
+        return [text(left, _TOP + 31, none)]
     low, high = min(0.0, *(one.lower for one in known)), max(0.0, *(one.upper for one in known))
-    span = (high - low) or 1.0
-
-    def x(value: float) -> float:
-        return left + (value - low) / span * _PANEL
-
-    bottom = height - 40
-    parts = [f'<line class="zero" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="{TOP - 8}" y2="{bottom}"/>']
-    ends = [(0.0, "0")] + [(value, words(value)) for value in (low, high) if abs(value) > 0.2 * span]
-    parts += [
-        f'<text class="quiet" x="{x(value):.1f}" y="{bottom + 14}" text-anchor="middle">{escape(text)}</text>'
-        for value, text in ends
-    ]
+    axis = Axis(low, high or (0.0 if low else 1.0), left, left + _PANEL - 8)
+    far = [value for value in (low, high) if abs(value) > _FAR * (high - low)]
+    ends = sorted([(axis.at(0.0), "0"), *((axis.at(value), words(value)) for value in far)])
+    parts = [line("axis", left, floor, left + _PANEL, floor), written(ends, floor + 16, left, left + _PANEL + 6)]
     for place, one in enumerate(found):
+        y = _TOP + _ROW * place + 27
         if one is None:
-            parts.append(f'<text class="quiet" x="{x(0) + 8:.1f}" y="{_y(place) + 4}">{none}</text>')
+            parts.append(text(left, y + 4, none))
             continue
-        y = _y(place)
-        kind = name if feature_costs.known(one) else f"{name} unknown"
-        line = (
-            f'<line class="{name}" stroke-width="2" x1="{x(one.lower):.1f}" x2="{x(one.upper):.1f}" y1="{y}" y2="{y}"/>'
-        )
-        parts += [line, f'<circle class="{kind}" stroke-width="2" cx="{x(one.value):.1f}" cy="{y}" r="4.5"/>']
+        parts.append(line("axis", axis.at(0.0), y - 8, axis.at(0.0), y + 8))
+        kind = "plain" if feature_costs.known(one) else "hollow"
+        parts.append(line("reach-plain", axis.at(one.lower), y, axis.at(one.upper), y))
+        parts.append(mark(kind, axis.at(one.value), y))
     return parts

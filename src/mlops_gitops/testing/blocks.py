@@ -2,8 +2,8 @@
 
 Rows of one customer or of one day resemble one another, so that they tell less than as many independent rows would.
 The manifest says so by naming a column.  An entity binds rows more closely than a time and goes first; a time makes
-blocks of whole days.  **Forecasts** differ twice: at one time the errors of all series are alike, so that time goes
-first, and errors carry over from one time to the next, so that neighbouring times share a block.
+blocks of whole days, and since a day resembles the one before, of several neighbouring ones.  **Forecasts** differ: at
+one time the errors of all series are alike, so that time goes first, and it is neighbouring times that share a block.
 
 Where no column is named, rows are taken as independent, and every verdict says which of the two it rests on.  What a
 block is worth is the matter of ``clusters`` (models) and ``data/shifts`` (drift).
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_gitops.manifests.model import Dataset
 from mlops_gitops.records import record
+from mlops_gitops.testing.data.designs import FEWEST_BLOCKS, stretches_of
 from mlops_gitops.testing.engines import duckdb as engine
 
 if TYPE_CHECKING:
@@ -27,15 +28,19 @@ if TYPE_CHECKING:
 
 @record
 class Grouping:
-    """The column that parts rows into blocks, and whether a block is an entity, a day or a stretch of times."""
+    """The column that parts rows into blocks, and whether a block is an entity, or a stretch of days or of times."""
 
     column: str
-    kind: Literal["entity", "day", "stretch"]
+    kind: Literal["entity", "days", "stretch"]
 
     @property
     def words(self) -> str:
         """What a verdict says of it."""
-        what = {"entity": "rows of one", "day": "rows of one day of", "stretch": "rows of neighbouring times of"}
+        what = {
+            "entity": "rows of one",
+            "days": "rows of neighbouring days of",
+            "stretch": "rows of neighbouring times of",
+        }
         return f"{what[self.kind]} {self.column} are one block"
 
 
@@ -46,14 +51,14 @@ def grouping(dataset: Dataset, *, task: str = "") -> Grouping | None:
         return Grouping(time, "stretch")
     if entity is not None:
         return Grouping(entity, "entity")
-    return None if time is None else Grouping(time, "day")
+    return None if time is None else Grouping(time, "days")
 
 
 def expression(by: Grouping) -> str:
     """What to ask the engine for beside other columns; ``codes`` reads the answer."""
     if by.kind == "stretch":
         return f"epoch_us(TRY_CAST(CAST({engine.quoted(by.column)} AS VARCHAR) AS TIMESTAMP))"
-    return engine.block(by.column, days=by.kind == "day")
+    return engine.block(by.column, days=by.kind == "days")
 
 
 def codes(by: Grouping, raw: Any, *, dataset: str) -> Codes:
@@ -71,7 +76,23 @@ def codes(by: Grouping, raw: Any, *, dataset: str) -> Codes:
     known, found = np.unique(values[~missing], return_inverse=True)
     blocks: Codes = np.full(len(values), len(known), dtype=np.int64)
     blocks[~missing] = found
-    return neighbours(blocks) if by.kind == "stretch" else blocks
+    match by.kind:
+        case "entity":
+            return blocks
+        case "days":
+            return neighbouring(blocks)
+        case "stretch":
+            return neighbours(blocks)
+
+
+def neighbouring(days: Codes) -> Codes:
+    """Blocks of neighbouring days, from days that are numbered from 0: as many as drift has them, but at least ten.
+
+    With fewer the tests of a model say nothing, and drift does not say much.
+    """
+    count = int(days.max()) + 1 if len(days) else 0
+    most = max(FEWEST_BLOCKS, stretches_of(count))
+    return days * most // count if count > most else days
 
 
 def neighbours(times: Codes) -> Codes:

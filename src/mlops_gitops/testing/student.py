@@ -9,6 +9,8 @@ from statistics import NormalDist
 _TINY = 1e-300
 _MANY = 100
 """From so many degrees of freedom on the normal quantile is a good beginning."""
+_PRECISE = 1e-9
+"""A bound need be no narrower than that."""
 
 
 def student_cdf(x: float, degrees: int) -> float:
@@ -37,6 +39,18 @@ def student_quantile(share: float, degrees: int) -> float:
             break
         low, high = (middle, high) if student_cdf(middle, degrees) < share else (low, middle)
     return (low + high) / 2
+
+
+@functools.lru_cache(maxsize=1024)
+def student_excess(share: float, degrees: int) -> float:
+    """What is exceeded with a probability of ``share``, however small: ``student_quantile`` knows it to 1e-16 only."""
+    low, high = 0.0, 1.0
+    while student_cdf(-high, degrees) > share:
+        low, high = high, 2 * high
+    while high - low > _PRECISE * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if student_cdf(-middle, degrees) > share else (low, middle)
+    return high
 
 
 def _from_normal(share: float, degrees: int) -> float:

@@ -15,8 +15,8 @@ def number(value: float) -> str:
 
 
 def score(value: float) -> str:
-    """A metric, to three decimals, or to three digits where it is tiny."""
-    text = f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.3g}"  # noqa: PLR2004
+    """A metric, to three decimals, or to three digits where it is tiny or has more digits than anybody reads."""
+    text = f"{value:.3f}" if 0.01 <= abs(value) < 1e15 or value == 0 else f"{value:.3g}"  # noqa: PLR2004
     return text.replace("-", MINUS)
 
 

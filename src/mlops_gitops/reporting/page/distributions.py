@@ -12,10 +12,24 @@ import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-from mlops_gitops.evidence.figures import Distribution
+from mlops_gitops.evidence.figures import Distribution, finite
 from mlops_gitops.evidence.verdicts import Verdict
-from mlops_gitops.records import record
-from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, fitted, line, mark, picture, short, text, under
+from mlops_gitops.reporting.page import bins
+from mlops_gitops.reporting.page.axes import (
+    EDGE,
+    WIDE,
+    Axis,
+    fitted,
+    line,
+    mark,
+    picture,
+    score,
+    short,
+    stub,
+    text,
+    width_of,
+)
+from mlops_gitops.reporting.page.bins import Bins
 from mlops_gitops.testing import wording
 
 KINDS = {Verdict.PASS: "holds", Verdict.FAIL: "broken", Verdict.INCONCLUSIVE: "open", None: "plain"}
@@ -24,8 +38,7 @@ _TAIL = 0.005
 """This share of the rows at either end may lie outside the picture."""
 _CROWDED = 0.9
 """Where so much lies in two bars, bins are drawn equally wide instead."""
-_LEFT = 128
-_ROW = 30
+_ROW, _TALL = 30, 46
 _FLOOR, _TOP, _BOTTOM = 108, 132, 232
 _FEWEST_EDGES = 2
 
@@ -49,32 +62,20 @@ def told(figure: Distribution) -> str:
     return f"{figure.measure} is {wording.score(one.value)} ({bounds}); at most {wording.score(figure.limit)} may be"
 
 
-@record
-class _Scale:
-    """Where edges lie: by their value, or each bin equally wide where a few bins hold almost everything."""
-
-    edges: tuple[float, ...]
-    axis: Axis
-    even: bool
-
-    def at(self, value: float) -> float:
-        if not self.even:
-            return self.axis.at(value)
-        found = min(max(bisect.bisect_right(self.edges, value) - 1, 0), len(self.edges) - 2)
-        low, high = self.edges[found], self.edges[found + 1]
-        share = (min(max(value, low), high) - low) / ((high - low) or 1.0)
-        return self.axis.at(found + share)
+def even(figure: Distribution) -> bool:
+    """Whether its bins are drawn equally wide, whatever their width is."""
+    return not figure.labels and bool(drawn(figure)) and _scale(figure).even
 
 
-def _scale(figure: Distribution) -> _Scale:
+def _scale(figure: Distribution) -> Bins:
     both = [a / sum(figure.reference) + b / sum(figure.current) for a, b in _sides(figure)]
     low, high = _quantile(figure.edges, both, _TAIL), _quantile(figure.edges, both, 1 - _TAIL)
     if high > low:
         axis = Axis(low, high, EDGE, WIDE - EDGE)
         crowded = any(_crowded(_bars(figure.edges, side, axis)) for side in (figure.reference, figure.current))
         if not crowded:
-            return _Scale(figure.edges, axis, even=False)
-    return _Scale(figure.edges, Axis(0, len(figure.edges) - 1, EDGE, WIDE - EDGE), even=True)
+            return Bins(figure.edges, axis, even=False)
+    return bins.even(figure.edges, start=EDGE, end=WIDE - EDGE)
 
 
 def _sides(figure: Distribution) -> list[tuple[int, int]]:
@@ -115,8 +116,8 @@ def _crowded(bars: Sequence[float]) -> bool:
 
 def _numbers(figure: Distribution) -> str:
     scale = _scale(figure)
-    parts = [_histogram(figure, scale), _sums(figure, scale), _ticks(scale), _strip(figure, _BOTTOM + 44)]
-    return picture(_BOTTOM + 92, figure.title, told(figure), [_legend(EDGE, "now"), *parts])
+    parts = [_histogram(figure, scale), _sums(figure, scale), scale.under(_BOTTOM), _strip(figure, _BOTTOM + 44)]
+    return picture(_BOTTOM + 90, figure.title, told(figure), [_legend(EDGE, "now"), *parts])
 
 
 def _legend(x: float, now: str) -> str:
@@ -127,7 +128,7 @@ def _legend(x: float, now: str) -> str:
     )
 
 
-def _histogram(figure: Distribution, scale: _Scale) -> str:
+def _histogram(figure: Distribution, scale: Bins) -> str:
     if scale.even:
         shares = [[count / sum(side) for count in side[1:-1]] for side in (figure.reference, figure.current)]
         places = [scale.axis.at(index) for index in range(len(figure.edges))]
@@ -145,10 +146,11 @@ def _histogram(figure: Distribution, scale: _Scale) -> str:
         )
         points = f"{places[0]:g},{_FLOOR} {steps} {places[-1]:g},{_FLOOR}"
         outlines.append(f'<polygon class="{kind}" points="{points}"/>')
-    return "".join(outlines) + line("axis", EDGE, _FLOOR, WIDE - EDGE, _FLOOR)
+    tallest = text(WIDE - EDGE, 16, f"tallest of {len(shares[0])} bars: {wording.percent(most)}", anchor="end")
+    return tallest + "".join(outlines) + line("axis", EDGE, _FLOOR, WIDE - EDGE, _FLOOR)
 
 
-def _sums(figure: Distribution, scale: _Scale) -> str:
+def _sums(figure: Distribution, scale: Bins) -> str:
     """Both sums, the band of the limit around the reference's, and the place of the largest distance."""
     up = Axis(0.0, 1.0, _BOTTOM, _TOP)
     sums = [[total / sum(side) for total in accumulate(side[:-1])] for side in (figure.reference, figure.current)]
@@ -167,9 +169,8 @@ def _sums(figure: Distribution, scale: _Scale) -> str:
     x, ends = places[widest], sorted(up.at(one[widest]) for one in sums)
     parts.append(line(f"gap-{kind}", x, ends[0], x, ends[1]))
     parts.append(line("axis", EDGE, _BOTTOM, WIDE - EDGE, _BOTTOM))
-    parts.append(
-        text(EDGE, _TOP - 6, f"added up; the band is ±{short(figure.limit)} around the reference", kind="soft")
-    )
+    words = f"added up, 0 to 100 % of rows; the band: ±{short(figure.limit)}"
+    parts.append(text(EDGE, _TOP - 8, words, kind="halo"))
     return "".join(parts)
 
 
@@ -177,53 +178,47 @@ def _path(kind: str, places: Sequence[tuple[float, float]]) -> str:
     return f'<polyline class="{kind}" points="{" ".join(f"{x:g},{y:g}" for x, y in places)}"/>'
 
 
-def _ticks(scale: _Scale) -> str:
-    if not scale.even:
-        return under(scale.axis, _BOTTOM)
-    last = len(scale.edges) - 1
-    indices = dict.fromkeys(round(last * part / 4) for part in range(5))
-    anchors = {0: "start", last: "end"}
-    return "".join(
-        text(scale.axis.at(index), _BOTTOM + 15, short(scale.edges[index]), anchor=anchors.get(index, "middle"))
-        for index in indices
-    )
-
-
 def _strip(figure: Distribution, y: float) -> str:
     """The effect size with its bounds, and the limit."""
     one = figure.moved
-    known = [value for value in (one.value, one.lower, one.upper) if value is not None and math.isfinite(value)]
-    if one.value is None or one.lower is None or one.upper is None or not known:
+    value = finite(one.value)
+    if value is None or one.interval is None:
         return ""
-    axis = Axis(0.0, max(*known, figure.limit * 1.6) * 1.05 or 1.0, EDGE, WIDE - EDGE)
+    low, high = one.interval
+    axis = Axis(0.0, max(value, high, figure.limit * 1.6) * 1.05 or 1.0, EDGE, WIDE - EDGE)
     kind, limit = KINDS[one.verdict], axis.at(figure.limit)
     anchor = "end" if limit > WIDE / 2 else "start"
     return (
         f'<rect class="zone" x="{EDGE}" y="{y:g}" width="{max(0.0, limit - EDGE):.1f}" height="16"/>'
         + line("limit", limit, y - 5, limit, y + 21)
-        + line(f"reach-{kind}", axis.at(one.lower), y + 8, axis.at(one.upper), y + 8)
-        + mark(kind, axis.at(one.value), y + 8, size=5)
-        + text(EDGE, y + 37, f"{fitted(figure.measure, 120)} {wording.score(one.value)}", kind="ink")
-        + text(limit, y - 9, f"limit {short(figure.limit)}", anchor=anchor, kind="soft")
-        + text(WIDE - EDGE, y + 37, f"{wording.score(one.lower)} to {wording.score(one.upper)}", anchor="end")
+        + line(f"reach-{kind}", axis.at(low), y + 8, axis.at(high), y + 8)
+        + mark(kind, axis.at(value), y + 8, size=5)
+        + text(EDGE, y + 37, f"{fitted(figure.measure, 140)} {score(value)}", kind="ink")
+        + text(limit, y - 9, f"limit {short(figure.limit)}", anchor=anchor)
+        + text(WIDE - EDGE, y + 37, f"{score(low)} to {score(high)}", anchor="end")
     )
 
 
 def _categories(figure: Distribution) -> str:
+    """Two bars a value, before and now; a long name stands above them, the shares at the right edge."""
     whole = [sum(side) for side in (figure.reference, figure.current)]
     shares = [(a / whole[0], b / whole[1]) for a, b in _sides(figure)]
-    most = max(max(pair) for pair in shares) or 1.0
-    axis = Axis(0.0, most, _LEFT, WIDE - 58)
-    parts = [_legend(_LEFT, "now-bar")]
-    for index, (label, (old, new)) in enumerate(zip(figure.labels, shares, strict=True)):
-        y = 30 + index * _ROW
-        parts.append(text(_LEFT - 8, y + 14, fitted(label, _LEFT - 22), anchor="end", kind="ink"))
+    words = [f"{100 * old:.3g} → {wording.percent(new)}" for old, new in shares]
+    left, end = stub(figure.labels), WIDE - EDGE - max(map(width_of, words))
+    start = EDGE if left is None else left
+    axis = Axis(0.0, max(map(max, shares)) or 1.0, start, WIDE - EDGE if left is None else end - 8)
+    parts, y = [_legend(start, "now-bar")], 28
+    for label, (old, new), said in zip(figure.labels, shares, words, strict=True):
+        bars = y if left is not None else y + 20
+        parts.append(text(WIDE - EDGE, y + 14, said, anchor="end"))
+        if left is None:
+            parts.append(text(EDGE, y + 14, fitted(label, end - EDGE - 8), kind="ink"))
+        else:
+            parts.append(text(left - 8, y + 14, fitted(label, left - 10), anchor="end", kind="ink"))
         for kind, share, offset in (("before", old, 0), ("now-bar", new, 10)):
-            width = max(axis.at(share) - _LEFT, 0.5 if share else 0.0)
-            parts.append(f'<rect class="{kind}" x="{_LEFT}" y="{y + offset:g}" width="{width:.1f}" height="9"/>')
-        end = max(axis.at(old), axis.at(new)) + 6
-        parts.append(text(end, y + 14, wording.percent(new)))
-    bottom = 30 + len(shares) * _ROW
-    parts.append(line("axis", _LEFT, 26, _LEFT, bottom))
-    parts.append(_strip(figure, bottom + 26))
-    return picture(bottom + 74, figure.title, told(figure), parts)
+            width = max(axis.at(share) - start, 0.5 if share else 0.0)
+            parts.append(f'<rect class="{kind}" x="{start:g}" y="{bars + offset:g}" width="{width:.1f}" height="9"/>')
+        y += _TALL if left is None else _ROW
+    parts.append(line("axis", start, 26, start, y))
+    parts.append(_strip(figure, y + 26))
+    return picture(y + 72, figure.title, told(figure), parts)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from mlops_gitops.evidence.figures import Intervals, Line, Point
+from mlops_gitops.evidence.figures import Intervals, Point, finite
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.reporting.page.axes import (
     EDGE,
+    HEAD,
     WIDE,
     Axis,
     around,
@@ -16,25 +16,26 @@ from mlops_gitops.reporting.page.axes import (
     line,
     mark,
     picture,
-    short,
+    score,
+    stub,
     text,
     under,
-    width_of,
+    uprights,
 )
 from mlops_gitops.reporting.page.distributions import KINDS
 from mlops_gitops.testing import wording
 
 MOST = 40
-"""So many are drawn, those that did not pass first; the table has the others."""
-_LEFT, _RIGHT = 138, 56
-_ROW = 24
+"""So many are drawn: the first, which is that of all rows, and those that did not pass; the table has the others."""
+_RIGHT = 76
+_ROW, _TALL = 24, 38
 _RANK = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 2, None: 2}
-_BETTER = {"higher": ", more is better →", "lower": "← less is better, "}
+_BETTER = {"higher": " (more is better →)", "lower": " (← less is better)"}
 
 
 def known(point: Point) -> bool:
     """Whether a point has a value that can be drawn."""
-    return point.value is not None and math.isfinite(point.value)
+    return finite(point.value) is not None
 
 
 def chosen(points: Sequence[Point]) -> list[Point]:
@@ -42,48 +43,43 @@ def chosen(points: Sequence[Point]) -> list[Point]:
     able = [one for one in points if known(one)]
     if len(able) <= MOST:
         return able
-    worst = sorted(range(len(able)), key=lambda index: (_RANK[able[index].verdict], index))[:MOST]
+    worst = sorted(range(len(able)), key=lambda index: (index > 0, _RANK[able[index].verdict], index))[:MOST]
     return [able[index] for index in sorted(worst)]
 
 
 def drawn(figure: Intervals) -> str:
     """The figure as SVG; nothing where it holds nothing that can be drawn."""
     points = chosen(figure.points)
-    wanted = [value for one in points for value in (one.value, one.lower, one.upper, one.limit)]
-    axis = around([*wanted, *(one.value for one in figure.lines)], start=_LEFT, end=WIDE - _RIGHT)
+    shared = _shared([one.label for one in points])
+    labels = [one.label.removeprefix(f"{shared} ") if shared else one.label for one in points]
+    left = stub(labels)
+    wanted = [value for one in points for value in (one.value, one.limit, *(one.interval or ()))]
+    start, end = (EDGE, WIDE - EDGE) if left is None else (left, WIDE - _RIGHT)
+    axis = around([*wanted, *(one.value for one in figure.lines)], start=start, end=end)
     if not points or axis is None:
         return ""
-    top = 16 + 14 * len(figure.lines)
-    floor = top + _ROW * len(points) + 6
-    kinds = ("limit" if figure.better and number == 0 else "other" for number in range(len(figure.lines)))
-    parts = [_line(one, axis, at, floor, kind) for at, (one, kind) in enumerate(zip(figure.lines, kinds, strict=True))]
-    shared = _shared([one.label for one in points])
-    if shared:
-        parts.append(text(_LEFT - 10, top - 5, fitted(shared, _LEFT - 18), anchor="end", kind="soft"))
-    parts += [_row(one, axis, top + _ROW * index + _ROW / 2, shared) for index, one in enumerate(points)]
-    label = fitted(figure.axis, 150)
-    words = f"{_BETTER['lower']}{label}" if figure.better == "lower" else f"{label}{_BETTER.get(figure.better, '')}"
-    middle = (axis.start + axis.end) / 2
-    parts.append(text(middle, floor + 34, words, anchor="middle", kind="soft"))
-    return picture(floor + 42, figure.title, told(figure), [under(axis, floor, most=4, upwards=floor - top), *parts])
+    top = HEAD * len(figure.lines) + 4
+    y, rows = float(top), []
+    for one, label in zip(points, labels, strict=True):
+        if shared and label != one.label:  # the column's name stands above the first of its slices
+            beside = left if left is not None and (stub([shared]) or WIDE) <= left else None
+            rows.append(_name(shared, beside, y + HEAD, kind="halo"))
+            y, shared = y + HEAD + 2, ""
+        rows.append(_row(one, label, axis, y, left))
+        y += _TALL if left is None else _ROW
+    floor = y + 4
+    kinds = ["limit" if figure.better and number == 0 else "other" for number in range(len(figure.lines))]
+    words = f"{fitted(figure.axis, 200)}{_BETTER.get(figure.better, '')}"
+    parts = [under(axis, floor, most=4, upwards=floor - top), uprights(figure.lines, axis, floor, kinds=kinds), *rows]
+    parts.append(text(WIDE / 2, floor + 34, words, anchor="middle"))
+    return picture(floor + 42, figure.title, told(figure), parts)
 
 
 def told(figure: Intervals) -> str:
     """The figure in words."""
-    lines = [f"{one.label} {wording.score(one.value)}" for one in figure.lines if math.isfinite(one.value)]
+    lines = [f"{one.label} {wording.score(one.value)}" for one in figure.lines if finite(one.value) is not None]
     points = [f"{one.label} {wording.score(one.value or 0.0)}" for one in chosen(figure.points)[:12]]
     return f"{figure.axis}: {'; '.join(points)}" + (f"; lines: {', '.join(lines)}" if lines else "")
-
-
-def _line(one: Line, axis: Axis, number: int, floor: float, kind: str) -> str:
-    if not math.isfinite(one.value):
-        return ""
-    x, y = axis.at(one.value), 14 + 14 * number
-    words = f"{one.label} {short(one.value)}"
-    right = x + 4 + width_of(words) > WIDE - EDGE  # no room there: to the left of the line, whole if it can be
-    shown = fitted(words, max(x - 4, width_of(words)) if right else WIDE - EDGE - x)
-    place = max(x - 4, min(width_of(words), WIDE - EDGE)) if right else x + 4
-    return line(kind, x, y - 8, x, floor) + text(place, y, shown, anchor="end" if right else "start", kind="halo")
 
 
 def _shared(labels: Sequence[str]) -> str:
@@ -96,14 +92,22 @@ def _shared(labels: Sequence[str]) -> str:
     return f"{begun.pop()} =" if whole else ""
 
 
-def _row(one: Point, axis: Axis, y: float, shared: str) -> str:
+def _name(label: str, left: float | None, y: float, *, kind: str = "ink halo") -> str:
+    """The name of a row: beside it, or from the edge where it stands above."""
+    words = fitted(label, WIDE - 2 * EDGE - _RIGHT)
+    return text(EDGE, y, words, kind=kind) if left is None else text(left - 10, y, words, anchor="end", kind=kind)
+
+
+def _row(one: Point, label: str, axis: Axis, top: float, left: float | None) -> str:
     kind, value = KINDS[one.verdict], one.value or 0.0
-    label = one.label.removeprefix(f"{shared} ") if shared else one.label
-    parts = [text(_LEFT - 10, y + 4, fitted(label, _LEFT - 18), anchor="end", kind="ink")]
-    if one.lower is not None and one.upper is not None and math.isfinite(one.lower) and math.isfinite(one.upper):
-        parts.append(line(f"reach-{kind}", axis.at(one.lower), y, axis.at(one.upper), y))
-    if one.limit is not None and math.isfinite(one.limit):
-        parts.append(line("tick", axis.at(one.limit), y - 9, axis.at(one.limit), y + 9))
+    words, y = (top + 15, top + 27) if left is None else (top + 16, top + 12)
+    parts = [_name(label, left, words)]
+    if one.interval:
+        low, high = one.interval
+        parts.append(line(f"reach-{kind}", axis.at(low), y, axis.at(high), y))
+    limit = finite(one.limit)
+    if limit is not None:
+        parts.append(line("tick", axis.at(limit), y - 9, axis.at(limit), y + 9))
     parts.append(mark(kind, axis.at(value), y))
-    parts.append(text(WIDE - 4, y + 4, wording.score(value), anchor="end", kind="ink"))
+    parts.append(text(WIDE - EDGE, words, score(value), anchor="end", kind="ink"))
     return "".join(parts)

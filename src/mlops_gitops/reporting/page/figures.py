@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import singledispatch
 
-from mlops_gitops.evidence.figures import Calibration, Curve, Distribution, Figure, Intervals, Matrix, Point
+from mlops_gitops.evidence.figures import (
+    Calibration,
+    Curve,
+    Distribution,
+    Figure,
+    Intervals,
+    Line,
+    Matrix,
+    Point,
+    finite,
+)
 from mlops_gitops.evidence.verdicts import Verdict
 from mlops_gitops.reporting.page import curves, distributions, dots, matrices
 from mlops_gitops.reporting.page.elements import badge, folded, more, shown, table
@@ -45,17 +54,18 @@ def _(figure: Distribution) -> tuple[str, str, Sequence[str], list[Sequence[str]
     kind = distributions.KINDS[figure.moved.verdict]
     mark = badge(kind, _ANSWERS[kind]) + " " if kind in _ANSWERS else ""
     counts = f"{wording.rows(sum(figure.reference))} before, {wording.rows(sum(figure.current))} now"
+    scale = "; each bin is drawn equally wide" if distributions.even(figure) else ""
     heads = ("Value" if figure.labels else "Up to", "Reference", "Now")
-    return distributions.drawn(figure), f"{mark}{shown(distributions.told(figure))}; {counts}", heads, list(rows)
+    return distributions.drawn(figure), f"{mark}{shown(distributions.told(figure))}; {counts}{scale}", heads, list(rows)
 
 
 def _bins(edges: Sequence[float]) -> list[str]:
-    return [wording.number(edge) if math.isfinite(edge) else "-" for edge in edges] + ["more"]
+    return ["-" if finite(edge) is None else wording.number(edge) for edge in edges] + ["more"]
 
 
 @_parts.register
 def _(figure: Intervals) -> tuple[str, str, Sequence[str], list[Sequence[str]]]:
-    lines = ", ".join(f"{shown(one.label, 60)} {_number(one.value)}" for one in figure.lines)
+    lines = _lines(figure.lines)
     left = sum(map(dots.known, figure.points)) - len(dots.chosen(figure.points))
     more_ = f"{left} more are in the table" if left else ""
     caption = "; ".join(part for part in (lines, _shapes(figure.points), more_) if part)
@@ -69,18 +79,15 @@ def _(figure: Calibration) -> tuple[str, str, Sequence[str], list[Sequence[str]]
         (_number(one.at), _number(one.value), _interval(one), "-" if one.rows is None else f"{one.rows:,}")
         for one in figure.points
     ]
-    return curves.calibration(figure), "on the dashed line, what came is what was predicted", heads, list(rows)
+    caption = "on the dashed line, what came is what was predicted; larger dots: more rows"
+    return curves.calibration(figure), caption, heads, list(rows)
 
 
 @_parts.register
 def _(figure: Curve) -> tuple[str, str, Sequence[str], list[Sequence[str]]]:
-    heads = (shown(figure.x, 40), *_HEADS[1:])
-    rows = [(_number(one.at), *_row(one)[1:]) for one in figure.points]
-    lines = ", ".join(
-        f"{shown(one.label, 60)} {wording.number(one.value)}"
-        for one in (*figure.lines, *figure.bounds)
-        if math.isfinite(one.value)
-    )
+    heads = (shown(figure.x, 40), *_HEADS)
+    rows = [(_number(one.at), *_row(one)) for one in figure.points]
+    lines = _lines((*figure.lines, *figure.bounds))
     caption = "; ".join(part for part in (lines, _shapes(figure.points)) if part)
     return curves.drawn(figure), caption, heads, list(rows)
 
@@ -96,10 +103,16 @@ def _(figure: Matrix) -> tuple[str, str, Sequence[str], list[Sequence[str]]]:
     ]
     return (
         matrices.drawn(figure),
-        "blue is above zero; red, or with a stroke, below",
+        "blue is above zero; red, or with a stroke, below; grey is not known",
         ("One", "Other", "Value"),
         list(rows),
     )
+
+
+def _lines(lines: Sequence[Line]) -> str:
+    """The lines by name, since a picture cuts long ones."""
+    known = [one for one in lines if finite(one.value) is not None]
+    return ", ".join(f"{shown(one.label, 60)} {wording.number(one.value)}" for one in known)
 
 
 def _shapes(points: Sequence[Point]) -> str:
@@ -125,7 +138,8 @@ def _row(one: Point) -> Sequence[str]:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None or not math.isfinite(value) else wording.score(value)
+    known = finite(value)
+    return "-" if known is None else wording.score(known)
 
 
 def _interval(one: Point) -> str:

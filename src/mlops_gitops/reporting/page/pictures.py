@@ -5,18 +5,18 @@ Each has a title that says it in words, for whoever cannot see it, and takes its
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections.abc import Sequence
 
 from mlops_gitops.reporting import reproduction_words as words
-from mlops_gitops.reporting.page.elements import shown
-from mlops_gitops.reporting.page.style import COLOURS, PICTURES
+from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, fitted, line, mark, picture, text, under, wrapped
+from mlops_gitops.reporting.page.bins import Bins, even
 from mlops_gitops.reproduction.levels import Answer, Equivalence, PredictionComparison
 from mlops_gitops.reproduction.reproductions import Reproduction
 
-_WIDE, _TALL, _EDGE = 400, 190, 14
 _FLOOR = 150
+_WORDS = 112
+_SAID = WIDE - EDGE - _WORDS
 _STEEP = 30
 
 
@@ -36,26 +36,23 @@ def rung(answer: Answer) -> str:
 def ladder(found: Reproduction) -> str:
     """The ladder as a picture of its own, for a light and a dark page."""
     rungs = found.agreement.rungs if found.agreement else ()
-    height = 76 + 62 * max(1, len(rungs))
-    rows = []
+    height = 66 + 66 * max(1, len(rungs))
+    parts = [text(EDGE, 26, fitted(words.title(found), _SAID), kind="strong")]
     for number, one in enumerate(rungs):
-        top = 66 + 62 * number
+        top = 62 + 66 * number
         promised = " (promised)" if one.level is found.demanded else ""
-        rows.append(
-            f'<g transform="translate(36 {top})">{rung(one.answer)}</g>'
-            f'<text class="strong" x="168" y="{top + 16}">{one.level.value}{promised}</text>'
-            f'<text class="{one.answer.value}" x="168" y="{top + 35}">{words.MARKS[one.answer]} '
-            f"{words.ANSWERS[one.answer]}: {shown(one.message, 62)}</text>"
-        )
+        answer = f"{words.MARKS[one.answer]} {words.ANSWERS[one.answer]}"
+        parts += [
+            f'<g transform="translate(20 {top}) scale(.72 1)">{rung(one.answer)}</g>',
+            text(_WORDS, top + 8, f"{one.level.value}{promised}", kind="ink"),
+            text(WIDE - EDGE, top + 8, answer, anchor="end", kind=one.answer.value),
+        ]
+        parts += [text(_WORDS, top + 26 + 15 * n, row) for n, row in enumerate(wrapped(one.message, _SAID, 2))]
     if not rungs:
-        rows.append('<text class="strong" x="168" y="98">nothing to compare</text>')
-    rails = "".join(f'<rect class="rail" x="{x}" y="54" width="8" height="{height - 70}" rx="4"/>' for x in (28, 136))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {height}" width="640" height="{height}" role="img">'
-        f"<title>{shown(words.headline(found))}</title><style>{COLOURS}{PICTURES}</style>"
-        f'<rect width="640" height="{height}" rx="10" style="fill:var(--paper)"/>'
-        f'<text class="strong" x="24" y="34">{shown(words.title(found), 70)}</text>{"".join(rows)}{rails}</svg>'
-    )
+        parts.append(text(_WORDS, 86, "nothing to compare", kind="ink"))
+    rails = (f'<rect class="rail" x="{x}" y="44" width="6" height="{height - 54}" rx="3"/>' for x in (15, 91))
+    told = "; ".join(f"{one.level.value} {words.ANSWERS[one.answer]}: {one.message}" for one in rungs)
+    return picture(height, words.headline(found), told, [*parts, *rails], alone=True)
 
 
 def histogram(one: PredictionComparison, *, tolerance: float | None) -> str:
@@ -64,54 +61,45 @@ def histogram(one: PredictionComparison, *, tolerance: float | None) -> str:
         return ""
     most = max(*one.counts, 1)
     steep = most > _STEEP * min((count for count in one.counts if count > 0), default=1)
-    step = (_WIDE - 2 * _EDGE) / len(one.counts)
+    places = _places(one.edges)
+    step = (WIDE - 2 * EDGE) / len(one.counts)
     bars = []
     for number, count in enumerate(one.counts):
         share = math.log1p(count) / math.log1p(most) if steep else count / most
         tall = max(share * (_FLOOR - 28), 1.5 if count else 0)
         low, high = one.edges[number], one.edges[number + 1]
         bars.append(
-            f'<rect class="count" x="{_EDGE + number * step + 0.5:.1f}" y="{_FLOOR - tall:.1f}" '
+            f'<rect class="count" x="{EDGE + number * step + 0.5:.1f}" y="{_FLOOR - tall:.1f}" '
             f'width="{max(step - 1, 0.5):.1f}" height="{tall:.1f}"><title>{count:,} rows from {words.number(low)} to '
             f"{words.number(high)}</title></rect>"
         )
-    ends = ((_EDGE, "start", one.edges[0]), (_WIDE - _EDGE, "end", one.edges[-1]))
-    ticks = "".join(
-        f'<text x="{x}" y="{_FLOOR + 18}" text-anchor="{anchor}">{words.number(value)}</text>'
-        for x, anchor, value in ends
-    )
-    drawn, outside = _limits(one.edges, tolerance, step)
-    scale = "heights are on a logarithmic scale" if steep else f"the highest bar is {most:,} rows"
+    drawn, outside = _limits(places, tolerance)
+    scale = f"the highest bar is {most:,} rows{', on a logarithmic scale' if steep else ''}"
     caption = "; ".join(["differences of the predicted numbers", scale, *([outside] if outside else [])])
-    label = shown(f"Histogram of prediction differences on {one.dataset}")
-    return (
-        f'<figure><svg viewBox="0 0 {_WIDE} {_TALL}" role="img"><title>{label}</title>{"".join(bars)}'
-        f'<line class="axis" x1="{_EDGE}" y1="{_FLOOR}" x2="{_WIDE - _EDGE}" y2="{_FLOOR}"/>{ticks}{drawn}</svg>'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
+    title = f"Histogram of prediction differences on {one.dataset}"
+    parts = [*bars, line("axis", EDGE, _FLOOR, WIDE - EDGE, _FLOOR), places.under(_FLOOR), drawn]
+    svg = picture(_FLOOR + 24, title, f"{sum(one.counts):,} rows; {caption}", parts)
+    return f"<figure>{svg}<figcaption>{caption}</figcaption></figure>"
 
 
-def _limits(edges: Sequence[float], tolerance: float | None, step: float) -> tuple[str, str]:
+def _places(edges: Sequence[float]) -> Bins:
+    """All bins as wide in the picture; the axis has round numbers where they are so anyway."""
+    drawn = even(tuple(edges), start=EDGE, end=WIDE - EDGE)
+    axis = Axis(edges[0], edges[-1], EDGE, WIDE - EDGE)
+    same = all(abs(axis.at(edge) - drawn.axis.at(number)) < 1 for number, edge in enumerate(edges))
+    return Bins(drawn.edges, axis, even=False) if same else drawn
+
+
+def _limits(places: Bins, tolerance: float | None) -> tuple[str, str]:
     """The tolerance as lines, and words for it where it is beyond the picture."""
     if tolerance is None or not math.isfinite(tolerance):
         return "", ""
-    inside = [value for value in (-tolerance, tolerance) if edges[0] <= value <= edges[-1]]
+    inside = [value for value in (-tolerance, tolerance) if places.edges[0] <= value <= places.edges[-1]]
+    said = f"tolerance ±{words.number(tolerance)}"
     if not inside:
-        return "", f"the tolerance of {words.number(tolerance)} lies outside the picture"
-    lines = "".join(
-        f'<line class="limit" x1="{x:.1f}" y1="22" x2="{x:.1f}" y2="{_FLOOR}"/>'
-        for x in (_across(edges, value, step) for value in inside)
-    )
-    x = _across(edges, inside[-1], step)
-    anchor = "end" if x > _WIDE / 2 else "start"
-    return f'{lines}<text x="{x:.1f}" y="15" text-anchor="{anchor}">tolerance {words.number(tolerance)}</text>', ""
-
-
-def _across(edges: Sequence[float], value: float, step: float) -> float:
-    """Where a value lies, whether the bins are equally wide or not: each is drawn equally wide."""
-    found = min(max(bisect.bisect_right(edges, value) - 1, 0), len(edges) - 2)
-    width = edges[found + 1] - edges[found]
-    return _EDGE + step * (found + ((value - edges[found]) / width if width else 0.0))
+        return "", f"the {said} lies outside the picture"
+    lines = "".join(line("limit", places.at(value), 20, places.at(value), _FLOOR) for value in inside)
+    return lines + text(WIDE / 2, 14, said, anchor="middle"), ""
 
 
 def interval(one: Equivalence) -> str:
@@ -120,24 +108,20 @@ def interval(one: Equivalence) -> str:
     whole = [*one.interval, one.margin, one.difference, *apart]
     if not all(map(math.isfinite, whole)):
         return ""
-    reach = (max(map(abs, whole)) or 1.0) * 1.15
-
-    def across(value: float) -> float:
-        return _WIDE / 2 + value / reach * (_WIDE / 2 - _EDGE)
-
-    low, high = (across(value) for value in one.interval)
-    left, right = across(-one.margin), across(one.margin)
-    dots = "".join(f'<circle class="seed" cx="{across(value):.1f}" cy="82" r="3"/>' for value in apart)
-    label = shown(f"{one.metric}: {words.number(one.interval[0])} to {words.number(one.interval[1])}")
-    return (
-        f'<figure><svg viewBox="0 0 {_WIDE} 118" role="img"><title>{label}</title>'
-        f'<rect class="zone" x="{left:.1f}" y="22" width="{right - left:.1f}" height="72"/>'
-        f'<line class="axis" x1="{_WIDE / 2}" y1="18" x2="{_WIDE / 2}" y2="98"/>'
-        f'<line class="reach" x1="{low:.1f}" y1="50" x2="{high:.1f}" y2="50"/>'
-        f'<circle class="mean" cx="{across(one.difference):.1f}" cy="50" r="5"/>{dots}'
-        f'<text x="{left:.1f}" y="14" text-anchor="middle">-{words.number(one.margin)}</text>'
-        f'<text x="{right:.1f}" y="14" text-anchor="middle">+{words.number(one.margin)}</text>'
-        f'<text x="{_WIDE / 2}" y="113" text-anchor="middle">the record: {words.number(one.record)}</text></svg>'
-        "<figcaption>bar: 90 % interval of the mean difference; dots: one seed each; dashed: the margin</figcaption>"
-        "</figure>"
-    )
+    reach = (max(map(abs, whole)) or 1.0) * 1.1
+    axis, kind = Axis(-reach, reach, EDGE, WIDE - EDGE), one.answer.value
+    low, high = (axis.at(value) for value in one.interval)
+    left, right = axis.at(-one.margin), axis.at(one.margin)
+    parts = [
+        f'<rect class="zone" x="{left:g}" y="20" width="{right - left:.1f}" height="68"/>',
+        line("axis", WIDE / 2, 20, WIDE / 2, 94),
+        under(axis, 94),
+        line(f"reach-{kind}", low, 42, high, 42),
+        mark(kind, axis.at(one.difference), 42, size=5),
+        *(f'<circle class="seed" cx="{axis.at(value):g}" cy="70" r="3"/>' for value in apart),
+        text(WIDE / 2, 13, f"margin ±{words.number(one.margin)}", anchor="middle"),
+        text(WIDE / 2, 128, f"difference from the record, {words.number(one.record)}", anchor="middle"),
+    ]
+    told = f"{one.metric}: {words.number(one.interval[0])} to {words.number(one.interval[1])}"
+    caption = "bar: 90 % interval of the mean difference; dots: one seed each; dashed: the margin"
+    return f"<figure>{picture(136, told, caption, parts)}<figcaption>{caption}</figcaption></figure>"

@@ -14,7 +14,7 @@ from mlops_gitops.reporting.page import figures
 from mlops_gitops.reporting.page.distributions import KINDS
 from mlops_gitops.reporting.page.document import document
 from mlops_gitops.reporting.page.elements import badge, code, digest, folded, more, section, shown, table
-from mlops_gitops.reporting.page.style import FIGURES, SHEET
+from mlops_gitops.reporting.page.style import SHEET
 from mlops_gitops.reporting.reports import MARKS
 from mlops_gitops.reporting.results.records import NAMES, RANK, WORDS, Results, sentence, worst_first
 from mlops_gitops.testing import wording
@@ -34,7 +34,7 @@ def page(results: Results, *, generated: str) -> str:
     blocks += [_report(number, report) for number, (_, report) in enumerate(results.reports)]
     blocks.append(_materials(results))
     body = "\n".join(one for one in blocks if one)
-    return document(title, body, sheet=SHEET + FIGURES, footer=f"mlops-gitops test, {generated}")
+    return document(title, body, sheet=SHEET, footer=f"mlops-gitops test, {generated}")
 
 
 def _header(results: Results) -> str:

@@ -6,15 +6,15 @@ import re
 
 from mlops_gitops.evidence.score.rubric import SECTIONS, meaning
 from mlops_gitops.evidence.score.scoring import How, Line, Score
-from mlops_gitops.reporting.page.axes import WIDE, line, picture, text
+from mlops_gitops.reporting.page.axes import EDGE, WIDE, line, picture, text
 from mlops_gitops.reporting.page.document import document
 from mlops_gitops.reporting.page.elements import badge, code, digest, section, shown, table
-from mlops_gitops.reporting.page.style import FIGURES, SHEET
+from mlops_gitops.reporting.page.style import SHEET
 from mlops_gitops.reporting.score.text import MARKS, POSSIBLE, of, points, upcoming
 
 _KINDS = {How.AUTOMATIC: "holds", How.BY_HAND: "open", How.NOT: "broken"}
 _WORDS = {How.AUTOMATIC: "1 point, automatic", How.BY_HAND: "½ point, by hand", How.NOT: "no point"}
-_LEFT, _ROW, _GAP = 148, 30, 4
+_LEFT, _ROW, _GAP = 146, 30, 4
 _STRONG = 3.0
 _CODE = re.compile(r"`([^`]+)`")
 
@@ -33,7 +33,7 @@ def page(score: Score, *, generated: str) -> str:
     parts = [head, section("sections", "Sections", _bars(score)), _next(score)]
     parts += [_section(score, name, title) for name, title in SECTIONS.items()]
     body = "\n".join(part for part in parts if part)
-    return document(title, body, sheet=SHEET + FIGURES, footer=f"mlops-gitops score, {generated}")
+    return document(title, body, sheet=SHEET, footer=f"mlops-gitops score, {generated}")
 
 
 def _weakest(score: Score) -> str:
@@ -42,7 +42,7 @@ def _weakest(score: Score) -> str:
 
 def _bars(score: Score) -> str:
     """The points of each section: whole boxes, half ones, and what is missing; the line is the score."""
-    width = (WIDE - _LEFT - 44) / POSSIBLE
+    width = (WIDE - _LEFT - 36) / POSSIBLE
     parts = []
     for row, (name, title) in enumerate(SECTIONS.items()):
         y = 12 + row * _ROW
@@ -56,7 +56,7 @@ def _bars(score: Score) -> str:
             wide = f'width="{width * share - _GAP:.1f}" height="20" rx="3"'
             parts.append(f'<rect class="{kind}" x="{x:.1f}" y="{y}" {wide}/>')
             x += width * share
-        parts.append(text(WIDE - 34, y + 15, points(score.section(name)), kind="ink"))
+        parts.append(text(WIDE - EDGE, y + 15, points(score.section(name)), anchor="end", kind="ink"))
     bottom = 12 + _ROW * len(SECTIONS)
     x = _LEFT + score.total * width - _GAP / 2
     parts.append(line("limit", x, 4, x, bottom))

@@ -11,16 +11,19 @@ import html
 import re
 from collections.abc import Sequence
 
-from mlops_gitops.reporting.page.style import COLOURS, PICTURES
+from mlops_gitops.reporting.page.axes import EDGE, WIDE, Axis, fitted, line, mark, picture, text, width_of, wrapped
 from mlops_gitops.reporting.scorecard import words
 from mlops_gitops.reporting.scorecard.records import Reading, Score
 
-_PALETTE = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#3b82f6, #f97316"}}}}%%'
+_COLOURS = '"themeVariables": {"xyChart": {"plotColorPalette": "#3b82f6, #f97316"}}'
 """Blue bars and an orange line: both can be seen on white and on black, also by who sees no red or green."""
+_SIZE = (520, 110, 28)
+"""The width, which a phone shrinks least so that its words can be read; the height without bars; that of a bar."""
 _HALF = 9
 _BARS = 12
 _LABEL = 18
-_WIDE, _ROW, _LEFT, _RIGHT, _TOP = 840, 30, 250, 590, 34
+_ROW, _TOP = 40, 48
+_FOREST = {"better": "holds", "worse": "broken", "unclear": "open", "unknown": "plain"}
 
 
 def reach(scores: Sequence[Score]) -> float:
@@ -73,7 +76,7 @@ def slices(scores: Sequence[Score]) -> str:
 def drift(readings: Sequence[Reading]) -> str:
     """Bars of how far each column has moved, and a line of what is allowed; the farthest first."""
     shown = sorted(readings, key=lambda one: -abs(one.observed))[:_BARS]
-    if not shown:
+    if len(shown) < 2:  # noqa: PLR2004 - one bar says less than its row, and one limit makes no line
         return ""
     limits = [one.limit for one in shown if one.limit is not None]
     line = limits if len(limits) == len(shown) else []
@@ -87,31 +90,28 @@ def bars(title: str, labels: Sequence[str], values: Sequence[float]) -> str:
 
 
 def _chart(title: str, labels: Sequence[str], values: Sequence[float], line: Sequence[float]) -> str:
-    top, bottom = max([*values, *line, 0.0]), min([*values, *line, 0.0])
-    if top == bottom:
-        top = 1.0
+    """Level bars, beside which long names have room; nothing where one is below zero, since all begin at one end."""
+    if min([*values, *line]) < 0:
+        return ""
+    top = max([*values, *line]) or 1.0
+    width, room, bar = _SIZE
     names = ", ".join(f'"{name}"' for name in _distinct([_word(one) for one in labels]))
     lines = [
         "```mermaid",
-        _PALETTE,
-        "xychart-beta",
+        f'%%{{init: {{"xyChart": {{"width": {width}, "height": {room + bar * len(values)}}}, {_COLOURS}}}}}%%',
+        "xychart-beta horizontal",
         f'    title "{title}"',
         f"    x-axis [{names}]",
-        f"    y-axis {_figure(bottom)} --> {_figure(_above(top, bottom))}",
+        f"    y-axis 0 --> {_figure(float(f'{1.05 * top:.2g}'))}",
         f"    bar [{', '.join(map(_figure, values))}]",
     ]
     lines += [f"    line [{', '.join(map(_figure, line))}]"] if line else []
     return "\n".join([*lines, "```"])
 
 
-def _above(top: float, bottom: float) -> float:
-    """A little more than the highest bar, in a figure that can be read."""
-    return float(f"{top + 0.05 * (top - bottom):.2g}") if top - bottom else top
-
-
 def _word(text: str) -> str:
     """What may stand between quotes in Mermaid: no quote, no bracket, no mark-up, no way out."""
-    kept = re.sub(r"[^A-Za-z0-9_.,= +-]", "?", words.plain(text, _LABEL + 2))
+    kept = re.sub(r"[^\w.,= +-]", "?", words.plain(text, _LABEL + 2))
     return kept if len(kept) <= _LABEL else f"{kept[: _LABEL - 2]}.."
 
 
@@ -138,40 +138,44 @@ def forest(scores: Sequence[Score], *, title: str) -> str:
     rows = [
         _forest_row(one, spans[one.metric], _TOP + index * _ROW, several=several) for index, one in enumerate(shown)
     ]
-    tall, middle = _TOP + len(shown) * _ROW + 30, (_LEFT + _RIGHT) / 2
-    label = html.escape(words.plain(title, 120))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDE} {tall}" width="{_WIDE}" role="img">'
-        f"<title>{label}</title><style>{COLOURS}{PICTURES}svg{{background:var(--paper)}}"
-        ".better{fill:var(--holds);stroke:var(--holds)}.worse{fill:var(--broken);stroke:var(--broken)}"
-        ".unclear{fill:var(--soft);stroke:var(--soft)}</style>"
-        f'<text class="strong" x="12" y="22">{html.escape(words.plain(title, 84))}</text>'
-        f'<line class="axis" x1="{middle}" y1="{_TOP}" x2="{middle}" y2="{tall - 24}"/>'
-        f'{"".join(rows)}<text x="{_LEFT}" y="{tall - 8}">worse</text>'
-        f'<text x="{middle}" y="{tall - 8}" text-anchor="middle">champion</text>'
-        f'<text x="{_RIGHT}" y="{tall - 8}" text-anchor="end">better</text></svg>\n'
-    )
+    floor, middle = _TOP + len(shown) * _ROW + 6, WIDE / 2
+    ends = text(EDGE, floor + 16, "← worse") + text(WIDE - EDGE, floor + 16, "better →", anchor="end")
+    parts = [
+        *(
+            text(EDGE, 20 + 18 * n, one, kind="strong")
+            for n, one in enumerate(wrapped(words.plain(title, 120), 270, 2))
+        ),
+        line("axis", middle, _TOP, middle, floor),
+        *rows,
+        text(middle, floor + 16, "champion", anchor="middle"),
+        ends,
+        text(EDGE, floor + 36, "bars: intervals; dashed: the most that may be lost"),
+        text(EDGE, floor + 52, "each metric has a scale of its own; ◆ worse, ○ unclear"),
+    ]
+    told = "; ".join(f"{_forest_name(one, several=several)} {_forest_words(one)}" for one in shown)
+    return picture(floor + 62, words.plain(title, 120), told, parts, alone=True)
+
+
+def _forest_name(score: Score, *, several: bool) -> str:
+    name = score.metric if score.slice is None else score.slice
+    return words.plain(f"{name} / {words.release(score.against)[:6]}" if several else name, 120)
+
+
+def _forest_words(score: Score) -> str:
+    return f"{words.signed(score.change or 0.0)} ({words.between(score.change_interval, words.signed)})"
 
 
 def _forest_row(score: Score, span: float, top: float, *, several: bool) -> str:
+    """Name and numbers on one line, the interval below them."""
     low, high, at, limit = _turned(score)
-    y = top + _ROW / 2
-
-    def across(value: float) -> float:
-        half = (_RIGHT - _LEFT) / 2
-        return _LEFT + half + max(-1.0, min(1.0, value / span)) * half
-
-    name = score.metric if score.slice is None else f"   {score.slice}"
-    name += f" / {words.release(score.against)[:6]}" if several else ""
-    weight = ' class="strong" style="font-size:12px"' if score.slice is None else ""
-    mark = ""
+    axis, y, said = Axis(-span, span, EDGE, WIDE - EDGE), top + 30, _forest_words(score)
+    kind, left = _FOREST[score.outcome], EDGE if score.slice is None else EDGE + 14
+    name = fitted(_forest_name(score, several=several), WIDE - EDGE - left - width_of(said) - 8)
+    parts = [
+        text(left, top + 16, name, kind="ink halo" if score.slice is None else "halo"),
+        text(WIDE - EDGE, top + 16, html.escape(said), anchor="end", kind="halo"),
+    ]
     if limit is not None:
-        x = f"{across(limit):.1f}"
-        mark = f'<line class="limit" x1="{x}" y1="{top + 4:.0f}" x2="{x}" y2="{top + _ROW - 4:.0f}"/>'
-    said = f"{words.signed(score.change or 0.0)} ({words.between(score.change_interval, words.signed)})"
-    return (
-        f'<text{weight} x="12" y="{y + 4:.0f}">{html.escape(words.plain(name, 34))}</text>{mark}'
-        f'<line class="{score.outcome}" stroke-width="3" x1="{across(low):.1f}" y1="{y:.0f}" x2="{across(high):.1f}" '
-        f'y2="{y:.0f}"/><circle class="{score.outcome}" cx="{across(at):.1f}" cy="{y:.0f}" r="5"/>'
-        f'<text x="{_RIGHT + 14}" y="{y + 4:.0f}">{html.escape(said)}</text>'
-    )
+        parts.append(line("limit", axis.at(limit), y - 8, axis.at(limit), y + 8))
+    parts += [line(f"reach-{kind}", axis.at(low), y, axis.at(high), y), mark(kind, axis.at(at), y)]
+    return "".join(parts)

@@ -206,7 +206,7 @@ def _words(metric: Metric, found: Pairing, name: str, pair: Pair) -> str:
     interval = f"95 % interval {wording.signed(lower)} to {wording.signed(upper)}"
     p = ""
     if isinstance(found.gain, Proportions):
-        p = f", exact McNemar p = {found.gain.mcnemar:.2g}"
+        p = f", exact McNemar {_likely(found.gain.mcnemar)}"
     return f"{name} {verb} {between} ({wording.signed(change)}, {interval}{p}; {pair.champion.sample.assumed})"
 
 

@@ -3,8 +3,8 @@
 A ``Gain`` is a paired difference turned so that more is better.  It answers three questions at any confidence: the
 two-sided interval, the chance of such rows if the true gain were no more than a floor, and that if it were no less.
 
-* Accuracy: Newcombe's interval for paired proportions (1998, Statistics in Medicine 17:2635, method 10), inverted for
-  the chance; at a floor of nought McNemar's exact binomial.
+* Shares of the same rows (accuracy, recall, specificity, coverage): Newcombe's interval for paired proportions (1998,
+  Statistics in Medicine 17:2635, method 10), inverted for the chance; at a floor of nought McNemar's exact binomial.
 * Area under the curve: DeLong (1988, Biometrics 44:837).
 * Everything else, and everything where rows come in blocks: the delta method on the influence of each row with
   Student's t, and the paired bootstrap of the blocks beside it (Efron and Tibshirani 1993, chapter 8); the more careful
@@ -25,8 +25,9 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mlops_gitops.testing import clusters, estimates, statistics
+from mlops_gitops.testing import clusters, estimates, flips, statistics
 from mlops_gitops.testing.estimates import Unmeasurable
+from mlops_gitops.testing.flips import Flips
 from mlops_gitops.testing.models.metrics import Metric, Sample
 from mlops_gitops.testing.statistics import Bools, Floats
 from mlops_gitops.testing.student import student_cdf, student_quantile
@@ -67,28 +68,33 @@ class Gain(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Proportions:
-    """Two classifiers on the same rows: both right, gained, lost, neither right."""
+    """Two classifiers on the same rows: both right, gained, lost, neither right; rows ``beside`` do not count."""
 
     both: int
     gained: int
     lost: int
     neither: int
     method: str = "Newcombe"
+    beside: int = 0
 
     @property
     def rows(self) -> int:
-        """All of them."""
+        """All of them, with those that do not count."""
+        return self._counted + self.beside
+
+    @property
+    def _counted(self) -> int:
         return self.both + self.gained + self.lost + self.neither
 
     @property
     def value(self) -> float:
         """Share right after less share right before."""
-        return (self.gained - self.lost) / self.rows
+        return (self.gained - self.lost) / self._counted
 
     @property
     def error(self) -> float:
         """The standard error, for the rows that would be needed."""
-        return math.sqrt(max(0.0, (self.gained + self.lost) / self.rows - self.value**2) / self.rows)
+        return math.sqrt(max(0.0, (self.gained + self.lost) / self._counted - self.value**2) / self._counted)
 
     @property
     def mcnemar(self) -> float:
@@ -110,7 +116,7 @@ class Proportions:
         return self._mirrored().chance(-floor)
 
     def _mirrored(self) -> Proportions:
-        return Proportions(self.both, self.lost, self.gained, self.neither)
+        return Proportions(self.both, self.lost, self.gained, self.neither, beside=self.beside)
 
     def _inverted(self, floor: float) -> float:
         low, high = math.log(_LEAST_CHANCE), math.log(0.5)
@@ -159,7 +165,7 @@ class Approximate:
 class Resampled:
     """The delta method with the bootstrap beside it; ``draws`` are the gains of the samples drawn, in order."""
 
-    delta: Approximate
+    delta: Approximate | Flips
     draws: Floats
     method: str
 
@@ -219,8 +225,8 @@ def compared(
     if metric.name == "roc_auc" and before.predictions.ndim == 1 and {before.kind, after.kind} <= metric.kinds:
         return _of_areas(before.labels == 1.0, before.predictions, after.predictions, blocks, resample=resample)
     old, new = metric.value(before), metric.value(after)
-    if blocks is None and metric.name == "accuracy" and metric.top is not None:
-        return Pairing(old, new, proportions(metric.top(before) == 1.0, metric.top(after) == 1.0))
+    if blocks is None and (shares := metric.shares(before, after)) is not None:
+        return Pairing(old, new, proportions(*shares, beside=len(before.labels) - len(shares[0])))
     sign = 1.0 if metric.higher_is_better else -1.0
     try:
         influence = sign * (metric.influences(after)[1] - metric.influences(before)[1])
@@ -242,7 +248,8 @@ def compared(
         found: Floats = sign * (_linked(metric, some[:, 2] / some[:, 3]) - _linked(metric, some[:, 0] / some[:, 1]))
         return found
 
-    return Pairing(old, new, _gain(sign * (new - old), influence, blocks, drawn if resample else None))
+    gain = _gain(sign * (new - old), influence, blocks, drawn if resample else None, swing=metric.swings(before, after))
+    return Pairing(old, new, gain)
 
 
 def _of_areas(labels: Bools, before: Floats, after: Floats, blocks: Codes | None, *, resample: bool) -> Pairing:
@@ -250,37 +257,65 @@ def _of_areas(labels: Bools, before: Floats, after: Floats, blocks: Codes | None
     old, new = (statistics.placements(labels, scores) for scores in (before, after))
     value, rows = new.value - old.value, len(labels)
     changes = (new.positive - old.positive, new.negative - old.negative)
+    spared = _faultless(labels, before, after) if old.value == new.value else 0.0
     if blocks is None:
         error = math.sqrt(sum(float(one.var(ddof=1)) / len(one) for one in changes))
-        return Pairing(old.value, new.value, Approximate(value, error, rows, "DeLong"))
+        gain: Gain = Approximate(value, error, rows, "DeLong")
+        return Pairing(old.value, new.value, Flips(value, 0.0, 0.0, spared / rows, rows, rows - 1) if spared else gain)
     influence = np.empty(rows)
     for mask, change in zip((labels, ~labels), changes, strict=True):
         influence[mask] = (change - value) * (rows / len(change))
     draw = functools.partial(_shifted, value, influence) if resample else None
-    return Pairing(old.value, new.value, _gain(value, influence, blocks, draw))
+    return Pairing(old.value, new.value, _gain(value, influence, blocks, draw, swing=spared))
 
 
-def _gain(value: float, influence: Floats, blocks: Codes | None, draw: Callable[[Parted], Floats] | None) -> Gain:
-    """The delta method and, where ``draw`` is there to make samples, the bootstrap beside it."""
+def _faultless(labels: Bools, before: Floats, after: Floats) -> float:
+    """How far a row's influence would move if its score did: asked where no row is misplaced, and so none has any.
+
+    Nought elsewhere, and where the two rank all rows alike: then they are one model to this metric.
+    """
+    apart = all(float(one[labels].min()) > float(one[~labels].max()) for one in (before, after))
+    if not apart or np.array_equal(np.argsort(before), np.argsort(after)):
+        return 0.0
+    return len(labels) / int(min(labels.sum(), (~labels).sum()))
+
+
+def _gain(
+    value: float,
+    influence: Floats,
+    blocks: Codes | None,
+    draw: Callable[[Parted], Floats] | None,
+    *,
+    swing: float = 0.0,
+) -> Gain:
+    """The delta method and, where ``draw`` is there to make samples, the bootstrap beside it.
+
+    With a ``swing``, which few changes of decisions share, the delta method is theirs (``flips``).
+    """
     rows = len(influence)
     if rows < estimates.FEWEST_ROWS:
         least = estimates.FEWEST_ROWS
         raise Unmeasurable(f"{rows} rows are too few for an interval; {least} are the least")
     parted = clusters.parted(blocks, most=MOST_BLOCKS) if blocks is not None and len(blocks) == rows else None
     error, degrees = _error(influence, parted)
-    delta = Approximate(value, error, rows, "delta method", degrees)
+    delta: Approximate | Flips = Approximate(value, error, rows, "delta method", degrees)
+    if swing:
+        delta = flips.of(value, influence, parted, swing=swing)
     if draw is None or error == 0:
         return delta
     return Resampled(delta, np.sort(draw(parted or _dealt(rows))), "block bootstrap" if parted else "bootstrap")
 
 
-def proportions(before: Bools, after: Bools) -> Proportions:
-    """The table of two classifiers, from which rows each has right.  Raises ``Unmeasurable`` for few rows."""
+def proportions(before: Bools, after: Bools, *, beside: int = 0) -> Proportions:
+    """The table of two classifiers, from which rows each has right; ``beside`` are rows that do not count.
+
+    Raises ``Unmeasurable`` for few rows.
+    """
     if len(before) < estimates.FEWEST_ROWS:
-        least = estimates.FEWEST_ROWS
-        raise Unmeasurable(f"{len(before)} rows are too few for an interval; {least} are the least")
+        least, what = estimates.FEWEST_ROWS, "rows that count" if beside else "rows"
+        raise Unmeasurable(f"{len(before)} {what} are too few for an interval; {least} are the least")
     both, old, new = int((before & after).sum()), int(before.sum()), int(after.sum())
-    return Proportions(both, new - both, old - both, len(before) - old - new + both)
+    return Proportions(both, new - both, old - both, len(before) - old - new + both, beside=beside)
 
 
 @functools.lru_cache(maxsize=4)

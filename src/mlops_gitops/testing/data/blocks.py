@@ -1,8 +1,8 @@
-"""How much rows of one block resemble one another: a block is a day, or some whole entities.
+"""How much rows of one block resemble one another: a block is some whole entities, or a stretch of neighbouring days.
 
-Rows are counted by block, column and place: the bin of a number, the text of a category.  Such counts merge by adding,
-as profiles do.  A shard keeps the categories with the smallest hashes, as its profile does, and counts the others
-together; what the whole keeps is among them wherever it occurs, so that nothing is lost.
+Rows are counted by day or entities, column and place: the bin of a number, the text of a category.  Such counts merge
+by adding, as profiles do.  A shard keeps the categories with the smallest hashes, as its profile does, and counts the
+others together; what the whole keeps is among them wherever it occurs, so that nothing is lost.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from mlops_gitops.canonical import JSON
-from mlops_gitops.testing.data.designs import design_effect, design_effect_of_categories
+from mlops_gitops.testing.data.designs import Design, design_effect, design_effect_of_categories, stretches
 from mlops_gitops.testing.data.profile import Column, Profile
 from mlops_gitops.testing.data.scans import By
 from mlops_gitops.testing.data.shifts import Incomparable
@@ -38,7 +38,7 @@ def categories(column: Column) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """The rows of some shards in blocks ``by`` a column."""
+    """The rows of some shards ``by`` a column: each of its days, or groups of its values."""
 
     by: By
     counted: Counted
@@ -48,22 +48,29 @@ class Blocks:
             raise ValueError("their rows were counted in blocks of different columns")
         return Blocks(self.by, {name: _added(blocks, other.counted[name]) for name, blocks in self.counted.items()})
 
-    def designs(self, profile: Profile) -> dict[str, float]:
+    def designs(self, profile: Profile) -> dict[str, Design]:
         """The design effect of each column.
 
         A column with too few blocks gets so large an effect that its rows answer nothing.
         """
-        found: dict[str, float] = {}
+        found: dict[str, Design] = {}
         for name, blocks in self.counted.items():
             column = profile.column(name)
             if column is None or (column.type == "string" and not column.categories):
                 continue
-            rows = list(_rows(blocks, places(column)))
             try:
-                found[name] = design_effect(rows) if column.histogram else design_effect_of_categories(rows)
+                found[name] = self._design(column, list(_rows(blocks, places(column))))
             except Incomparable:
-                found[name] = float(max(profile.rows, 1))
+                found[name] = Design(float(max(profile.rows, 1)), freedom=1)
         return found
+
+    def _design(self, column: Column, rows: Sequence[tuple[int, ...]]) -> Design:
+        """Of days, which come in their order, by the stretches that they make; rows without a time come last."""
+        effect = design_effect if column.histogram else design_effect_of_categories
+        if self.by.days:
+            rows = stretches(rows)
+            return Design(effect(rows, least=2), freedom=len(rows) - 1)
+        return Design(effect(rows), freedom=sum(any(block) for block in rows) - 1)
 
     def document(self) -> JSON:
         """As JSON: for each column its places, and for each block the rows of each of them."""

@@ -53,4 +53,6 @@ def of_absence(title: str, before: Sample, after: Sample, *, shift: Shift, limit
 
 def _moved(title: str, shift: Shift, limit: float) -> Point:
     verdict: Verdict = shift.judged(limit)
-    return Point(title, shift.effect, shift.lower, shift.upper, rows=int(shift.current), limit=limit, verdict=verdict)
+    return Point(
+        title, shift.effect, shift.lower, shift.upper, rows=int(shift.current.worth), limit=limit, verdict=verdict
+    )

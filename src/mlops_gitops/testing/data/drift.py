@@ -25,9 +25,9 @@ from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import wording
 from mlops_gitops.testing.data import distributions, shifts
 from mlops_gitops.testing.data.columns import DATA, Locate
-from mlops_gitops.testing.data.designs import FEWEST_BLOCKS
+from mlops_gitops.testing.data.designs import FEWEST_BLOCKS, Design
 from mlops_gitops.testing.data.profile import Column, Profile
-from mlops_gitops.testing.data.reference import Reference
+from mlops_gitops.testing.data.reference import Reference, sample
 from mlops_gitops.testing.data.shifts import FEWEST_ROWS, Errors, Incomparable, Sample, Shift
 from mlops_gitops.testing.data.spending import Spending, spending
 
@@ -88,7 +88,7 @@ def checks(
     *,
     dataset: str,
     profile: Profile,
-    designs: Mapping[str, float],
+    designs: Mapping[str, Design],
     assumed: str,
     look: int | None,
     locate: Locate,
@@ -114,7 +114,7 @@ def checks(
             fix = "add the column to the data, or write the reference again"
             yield Check(kind.id, subject, Verdict.FAIL, message, location=location, fix=fix)
             continue
-        after = Sample(_as_before(before, column), profile.rows, designs.get(name, 1.0))
+        after = sample(_as_before(before, column), profile.rows, designs.get(name))
         gaps = before.present < before.rows or after.present < after.rows
         each = replace(errors, of_fail=errors.of_fail / 2) if gaps else errors
         words = assumed if name in designs else wording.INDEPENDENT
@@ -254,7 +254,7 @@ def _check(id_: str, what: str, shift: Shift, held: _Held, drawn: _Drawn) -> Che
         observed=shift.effect,
         limit=limit,
         interval=(shift.lower, shift.upper),
-        rows=int(shift.current),
+        rows=int(shift.current.worth),
         location=held.location,
         fix=_fix(verdict, shift, held),
         figures=(drawn(what, held.before, held.after, shift=shift, limit=limit, note=assumed),),
@@ -270,26 +270,24 @@ def _fix(verdict: Verdict, shift: Shift, held: _Held) -> str:
     needed = shift.rows_to_decide(held.tests.max, errors=later)
     if needed is not None:
         needed = math.ceil(needed * max(1.0, held.after.design))
-        return (
-            f"if the change is what it seems, about {wording.rows(needed)} would decide; there are {held.after.rows:,}"
-        )
+        return f"{_IF}, about {wording.rows(needed)} would decide with 80 %; there are {held.after.rows:,}"
     both = shift.rows_on_either_side(held.tests.max, errors=later)
     if both is None:
         why = "too many categories are counted together" if shift.unseen else "the change is as large as the limit"
         return f"no number of rows decides it: {why}; the weight 0 leaves the column out"
     old, new = (math.ceil(both * max(1.0, one.design)) for one in (held.before, held.after))
     return (
-        f"{_IF}, about {wording.rows(new)} would decide against a reference of {old:,}, and the reference has "
+        f"{_IF}, about {wording.rows(new)} would decide with 80 % against a reference of {old:,}, and the reference has "
         f"{held.before.rows:,}; write it again from more (`{held.write}`), or look at the cause"
     )
 
 
 def _least(held: _Held) -> str:
     """How many rows an answer takes at least, where there are too few for any."""
-    for sample, words in ((held.before, f"write the reference again from more (`{held.write}`): "), (held.after, "")):
-        if sample.worth(sample.present) < FEWEST_ROWS:
-            if sample.design >= sample.rows and held.assumed != wording.INDEPENDENT:
-                return f"{words}at least {FEWEST_BLOCKS} blocks are needed; {held.assumed}"
-            needed = math.ceil(FEWEST_ROWS * max(1.0, sample.design))
-            return f"{words}about {wording.rows(needed)} with a value are the least, and there are {sample.present:,}"
+    for side, words in ((held.before, f"write the reference again from more (`{held.write}`): "), (held.after, "")):
+        if side.worth(side.present) < FEWEST_ROWS:
+            if side.design >= side.rows and held.assumed != wording.INDEPENDENT:
+                return f"{words}at least {FEWEST_BLOCKS} days or entities are needed; {held.assumed}"
+            needed = math.ceil(FEWEST_ROWS * max(1.0, side.design))
+            return f"{words}about {wording.rows(needed)} with a value are the least, and there are {side.present:,}"
     return "provide more rows"

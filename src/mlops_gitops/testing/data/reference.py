@@ -20,6 +20,7 @@ from typing import Any
 from mlops_gitops import canonical
 from mlops_gitops.canonical import JSON
 from mlops_gitops.manifests import schema
+from mlops_gitops.testing.data.designs import Design
 from mlops_gitops.testing.data.digests import Digests, Run
 from mlops_gitops.testing.data.moments import Dyadic, Moments
 from mlops_gitops.testing.data.profile import (
@@ -58,13 +59,13 @@ class Reference:
     dataset: str
     digest: str
     profile: Profile
-    designs: Mapping[str, float] = field(default_factory=dict)
+    designs: Mapping[str, Design] = field(default_factory=dict)
     about: Mapping[str, int] = field(default_factory=dict)
 
     def sample(self, name: str) -> Sample | None:
         """One column, as one side of a comparison."""
         column = self.profile.column(name)
-        return None if column is None else Sample(column, self.profile.rows, self.designs.get(name, 1.0))
+        return None if column is None else sample(column, self.profile.rows, self.designs.get(name))
 
     def wanted(self) -> Wanted:
         """What a pass over other data has to count to be comparable."""
@@ -80,7 +81,8 @@ class Reference:
             if one.name in self.about:
                 column["aboutDistinct"] = self.about[one.name]
             if one.name in self.designs:
-                column["design"] = self.designs[one.name]
+                design = self.designs[one.name]
+                column |= {"design": design.effect, "freedom": design.freedom}
         digest: JSON = {"sha256": self.digest}
         head: dict[str, JSON] = {**HEADER, "dataset": self.dataset, "digest": digest, "rows": self.profile.rows}
         if self.profile.digests is not None:
@@ -88,6 +90,11 @@ class Reference:
         lines = ",\n".join(f"    {canonical.encode(column).decode()}" for column in columns)
         fields = ",\n".join(f"  {json.dumps(name)}: {canonical.encode(value).decode()}" for name, value in head.items())
         return f'{{\n{fields},\n  "columns": [\n{lines}\n  ]\n}}\n'
+
+
+def sample(column: Column, rows: int, design: Design | None) -> Sample:
+    """A column as one side of a comparison; without a design effect its rows are independent."""
+    return Sample(column, rows) if design is None else Sample(column, rows, design.effect, design.freedom)
 
 
 def read(data: bytes) -> Reference:
@@ -106,7 +113,7 @@ def read(data: bytes) -> Reference:
     columns = tuple(replace(_column(one, rows), moments=_moments(one, rows)) for one in value["columns"])
     if len({one.name for one in columns}) != len(columns):
         raise ValueError("it has two columns of one name")
-    designs = {one["name"]: float(one["design"]) for one in value["columns"] if "design" in one}
+    designs = {one["name"]: Design(float(one["design"]), one["freedom"]) for one in value["columns"] if "design" in one}
     about = {one["name"]: one["aboutDistinct"] for one in value["columns"] if "aboutDistinct" in one}
     profile = Profile(rows, columns, _digests(value.get("rowDigests"), rows))
     return Reference(value["dataset"], value["digest"]["sha256"], profile, designs, about)
@@ -163,7 +170,9 @@ def _moments(value: Mapping[str, Any], rows: int) -> Moments | None:
         return None
     count = rows - value["nulls"] - value.get("nans", 0) - value.get("infinities", 0)
     found = Moments(count, Dyadic.read(told["sum"]), Dyadic.read(told["squares"]))
-    beside = {name: float(one) for name, one in told.items() if name in {"mean", "variance"}}  # whole ones are written so
+    beside = {
+        name: float(one) for name, one in told.items() if name in {"mean", "variance"}
+    }  # whole ones are written so
     if document_of_moments(found) != {**told, **beside}:
         raise ValueError(f"the mean or variance of column {value['name']!r} is not that of its sums")
     return found

@@ -14,6 +14,7 @@ from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing import blocks, wording
 from mlops_gitops.testing.data import drift, importance, shards
 from mlops_gitops.testing.data.columns import Locate
+from mlops_gitops.testing.data.designs import Design
 from mlops_gitops.testing.data.files import DataFile, data_files
 from mlops_gitops.testing.data.profile import Profile
 from mlops_gitops.testing.data.reference import BINS, LARGEST, SUFFIX, Reference, read
@@ -54,7 +55,7 @@ class Comparison:
         self, model: Model, file: DataFile, scan: Scan, relations: Relations, *, locate: Locate
     ) -> Iterator[Check]:
         """The drift checks of one data set."""
-        designs, assumed = design_effects(file, scan.profile, relations)
+        designs, assumed = resemblance(file, scan.profile, relations)
         yield from drift.checks(
             model,
             self.kind,
@@ -155,7 +156,7 @@ def _profiled(file: DataFile, *, edges: Mapping[str, tuple[float, ...]]) -> Refe
         profile = kernel.scanned(file.dataset.name, file.opened, wanted, kernel.here).profile
     else:
         profile = engine.scan(file.opened, wanted).profile
-    designs, _ = design_effects(file, profile, Rows())
+    designs, _ = resemblance(file, profile, Rows())
     about = {one.name: one.sketch.distinct for one in profile.columns if one.sketch is not None}
     plain = replace(profile, columns=tuple(replace(one, sketch=None) for one in profile.columns))
     return Reference(file.dataset.name, file.digest, plain, designs, about)
@@ -164,10 +165,16 @@ def _profiled(file: DataFile, *, edges: Mapping[str, tuple[float, ...]]) -> Refe
 def parted(file: DataFile) -> By | None:
     """What parts the rows of a data set into blocks that are counted."""
     by = blocks.grouping(file.dataset)
-    return None if by is None else By(by.column, days=by.kind == "day")
+    return None if by is None else By(by.column, days=by.kind == "days")
 
 
 def design_effects(file: DataFile, profile: Profile, relations: Relations) -> tuple[Mapping[str, float], str]:
+    """The design effects alone, for who asks no more, and what rows are taken as."""
+    found, assumed = resemblance(file, profile, relations)
+    return {name: one.effect for name, one in found.items()}, assumed
+
+
+def resemblance(file: DataFile, profile: Profile, relations: Relations) -> tuple[Mapping[str, Design], str]:
     """The design effect of each column, and what its rows are taken as.
 
     A column with too few blocks gets so large an effect that its rows answer nothing.

@@ -14,7 +14,11 @@ class Remote(Protocol):
     """Brings the files of a URI here."""
 
     def __call__(self, uri: str, *, media_type: str | None) -> Source:
-        """The data set on this machine.  Raises ``ValueError`` with the reason, and ``Refused`` as ``source`` does."""
+        """The data set on this machine.
+
+        Raises ``ValueError`` with the reason where there is none, ``Refused`` as ``source`` does, and ``WorldFailed``
+        where nobody can be asked: that says nothing of the data, so it is no finding.
+        """
 
 
 REMOTE: ContextVar[Remote | None] = ContextVar("REMOTE", default=None)

@@ -7,24 +7,33 @@ categories.  Both lie between 0 and 1 and mean the same: for that share of rows 
 
 A bound says how far the true change can be from the one that was found.  FAIL needs the whole interval beyond the
 limit, PASS the whole interval within it, and everything else is INCONCLUSIVE, with the rows that would decide.  Rows
-count as independent unless a design effect says otherwise: rows of one block (a day, a customer) resemble one another,
-and count for fewer.
+count as independent unless a design effect says otherwise: rows of one block (a customer, some days) resemble one
+another, and count for fewer; where blocks are few, how much fewer is itself uncertain, and the bound is wider.
 
 Pure functions of two profiles.  Nothing here reads data or imports anything heavy.
 """
 
 from __future__ import annotations
 
+import bisect
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from mlops_gitops.evidence.verdicts import Verdict
+from mlops_gitops.testing.data.bounds import Side, width
 from mlops_gitops.testing.data.profile import Category, Column
 
 FEWEST_ROWS = 50
 """Below this many rows, or rows' worth, on either side there is no answer: the bounds rest on larger samples."""
+_SPREAD = 0.8416 / 2
+"""What another sample's estimate falls short by at most in four of five cases, in the unit of a ``Side``'s constant.
+
+The 80 % quantile of the normal times the largest standard error of a share.
+"""
+_MOST_ROWS = 10**18
+"""What so many rows do not decide is not decided by any."""
 _Counts: TypeAlias = "Mapping[str | None, int]"
 """Rows of each category; under ``None`` those of all that are counted together."""
 
@@ -38,11 +47,13 @@ class Sample:
     """One side of a comparison: the column's profile, and how much its rows resemble one another.
 
     ``design`` is Kish's design effect: the variance of a share in these rows over that in as many independent ones.
+    ``freedom`` has the degrees of freedom that it was measured with; ``None`` where rows are independent.
     """
 
     column: Column
     rows: int
     design: float = 1.0
+    freedom: int | None = None
 
     @property
     def present(self) -> int:
@@ -58,7 +69,7 @@ class Sample:
 class Shift:
     """A change that was found, ``effect``, and the bounds of the true one, ``lower`` and ``upper``; all from 0 to 1.
 
-    ``measure`` is ``D`` or ``total variation``.  ``reference`` and ``current`` are the rows' worth on either side.
+    ``measure`` is ``D`` or ``total variation``.
     ``slack`` is what the lower bound gives away beside ``width``, for the categories that chance alone makes differ.
     ``unseen`` is what the upper bound adds: rows of categories that are counted together may have changed among them.
     """
@@ -67,8 +78,8 @@ class Shift:
     effect: float
     lower: float
     upper: float
-    reference: float
-    current: float
+    reference: Side
+    current: Side
     slack: float = 0.0
     unseen: float = 0.0
 
@@ -81,26 +92,29 @@ class Shift:
     def rows_to_decide(self, limit: float, *, errors: Errors) -> int | None:
         """How many rows the current data would need if the change is what it seems; ``None``: the reference is too few.
 
-        Rows' worth; with a design effect that many times more.
+        Of other samples of so many four in five decide.  Rows' worth; with a design effect that many times more.
         """
-        if (wanted := self._precision(limit, errors)) is None:
-            return None
-        inverse = wanted - 1 / self.reference
-        return math.ceil(1 / inverse) if inverse > 0 else None
+        return self._least(limit, errors, lambda rows: (self.reference, self.current.grown(rows)))
 
     def rows_on_either_side(self, limit: float, *, errors: Errors) -> int | None:
         """The same where the reference has as many; ``None``: no number of rows decides it."""
-        wanted = self._precision(limit, errors)
-        return math.ceil(2 / wanted) if wanted else None
+        return self._least(limit, errors, lambda rows: (self.reference.grown(rows), self.current.grown(rows)))
 
-    def _precision(self, limit: float, errors: Errors) -> float | None:
-        """The sum of the inverse sizes at which the bound meets the limit, if the change is what it seems."""
+    def _least(self, limit: float, errors: Errors, sides: Callable[[int], tuple[Side, Side]]) -> int | None:
+        """The fewest rows with which the bound meets the limit, if the change is what it seems."""
         passes = self.effect <= limit
         gap = limit - self.effect - self.unseen if passes else self.effect - limit
-        constant = _constant(errors.of_pass if passes else errors.of_fail, measure=self.measure)
+        error = errors.of_pass if passes else errors.of_fail
+        more = _SPREAD
         if not passes:  # what chance alone makes differ shrinks with the sizes as the width does
-            constant += self.slack / math.sqrt(1 / self.reference + 1 / self.current)
-        return (gap / constant) ** 2 if gap > 0 and math.isfinite(constant) else None
+            more += self.slack / math.sqrt(1 / self.reference.worth + 1 / self.current.worth)
+
+        def met(rows: int) -> bool:
+            return sum(side.part(error, measure=self.measure, more=more) for side in sides(rows)) <= gap**2
+
+        if gap <= 0 or not met(_MOST_ROWS):
+            return None
+        return 1 + bisect.bisect_left(range(1, _MOST_ROWS), True, key=met)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +168,8 @@ def counts(reference: Sample, current: Sample) -> tuple[_Counts, _Counts]:
 def of_absence(reference: Sample, current: Sample, *, errors: Errors) -> Shift:
     """How the share of rows without a value has moved."""
     before, after = _gaps(reference), _gaps(current)
-    return _variation(before, after, reference.worth(reference.rows), current.worth(current.rows), errors)
+    old, new = (Side(one.worth(one.rows), one.freedom) for one in (reference, current))
+    return _variation(before, after, old, new, errors)
 
 
 def _gaps(sample: Sample) -> _Counts:
@@ -165,7 +180,7 @@ def _of_numbers(reference: Sample, current: Sample, errors: Errors) -> Shift:
     before, after = reference.column.histogram, current.column.histogram
     if before is None or after is None or before.edges != after.edges:
         raise Incomparable("it was not counted on the edges of the reference")
-    n, m = _worths(reference, current)
+    old, new = _sides(reference, current)
     effect, left, right = 0.0, 0, 0
     then, now = reference.present, current.present
     for one, other in zip(before.counts, after.counts, strict=True):
@@ -174,10 +189,10 @@ def _of_numbers(reference: Sample, current: Sample, errors: Errors) -> Shift:
     return Shift(
         "D",
         effect,
-        lower=max(0.0, effect - _constant(errors.of_fail, measure="D") * math.sqrt(1 / n + 1 / m)),
-        upper=min(1.0, effect + _constant(errors.of_pass, measure="D") * math.sqrt(1 / n + 1 / m)),
-        reference=n,
-        current=m,
+        lower=max(0.0, effect - width(errors.of_fail, old, new, measure="D")),
+        upper=min(1.0, effect + width(errors.of_pass, old, new, measure="D")),
+        reference=old,
+        current=new,
     )
 
 
@@ -190,19 +205,19 @@ def _watched(sample: Sample) -> _Counts:
 
 
 def _of_counts(reference: Sample, current: Sample, before: _Counts, after: _Counts, errors: Errors) -> Shift:
-    n, m = _worths(reference, current)
-    return _variation(before, after, n, m, errors)
+    return _variation(before, after, *_sides(reference, current), errors)
 
 
-def _worths(reference: Sample, current: Sample) -> tuple[float, float]:
-    n, m = (one.worth(one.present) for one in (reference, current))
-    for worth, words in ((n, "the reference holds"), (m, "there are")):
-        if worth < FEWEST_ROWS:
-            raise Incomparable(f"{words} {int(worth):,} values' worth, and {FEWEST_ROWS} are the least")
-    return n, m
+def _sides(reference: Sample, current: Sample) -> tuple[Side, Side]:
+    old, new = (Side(one.worth(one.present), one.freedom) for one in (reference, current))
+    for side, words in ((old, "the reference holds"), (new, "there are")):
+        if side.worth < FEWEST_ROWS:
+            raise Incomparable(f"{words} {int(side.worth):,} values' worth, and {FEWEST_ROWS} are the least")
+    return old, new
 
 
-def _variation(before: _Counts, after: _Counts, n: float, m: float, errors: Errors) -> Shift:
+def _variation(before: _Counts, after: _Counts, old: Side, new: Side, errors: Errors) -> Shift:
+    n, m = old.worth, new.worth
     if min(n, m) < FEWEST_ROWS:
         raise Incomparable(f"there are {int(min(n, m)):,} rows' worth, and {FEWEST_ROWS} are the least")
     left, right = sum(before.values()), sum(after.values())
@@ -211,38 +226,18 @@ def _variation(before: _Counts, after: _Counts, n: float, m: float, errors: Erro
     unseen = min(before.get(None, 0) / left, after.get(None, 0) / right)
     slack = math.sqrt((len(names) - 1) * (1 / n + 1 / m)) / 2
     width_of_fail, width_of_pass = (
-        _constant(error, measure="total variation") * math.sqrt(1 / n + 1 / m)
-        for error in (errors.of_fail, errors.of_pass)
+        width(error, old, new, measure="total variation") for error in (errors.of_fail, errors.of_pass)
     )
     return Shift(
         "total variation",
         effect,
         lower=max(0.0, effect - slack - width_of_fail),
         upper=min(1.0, effect + unseen + width_of_pass),
-        reference=n,
-        current=m,
+        reference=old,
+        current=new,
         slack=slack,
         unseen=unseen,
     )
-
-
-def _constant(error: float, *, measure: str) -> float:
-    """The half width of the bound in units of ``sqrt(1/n + 1/m)``, for rows that are independent.
-
-    **D.**  The difference of two empirical distributions, less that of the true ones, tends to B₁(F)/√n - B₂(G)/√m with
-    Brownian bridges B.  A bridge over their mixture with variance 1/n + 1/m is that process plus an independent
-    Gaussian one (the law of total covariance), so its largest value is the larger in distribution (Anderson 1955,
-    Proc. AMS 6:170).  Hence Kolmogorov's limit, with Massart's 2·exp(-2c²) (1990, Ann. Prob. 18:1269), bounds
-    the error for any two distributions and not only for equal ones.  Edges take part of the supremum away and make
-    the bound safer.
-
-    **Total variation.**  One row changes the estimate by 1/n at most, so it stays near its mean with probability
-    1 - exp(-2c²) on one side (McDiarmid 1989).  Its mean is at least the true value (Jensen), and at most ``slack``
-    more: half the sum of the standard errors of K shares, which is greatest where all are equal (Cauchy and Schwarz).
-    """
-    if error <= 0:  # a share so small that it vanished
-        return math.inf
-    return math.sqrt(math.log((2 if measure == "D" else 1) / error) / 2)
 
 
 def _same_categories(before: Column, after: Column) -> tuple[_Counts, _Counts]:

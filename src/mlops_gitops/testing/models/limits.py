@@ -7,6 +7,7 @@ and is **inconclusive** between, with the rows that would tell.
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import NormalDist
 
 from mlops_gitops.evidence.verdicts import Check, Verdict
 from mlops_gitops.findings import Location
@@ -15,6 +16,8 @@ from mlops_gitops.testing import estimates, wording
 from mlops_gitops.testing.data.columns import Place
 from mlops_gitops.testing.estimates import Estimate
 
+POWER = 0.8
+_NORMAL = NormalDist()
 CONFIDENCE = 0.90
 """Two-sided, so that each of its bounds is a one-sided bound at 95 %."""
 
@@ -69,11 +72,12 @@ def _side(id_: str, subject: str, on: str, found: Estimate, limit: float, *, lea
 
 
 def more(found: Estimate, slack: float, *, confidence: float = CONFIDENCE) -> str:
-    """How many rows would tell, if the estimate stays."""
-    needed = estimates.rows_needed(found.error, found.rows, distance=slack, confidence=confidence)
+    """How many rows would tell in four of five samples, if the estimate is right."""
+    spread = 1 + _NORMAL.inv_cdf(POWER) / estimates.quantile(confidence)
+    needed = estimates.rows_needed(spread * found.error, found.rows, distance=slack, confidence=confidence)
     if needed is None or needed <= found.rows:
         return f"{wording.rows(found.rows)} cannot tell"
-    return f"about {wording.rows(needed)} would tell, there are {found.rows:,}"
+    return f"about {wording.rows(needed)} would tell with 80 %, there are {found.rows:,}"
 
 
 def mirrored(found: Estimate) -> Estimate:

@@ -12,31 +12,41 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from mlops_gitops.testing.estimates import Unmeasurable
-from mlops_gitops.testing.models.metrics.metric import Influence
+from mlops_gitops.testing.models.metrics.metric import Decided
 from mlops_gitops.testing.models.metrics.ratios import Part, indicator
 from mlops_gitops.testing.models.metrics.sample import Sample, decided
 from mlops_gitops.testing.statistics import Bools, Floats
 
 Of = Literal["precision", "recall", "f1"]
 Gradient = tuple[float, Floats]
+Cells = npt.NDArray[np.int64]
 
 
-def influence(measure: Callable[[Floats], Gradient]) -> Influence:
+def influence(measure: Callable[[Floats], Gradient]) -> Decided:
     """The influence of each row on a metric of the matrix of shares."""
 
-    def found(sample: Sample) -> tuple[float, Floats]:
+    def matrix(sample: Sample) -> tuple[Cells, Floats]:
         truth, decision, count = decided(sample)
         cells = truth * count + decision
-        shares = np.bincount(cells, minlength=count * count).reshape(count, count) / len(cells)
+        return cells, np.bincount(cells, minlength=count * count).reshape(count, count) / len(cells)
+
+    def found(sample: Sample) -> tuple[float, Floats]:
+        cells, shares = matrix(sample)
         value, gradient = measure(shares)
         return value, (gradient - float((shares * gradient).sum())).ravel()[cells]
 
-    return found
+    def swing(sample: Sample) -> float:
+        _, shares = matrix(sample)
+        _, gradient = measure(shares)
+        return float(np.ptp(gradient[shares.sum(axis=1) > 0], axis=1).max())
+
+    return Decided(found, swing)
 
 
-def averaged(of: Of, *, weighted: bool) -> Influence:
+def averaged(of: Of, *, weighted: bool) -> Decided:
     """The plain or the weighted mean over classes."""
 
     def measure(shares: Floats) -> Gradient:

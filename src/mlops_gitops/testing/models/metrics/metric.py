@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from mlops_gitops.testing import clusters, estimates, statistics
+from mlops_gitops.testing import clusters, estimates, flips, statistics
 from mlops_gitops.testing.estimates import Estimate, Unmeasurable
 from mlops_gitops.testing.models.metrics.sample import Sample
-from mlops_gitops.testing.statistics import Floats
+from mlops_gitops.testing.statistics import Bools, Floats
 
 Link: TypeAlias = Literal["identity", "root", "complement", "dice"]
 """How the metric follows from the ratio r: r, √r, 1 - r, or 2r/(1 + r) (Dice 1945, of Jaccard's index: F1)."""
@@ -25,6 +25,18 @@ Influence: TypeAlias = Callable[[Sample], tuple[float, Floats]]
 """The value, and each row's (or each query's) influence on it."""
 _END = 1e-12
 """So near an end of a metric's values is at it; a probability is kept 2e-16 away from 0 and 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An influence that only decisions move, and the ``swing``: how far that of a row moves when its decision does."""
+
+    influence: Influence
+    swing: Callable[[Sample], float]
+
+    def __call__(self, sample: Sample) -> tuple[float, Floats]:
+        """The influence."""
+        return self.influence(sample)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +106,17 @@ class Metric:
     def _differing(self, before: Sample, after: Sample, confidence: float) -> Estimate:
         if self.own_difference is not None:
             return self.own_difference(before, after, confidence)
+        if after.blocks is None and (shares := self.shares(before, after)) is not None:
+            return replace(statistics.accuracy_difference(*shares, confidence=confidence), rows=len(after.labels))
         old, old_influence = self.influences(before)
         new, new_influence = self.influences(after)
-        return spread(new - old, new_influence - old_influence, after, confidence)
+        influence = new_influence - old_influence
+        found = spread(new - old, influence, after, confidence)
+        if (swing := self.swings(before, after)) == 0:
+            return found
+        parted = None if after.blocks is None else clusters.parted(after.blocks)
+        gain = flips.of(found.value, influence, parted, swing=swing)
+        return Estimate(found.value, *gain.interval(confidence), gain.error, found.rows)
 
     def influences(self, sample: Sample) -> tuple[float, Floats]:
         """The value and each row's influence on it.  Raises ``Unmeasurable`` for a metric that has none."""
@@ -107,6 +127,36 @@ class Metric:
             raise Unmeasurable(f"{self.name} is no mean over rows")
         ratio, influence = _ratio(*self._parts(sample), self.name)
         return linked(self.link, ratio), influence * slope(self.link, ratio)
+
+    def shares(self, before: Sample, after: Sample) -> tuple[Bools, Bools] | None:
+        """Which of the rows that count are hits, before and after.
+
+        ``None`` for a metric that is no share of rows, or of others for either model, or of too few for an interval.
+        """
+        if not self.proportion or self.link != "identity" or self._through(before) is not None:
+            return None
+        (old, counted), (new, also) = (self._parts(one) for one in (before, after))
+        some = counted > 0
+        if not np.array_equal(counted, also) or estimates.FEWEST_ROWS > int(some.sum()) < len(some):
+            return None
+        return old[some] > 0, new[some] > 0
+
+    def swings(self, before: Sample, after: Sample) -> float:
+        """How far one decision may move a row's influence; nought where more counts, or two models answer alike."""
+        found = (self.swing(before), self.swing(after))
+        if np.array_equal(before.predictions, after.predictions):
+            return 0.0
+        return max((one for one in found if one is not None), default=0.0)
+
+    def swing(self, sample: Sample) -> float | None:
+        """How far the influence of a row moves at most when its decision does; ``None`` where more than that counts."""
+        through = self._through(sample)
+        if through is not None:
+            return through.swing(sample) if isinstance(through, Decided) else None
+        if not self.proportion:
+            return None
+        top, bottom = self._parts(sample)
+        return abs(slope(self.link, float(top.mean()) / float(bottom.mean()))) / float(bottom.mean())
 
     def _through(self, sample: Sample) -> Influence | None:
         return self.several if self.several is not None and sample.predictions.ndim > 1 else self.influence
