@@ -301,4 +301,6 @@ def test_a_model_that_never_answers_is_stopped_within_the_time_that_it_has(
     code, out, err = run("model", "--within", "3")
     assert (code, err) == (1, "")
     assert "there are no predictions on test: the model gave no answer within 3 seconds and was stopped" in out
-    assert run("model", "--within", "-1")[0] == 2
+    for wrong in ("-1", "nan", "soon"):
+        code, _, err = run("model", "--within", wrong)
+        assert (code, "seconds are a number above 0" in err) == (2, True)

@@ -257,3 +257,17 @@ def test_an_optional_input_may_be_empty_or_missing(project: Make, records: Recor
     optional = lambda spec: spec["interface"]["inputs"][1].update(required=False)  # noqa: E731
     empty = report(project(optional, train=train.assign(**{FEATURES[1]: np.nan}), test=test.drop(columns=FEATURES[1])))
     assert not [name for name in bad(empty) if name.startswith("data.")]
+
+
+@pytest.mark.parametrize(("dtype", "words"), [("uint64", "UBIGINT"), ("datetime64[s]", "datetime"), ("str", "string")])
+def test_a_range_of_what_is_not_counted_as_a_number_names_what_it_is(project: Make, dtype: str, words: str) -> None:
+    def ranged(spec: dict[str, Any]) -> None:
+        spec["tests"] = {"data": {"columns": [{"name": "odd", "range": {"min": 0}}]}}
+
+    frame = pd.DataFrame({"odd": pd.Series(range(50)).astype(dtype), "benign": [True, False] * 25})
+    made = project(ranged, train=frame, test=frame)
+    found = run_data_tests(made.model, folder=made.folder, locate=made.locate, now=NOW).checks
+    ranges = [one for one in found if one.id == "data.range"]
+    assert [one.message for one in ranges] == [
+        f"{name}.odd has a range, and {words} is not counted as a number" for name in ("train", "test")
+    ]

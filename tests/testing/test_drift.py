@@ -490,3 +490,23 @@ def test_what_production_asks_is_held_against_training(project: Make) -> None:
     assert "training and serving do differently" in found["requests.mean texture"].fix
     assert found["requests.mean area"].verdict is Verdict.PASS
     assert not [one for one in report(made_).checks if one.id.startswith("data.drift")]
+
+
+def test_requests_need_no_label(project: Make) -> None:
+    def skewed(spec: dict[str, Any]) -> None:
+        spec["data"].append({"name": "requests", "role": "serving", "uri": "data/requests.parquet"})
+        spec["tests"] = {"data": {"skew": {"of": "train", "in": ["requests"], "weights": {"id": 0, "seen": 0}}}}
+
+    made_ = project(skewed, train=rows(4_000, seed=1), test=rows(500, seed=2))
+    written(made_)
+    for absent in ([], ["benign"], ["benign", "site"]):
+        rows(4_000, seed=3).drop(columns=absent).to_parquet(made_.folder / "data" / "requests.parquet")
+        found = {one.subject: one for one in report(made_).checks if one.id.startswith("data.skew")}
+        assert {one for one in found if found[one].verdict is Verdict.FAIL} == {f"requests.{one}" for one in absent[1:]}
+        assert ("requests.benign" in found) is (not absent)
+
+
+def test_labelled_data_without_their_label_are_a_finding(project: Make) -> None:
+    made_ = project(drifting(), train=rows(4_000, seed=1), test=rows(500, seed=2).drop(columns="benign"))
+    written(made_)
+    assert drifts(made_)["data.drift", "test.benign"].verdict is Verdict.FAIL

@@ -58,6 +58,16 @@ def test_power_is_positive_where_the_model_gets_worse_whichever_way_the_metric_g
         feature_costs.power(METRICS[name], whole, [])
 
 
+@pytest.mark.parametrize("name", ["accuracy", "recall", "f1", "log_loss"])
+def test_a_feature_that_moves_no_prediction_is_told_from_one_that_moves_no_decision(name: str) -> None:
+    labels = np.arange(200) % 2.0
+    whole = Sample(labels, np.where(labels, 0.8, 0.2), "probability")
+    none = feature_costs.power(METRICS[name], whole, [whole, whole])
+    assert (none.value, none.lower, none.upper, none.error) == (0, 0, 0, 0)
+    some = feature_costs.power(METRICS[name], whole, [whole._replace(predictions=whole.predictions * 0.99)] * 2)
+    assert some.lower < some.upper
+
+
 def test_the_document_says_what_was_not_measured() -> None:
     costs = [Cost(Group("none", ("none",))), Cost(Group("a", ("a",)), power=Estimate(0.1, -0.1, 0.3, 0.1, 50))]
     ordered = feature_costs.ordered(costs)

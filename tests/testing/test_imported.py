@@ -101,6 +101,7 @@ def version(text: str) -> Callable[[Any], object]:
         ("evidently", lambda value: value.pop("tests")),
         ("pointblank", lambda value: value[0].pop("all_passed")),
         ("pointblank", lambda value: value[0].update(n=7)),
+        ("pointblank", lambda value: value[0].update(n_failed=5)),
         ("deepchecks", lambda value: value.update(type="CheckResult")),
         ("deepchecks", lambda value: value["results"][0].update(type="Other")),
         ("deepchecks", lambda value: value["results"][0]["conditions_results"][0].update(Status="GREAT")),
@@ -117,6 +118,11 @@ def test_a_shape_that_is_not_known_is_refused(tool: str, change: Callable[[Any],
 def test_what_is_no_bounded_json_is_refused(data: bytes) -> None:
     with pytest.raises(Unknown):
         outcomes.parsed(data)
+
+
+def test_a_step_that_raised_does_not_hold_whatever_it_says() -> None:
+    found = taken("pointblank", lambda value: value[0].update(eval_error=True)).outcomes
+    assert Counter(one.verdict for one in found) == {P: 2, OPEN: 1, F: 1}
 
 
 def test_an_expectation_that_raised_does_not_hold_whatever_it_says() -> None:

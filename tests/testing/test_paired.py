@@ -179,7 +179,7 @@ def decided(right: np.ndarray, labels: np.ndarray) -> np.ndarray:
     ],
 )
 def test_few_changes_of_decisions_are_no_proof_of_none(name: str, lost: float, spoilt: float) -> None:
-    """A model that loses just what is too much may pass 2.5 % of the time; by the spread of the changes 6 to 14 % did."""
+    """A model that loses just what is too much may pass 2.5 % of the time; by the spread alone 6 to 14 % did."""
     rng = np.random.default_rng(7)
     labels = np.r_[np.ones(100), np.zeros(900)]
     before = Sample(labels, decided(np.full(1000, True), labels), "probability")

@@ -121,7 +121,7 @@ def _written(path: Path, names: list[str]) -> None:
 def test_columns_that_are_one_to_sql_are_refused_and_not_renamed(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"names{suffix}"
     _written(path, ["case", "x", "Case"])
-    with pytest.raises(Refused, match="has the columns '[cC]ase' and '[cC]ase', which are one to SQL"):
+    with pytest.raises(Refused, match=r"has the columns '[cC]ase' and '[cC]ase', which are one to SQL"):
         counted(path)
     _written(path, ["É", "x", "é"])  # the engine tells these apart
     assert {*counted(path)} == {"É", "x", "é"}

@@ -68,10 +68,13 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 
 
 def _seconds(text: str) -> float:
-    """Raises ``ValueError``, which argparse tells."""
-    found = float(text)
+    """Raises what argparse tells."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
     if not 0 < found < _DAY:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"seconds are a number above 0 and below a day, and not {text!r}")
     return found
 
 

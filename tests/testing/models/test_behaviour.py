@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,10 @@ from sklearn.preprocessing import FunctionTransformer
 from cancer import FEATURES, Project, bad, find, one, save
 from mlops_gitops.adapters.predictions import predictor
 from mlops_gitops.evidence.verdicts import Report, Verdict
-from mlops_gitops.testing.models.predictions import Predict
+from mlops_gitops.findings import Location
+from mlops_gitops.manifests.model_tests import Metamorphic
+from mlops_gitops.testing.models import metamorphic
+from mlops_gitops.testing.models.predictions import Predict, Predictions
 from mlops_gitops.testing.suite import run_model_tests
 
 Make = Callable[..., Project]
@@ -171,6 +175,21 @@ def test_metamorphic_tests_catch_what_they_are_for(project: Make, records: Recor
     same = one(found, "model.metamorphic", "same")
     assert same.verdict is Verdict.INCONCLUSIVE
     assert "no row is another than before" in same.message
+
+
+def test_the_direction_of_a_forecast_with_quantiles_is_that_of_its_prediction() -> None:
+    test = Metamorphic("more", "direction", ("x",), by=1.0, expect="up", max_flips=0.1)
+    low, middle, high = np.zeros(200), np.arange(200.0), np.arange(200.0) + 5
+    numbers = np.stack([low, middle, high], axis=1)
+    before = Predictions(numbers, "value", "")
+    place = lambda *_: Location("model.yaml", 1, 1)  # noqa: E731 - of no interest here
+    for moved, verdict in ((1.0, Verdict.PASS), (-1.0, Verdict.FAIL)):
+        after = replace(before, values=numbers + np.array([-1.0, moved, -1.0]), changed=200)
+        for quantiles in ((0.1, None, 0.9), (0.1, 0.5, 0.9)):
+            (found,) = metamorphic.checks(test, before, after, place, quantiles=quantiles)
+            assert found.verdict is verdict, found.message
+        (unnamed,) = metamorphic.checks(test, before, after, place, quantiles=(0.1, 0.8, 0.9))
+        assert unnamed.verdict is Verdict.INCONCLUSIVE
 
 
 def test_a_model_no_better_than_a_line_fails_and_a_better_one_passes(

@@ -127,7 +127,7 @@ def _column(test: ColumnTest, dataset: str, source: Source, scan: Scan, place: P
     if test.max_null_rate is not None:
         yield _nulls(subject, test.max_null_rate, absent, rows, place("maxNullRate"))
     if test.range is not None:
-        yield from _range(subject, test, column, place)
+        yield from _range(subject, test, column, scan.stored[column.name], place)
     if column.infinities:
         message = f"{subject} is infinite in {wording.share(column.infinities, rows)}"
         yield _failed("data.finite", subject, message, place("name"), observed=column.infinities, fix="remove them")
@@ -188,10 +188,11 @@ def _nulls(subject: str, limit: float, absent: int, rows: int, location: Locatio
     return _passed("data.null", subject, message, location, observed=rate, limit=limit)
 
 
-def _range(subject: str, test: ColumnTest, column: Column, place: Place) -> Iterator[Check]:
+def _range(subject: str, test: ColumnTest, column: Column, stored: str, place: Place) -> Iterator[Check]:
     if column.histogram is None:
-        message = f"{subject} has a range, and {column.type} is no number"
-        fix = "take the range out, or write the column as a number"
+        found = stored if column.type == "other" else column.type
+        message = f"{subject} has a range, and {found} is not counted as a number"
+        fix = "take the range out, or write the column as a number of at most 64 bits, with its sign"
         yield _failed("data.range", subject, message, place("range"), fix=fix)
         return
     low, high = (None, None) if test.range is None else (test.range.min, test.range.max)

@@ -100,7 +100,8 @@ def checks(
     are counted.
     """
     location = locate((*kind.at, "max"))
-    names = [one.name for one in reference.profile.columns if one.type not in _UNJUDGED]
+    labelless = _labelless(model, dataset, profile)
+    names = [one.name for one in reference.profile.columns if one.type not in _UNJUDGED and one.name != labelless]
     yield from _volume(kind, tests, reference, dataset=dataset, rows=profile.rows, locate=locate)
     yield from _unheld(model, kind, tests, names, dataset=dataset, profile=profile, location=location)
     spent = spending(tests, look)
@@ -122,6 +123,14 @@ def checks(
         yield _values(held)
         if gaps:
             yield from _absence(held)
+
+
+def _labelless(model: Model, dataset: str, profile: Profile) -> str | None:
+    """The target, where requests do not have it: what was asked in production has no label yet."""
+    target, asked = model.interface.target, model.dataset(dataset)
+    if target is None or asked is None or asked.role != "serving" or profile.column(target.column) is not None:
+        return None
+    return target.column
 
 
 def _uncounted(model: Model, kind: Kind, tests: DriftTests, dataset: str, locate: Locate) -> Check:
@@ -277,8 +286,8 @@ def _fix(verdict: Verdict, shift: Shift, held: _Held) -> str:
         return f"no number of rows decides it: {why}; the weight 0 leaves the column out"
     old, new = (math.ceil(both * max(1.0, one.design)) for one in (held.before, held.after))
     return (
-        f"{_IF}, about {wording.rows(new)} would decide with 80 % against a reference of {old:,}, and the reference has "
-        f"{held.before.rows:,}; write it again from more (`{held.write}`), or look at the cause"
+        f"{_IF}, about {wording.rows(new)} would decide with 80 % against a reference of {old:,}, and the reference "
+        f"has {held.before.rows:,}; write it again from more (`{held.write}`), or look at the cause"
     )
 
 

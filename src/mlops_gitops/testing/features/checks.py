@@ -190,14 +190,14 @@ def _unused(model: Model, least: float, powers: Mapping[str, Estimate] | None, l
         found = (powers or {}).get(one.name)
         place = locate(("spec", "interface", "inputs", index))
         if found is None:
-            message = f"what {one.name} brings cannot be measured"
-            fix = "see `mlops-gitops test features`"
+            message = f"what {one.name} brings to {metric} cannot be measured"
+            fix = f"`mlops-gitops test model {model.name}` says whether the model answers, and what may be asked of it"
             yield Check("feature.unused", one.name, Verdict.INCONCLUSIVE, message, location=place, fix=fix)
             continue
         interval = f"90 % interval {wording.signed(found.lower)} to {wording.signed(found.upper)}"
         message = f"{metric} loses {wording.score(found.value)} when {one.name} is shuffled ({interval})"
         verdict, fix = Verdict.PASS, ""
-        if found.value == 0 and found.error == 0:
+        if found.lower == found.upper == 0:
             verdict = Verdict.FAIL
             message = f"no prediction changes when {one.name} is shuffled: the model does not use it"
         elif found.upper < least:

@@ -126,8 +126,11 @@ def power(metric: Metric, whole: Sample, shuffled: Sequence[Sample]) -> Estimate
     """The mean loss of the metric over the shuffles, with the paired interval of its rows.
 
     The bounds are means as well.  The rows are the same in each shuffle, so that they may err together, and then the
-    interval is right; where they do not, it is too wide.  Raises ``Unmeasurable``.
+    interval is right; where they do not, it is too wide.  Where no prediction is another, nothing is lost, and the
+    interval is nothing.  Raises ``Unmeasurable``.
     """
+    if shuffled and all(np.array_equal(one.predictions, whole.predictions) for one in shuffled):
+        return Estimate(0.0, 0.0, 0.0, 0.0, len(whole.labels))
     found = [metric.difference(one, whole, confidence=CONFIDENCE) for one in shuffled]
     if not found:
         raise Unmeasurable("nothing was shuffled")

@@ -78,6 +78,7 @@ def checks(
             at_test,
             blocks=evaluation.blocks,
             assumed=evaluation.sample.assumed,
+            quantiles=evaluation.sample.quantiles,
         )
     if tests.numeric is not None and answered.numeric:
         at = locate((*_AT, "numeric", "maxChange"))

@@ -20,7 +20,7 @@ from mlops_gitops.testing.data.columns import Place
 from mlops_gitops.testing.estimates import Estimate, Unmeasurable
 from mlops_gitops.testing.models.limits import CONFIDENCE, threshold, unmeasured
 from mlops_gitops.testing.models.metrics import DECISION
-from mlops_gitops.testing.models.metrics.sample import Codes
+from mlops_gitops.testing.models.metrics.sample import Codes, Kind, Sample, point
 from mlops_gitops.testing.models.predictions import Failed, Predictions, aligned
 from mlops_gitops.testing.statistics import Bools, Floats
 
@@ -56,10 +56,12 @@ def checks(
     *,
     blocks: Codes | None = None,
     assumed: str = wording.INDEPENDENT,
+    quantiles: tuple[float | None, ...] = (),
 ) -> Iterator[Check]:
     """One check for each limit; one alone where the model gives no usable answer.
 
     ``blocks`` are those of all rows, and ``assumed`` says what they are.  Only rows that the change changed are judged.
+    ``quantiles`` name the columns of predictions, where they are some.
     """
     what = f"{test.name}: with {_words(test)}"
     rows = min(ROWS, len(before.values))
@@ -83,7 +85,7 @@ def checks(
         message = f"{what}, no row is another than before, so nothing was tested"
         yield unmeasured(_ID, test.name, message, place("columns"))
         return
-    moved = _Moved(old[:rows], new, before.kind, None if blocks is None else blocks[:rows])
+    moved = _Moved(old[:rows], new, before.kind, None if blocks is None else blocks[:rows], quantiles)
     moved = moved.of_changed(after.changed)
     for field, limit, measure, words in (
         ("maxChange", test.max_change, _change, "the mean change of the prediction"),
@@ -111,8 +113,14 @@ class _Moved:
 
     old: Floats
     new: Floats
-    kind: str
+    kind: Kind
     blocks: Codes | None
+    quantiles: tuple[float | None, ...] = ()
+
+    def points(self) -> tuple[Floats, Floats]:
+        """The one number of each row that has a direction.  Raises ``Unmeasurable``."""
+        before, after = (Sample(one, one, self.kind, quantiles=self.quantiles) for one in (self.old, self.new))
+        return point(before), point(after)
 
     def distances(self) -> Floats:
         """The largest absolute change of each row's numbers."""
@@ -153,9 +161,8 @@ def _against(test: Metamorphic) -> Callable[[_Moved], Estimate]:
     sign = 1.0 if test.expect == "up" else -1.0
 
     def share(moved: _Moved) -> Estimate:
-        if moved.old.ndim > 1:
-            raise Unmeasurable("the model gives several numbers for each row, which have no direction")
-        return moved.share(sign * (moved.new - moved.old) < -STILL)
+        old, new = moved.points()
+        return moved.share(sign * (new - old) < -STILL)
 
     return share
 

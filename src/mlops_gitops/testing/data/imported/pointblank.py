@@ -37,13 +37,17 @@ def _outcome(one: Mapping[str, Any]) -> Outcome:
         column = ", ".join(map(str, column[:5]))
     subject = text(column, "a column") if isinstance(column, str) and column else "table"
     failed, whole = count(one["n_failed"]), count(one["n"])
+    if one["all_passed"] is True and failed:
+        raise Unknown(f"a step says that all passed and that {failed:,} failed")
     seen = f"{failed:,} of {whole:,} units failed" if failed is not None and whole is not None else "it was not judged"
     values = f"({text(str(one['values']), 'a value')})" if one.get("values") is not None else ""
     return Outcome(subject, _verdict(one), f"{name}{values}: {seen}")
 
 
 def _verdict(one: Mapping[str, Any]) -> Verdict:
-    if one["active"] is not True or not isinstance(one["all_passed"], bool) or one.get("eval_error"):
+    if one.get("eval_error"):
+        return Verdict.FAIL
+    if one["active"] is not True or not isinstance(one["all_passed"], bool):
         return Verdict.INCONCLUSIVE
     if one["all_passed"]:
         return Verdict.PASS
