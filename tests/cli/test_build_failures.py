@@ -210,7 +210,7 @@ def test_a_registry_that_answers_503_for_a_while_is_waited_for(model: ImageModel
 
 @pytest.mark.parametrize(
     ("status", "code", "exit_code"),
-    [("403", "registry-auth", 1), ("503", "registry", 5), ("413", "registry-refused", 1)],
+    [("403", "registry-auth", 5), ("503", "registry", 5), ("413", "registry-refused", 1)],
 )
 def test_a_registry_that_takes_no_layer_gets_no_manifest(
     model: ImageModel, registry: ImageRegistry, status: str, code: str, exit_code: int
@@ -259,7 +259,7 @@ def test_with_auth_by_variables_and_by_dockers_configuration_and_never_in_words(
     with image_registry.serve(tmp_path / "guarded", users=USERS) as guarded:
         place = f"{guarded.address}/team"
         error = failed(model, "--push", place)
-        assert (error["code"], error["exitCode"]) == ("registry-auth", 1)
+        assert (error["code"], error["exitCode"]) == ("registry-auth", 5)
         model.shell.environ |= {"MG_REGISTRY_USER": "ada", "MG_REGISTRY_PASSWORD": "wrong-secret"}
         assert failed(model, "--push", place)["code"] == "registry-auth"
         assert "wrong-secret" not in model.shell.out + model.shell.err

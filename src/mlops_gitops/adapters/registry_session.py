@@ -113,10 +113,11 @@ class Session:
         told = _told(answer)
         if answer.status_code in {_UNAUTHORIZED, _FORBIDDEN}:
             who = "as the user that was given" if self.credentials else "without a user"
-            return Refused(
+            return WorldFailed(
                 f"the registry {self.registry} does not let us {what}, {who}: {told}",
                 hint="log in (`docker login`), or set MG_REGISTRY_USER and MG_REGISTRY_PASSWORD, as somebody who may",
                 code="registry-auth",
+                retry=False,
             )
         if answer.status_code in _AGAIN:
             return WorldFailed(
