@@ -255,7 +255,7 @@ def test_no_file_of_the_checkout_says_which_branch_is_guarded(tmp_path: Path, mo
     """A pull request could lead to one with rules of its own, and change its base once it has passed."""
     given = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "airline/environments"}
     for branch, words in (("", "--branch main"), ("trunk", "--branch trunk")):
-        found = told("gate", tmp_path, answers.typical("gate"), 0, monkeypatch, MG_BRANCH=branch, **given)
+        found = told("gate", tmp_path, answers.typical("gate"), 0, monkeypatch, MG_INPUT_BRANCH=branch, **given)
         assert " ".join(found.words).count(words) == " ".join(found.words).count("--branch") == 1
 
 

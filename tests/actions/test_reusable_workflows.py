@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -286,6 +287,8 @@ def test_a_candidate_is_shown_against_what_runs_by_a_job_that_runs_none_of_its_c
     assert (compared["result"], compared["commit"], hub.tip(ENVIRONMENTS)) == ("planned", "", tip)
     (comment,) = pull.comments
     assert "**Candidate against champion (release" in comment.body
+    planned = comment.body.partition("**When this is merged and released**")[2]
+    assert re.search(r"⏳ <code>dev</code> waits with <code>1&#46;0&#46;2</code>\n  - <code>promotion</code>", planned)
     untouched(ran, reader)
     assert reader not in (ran.collected / "prepared").read_text()
 

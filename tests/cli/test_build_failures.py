@@ -17,7 +17,7 @@ import pytest
 import image_models
 from image_models import ImageModel
 from mlops_gitops.adapters.registry_session import Session
-from servers import base_images, image_registry, token_service
+from servers import base_images, bombs, image_registry, token_service
 from servers.image_registry import ImageRegistry
 
 pytestmark = pytest.mark.skipif(not Path(image_models.UV).is_file(), reason="uv is not installed")
@@ -334,3 +334,13 @@ def test_a_registry_that_wants_tokens_gets_them_for_what_is_pushed_and_for_nothi
         assert {tuple(scopes) for scopes in tokens.asked} == {("repository:team/cancer:pull,push",)}
         assert len(tokens.asked) == 1, "a token is bought once"
         assert SECRET not in model.shell.out + model.shell.err
+
+
+def test_a_base_that_inflates_without_end_is_refused(model: ImageModel, registry: ImageRegistry) -> None:
+    bomb = bombs.gzipped(bombs.header("big", 8 << 30), zeros=8 << 30)
+    change(model, base=base_images.put(registry.address, "bomb", base_images.tiny(), packed=bomb))
+    error = failed(model, "--push", f"{registry.address}/exploded")
+    assert (error["code"], error["exitCode"], error["retry"]) == ("image-base", 1, False)
+    assert "one of its layers inflates without end: " in error["message"]
+    assert "name another base under serving.image.base" in error["hint"]
+    assert registry.manifests("exploded/cancer") == []

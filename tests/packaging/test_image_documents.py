@@ -126,13 +126,6 @@ def test_a_base_says_what_it_is() -> None:
         bases.looked_through([io.BytesIO(b"no tar at all" * 100)], of="x")
 
 
-def test_a_layer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bases, "_MOST_BYTES", 1 << 16)
-    layer = base_images.tar({"a": bytes(1 << 20)})
-    with pytest.raises(Refused, match="larger than"):
-        bases.looked_through([io.BytesIO(layer)], of="x")
-
-
 def test_packages_are_chosen_for_what_the_base_has() -> None:
     facts = Facts({"ID": "debian"}, {"3.11": "/usr/bin/python3.11", "3.12": "/usr/bin/python3.12"})
     stated = {"config": {"Env": ["PYTHON_VERSION=3.12.4"]}}

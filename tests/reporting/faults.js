@@ -32,7 +32,8 @@
       layers.push(colour);
       if (colour[3] === 1) break;
     }
-    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const forced = getComputedStyle(document.documentElement).colorScheme === "light";
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches && !forced;
     const canvas = dark ? [18, 18, 18] : [255, 255, 255];
     return layers.reverse().reduce((below, layer) => over(layer, below), canvas);
   }

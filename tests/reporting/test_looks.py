@@ -125,6 +125,7 @@ def test_dark_is_dark_and_paper_is_light(tab: Browser, tmp_path: Path) -> None:
     for scheme, media in (("light", "screen"), ("dark", "screen"), ("dark", "print")):
         tab.show(file, width=1280, scheme=scheme, media=media)
         paints.append(tab.ask("getComputedStyle(document.documentElement).getPropertyValue('--ink')"))
+        assert tab.ask(FAULTS) == []
     assert paints == ["#1b1f24", "#e8eaed", "#1b1f24"]
 
 

@@ -83,9 +83,13 @@ def put(
     entrypoint: tuple[str, ...] = ("/never-run",),
     auth: Any = None,
     docker: bool = False,
+    packed: bytes = b"",
 ) -> str:
-    """Push an image of one layer; its name by digest.  ``docker`` makes it one of Docker's older types."""
-    packed = gzip.compress(layer, compresslevel=1, mtime=0)
+    """Push an image of one layer; its name by digest.  ``docker`` makes it one of Docker's older types.
+
+    ``packed`` is what is sent in the place of the layer.
+    """
+    packed = packed or gzip.compress(layer, compresslevel=1, mtime=0)
     config = {
         "architecture": "amd64",
         "os": "linux",

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from mlops_gitops.deadlines import ended_after
 
 
 class PunctualAdapter(HTTPAdapter):
@@ -67,10 +68,5 @@ class PunctualAdapter(HTTPAdapter):
             with contextlib.suppress(OSError):  # the plain call: that of TLS would change what the reader holds
                 socket.socket.shutdown(wire, socket.SHUT_RDWR)
 
-        timer = threading.Timer(self.seconds(), end)
-        timer.daemon = True
-        timer.start()
-        try:
+        with ended_after(self.seconds(), end):
             yield
-        finally:
-            timer.cancel()

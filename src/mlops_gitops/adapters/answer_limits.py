@@ -7,10 +7,11 @@ other side that nobody waits any more.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from mlops_gitops.deadlines import ended_after
 
 
 @dataclass
@@ -36,12 +37,9 @@ class Limit:
 def limited(seconds: float) -> Iterator[Limit]:
     """Until the block ends, or for so many seconds."""
     limit = Limit()
-    timer = threading.Timer(seconds, limit.end)
-    timer.daemon = True
-    timer.start()
     try:
-        yield limit
+        with ended_after(seconds, limit.end):
+            yield limit
     finally:
-        timer.cancel()
         for one in limit.answers:
             one.close()

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from mlops_gitops.adapters.git_process import NETWORK_SECONDS, SAFE, run_git, shareable
+from mlops_gitops.deadlines import ended_after
 from mlops_gitops.errors import WorldFailed
 
 _REWRITTEN = r"^url\..*\.(push)?insteadof$"
@@ -89,21 +90,14 @@ class Errand:
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             return []
-        late = threading.Timer(seconds, process.kill)
-        late.daemon = True
-        late.start()
         lines: list[str] = []
-        try:
+        with contextlib.suppress(OSError, ValueError), ended_after(seconds, process.kill):  # it ended, or was closed
             process.stdin.write(words)
             process.stdin.flush()
             for line in process.stdout:
                 if line == b"\n":
                     return lines
                 lines.append(line.decode(errors="replace").rstrip("\n"))
-        except (OSError, ValueError):  # it ended, or was closed
-            return []
-        finally:
-            late.cancel()
         return []
 
 

@@ -7,11 +7,13 @@ answer without a status.  Nothing is followed, kept or sent but what is given.
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import socket
 import threading
 import time
 
+from mlops_gitops.deadlines import ended_after
 from mlops_gitops.testing.infra.server import Answer
 
 MOST = 16 << 20
@@ -25,17 +27,15 @@ def ask(
     begun = time.monotonic()
     connection = http.client.HTTPConnection(host, port, timeout=seconds)
     cut = threading.Event()
-    timer: threading.Timer | None = None
     try:
         connection.connect()
         # the socket itself: the connection lets go of it as soon as it has the head of an answer
-        timer = threading.Timer(max(0.0, seconds - (time.monotonic() - begun)), _cut, (connection.sock, cut))
-        timer.daemon = True
-        timer.start()
+        left, end = max(0.0, seconds - (time.monotonic() - begun)), functools.partial(_cut, connection.sock, cut)
         headers = {"Content-Type": content_type, "Connection": "close"} if body is not None else {"Connection": "close"}
-        connection.request("GET" if body is None else "POST", path, body=body, headers=headers)
-        response = connection.getresponse()
-        data = response.read(most + 1)
+        with ended_after(left, end):
+            connection.request("GET" if body is None else "POST", path, body=body, headers=headers)
+            response = connection.getresponse()
+            data = response.read(most + 1)
         if cut.is_set():
             raise TimeoutError  # noqa: TRY301 - what was read until then looks whole, and is not
         problem = f"more than {most:,} bytes are answered" if len(data) > most else ""
@@ -46,8 +46,6 @@ def ask(
         status, data = 0, b""
         problem = f"no whole answer within {seconds:g} s" if cut.is_set() else _said(error)
     finally:
-        if timer is not None:
-            timer.cancel()
         connection.close()
     return Answer(status, data, problem, time.monotonic() - begun)
 

@@ -23,9 +23,10 @@ from mlops_gitops.cli.world import World
 from mlops_gitops.evidence.holdouts import hushed
 from mlops_gitops.evidence.verdicts import Report, combined
 from mlops_gitops.manifests.release import Release
-from mlops_gitops.promotion import publish
+from mlops_gitops.promotion import outlook, publish
 from mlops_gitops.promotion.snapshot import Snapshot
 from mlops_gitops.promotion.transaction import Settled
+from mlops_gitops.reporting import outlook as told
 from mlops_gitops.reporting.reports import report_document, report_text
 
 EXAMPLE = "mlops-gitops release flight-delays --key file2:keys/ci.pem"
@@ -75,14 +76,22 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     if signer is not None:
         source = artifact_path(found.model, found.folder)
         artifacts.keep(settled.result, source, cache=session.cache(world) / "artifacts")
-    _print(settled, reports, arguments, world)
+    _print(settled, reports, arguments, world, snapshot=snapshot)
     if pages and arguments.format == "text":
         world.print("\n".join(f"report: {one}" for one in pages))
     return exit_code(combined(one.verdict for one in reports))
 
 
-def _print(settled: Settled[Release], reports: Sequence[Report], arguments: argparse.Namespace, world: World) -> None:
+def _print(
+    settled: Settled[Release],
+    reports: Sequence[Report],
+    arguments: argparse.Namespace,
+    world: World,
+    *,
+    snapshot: Snapshot,
+) -> None:
     made = settled.result
+    expected = outlook.outlook(snapshot, made, reports, now=world.now()) if arguments.dry_run else ()
     if arguments.format == "json":
         document: JSON = {
             "result": "planned" if arguments.dry_run else "released" if settled.commit else "nothing-to-do",
@@ -93,6 +102,7 @@ def _print(settled: Settled[Release], reports: Sequence[Report], arguments: argp
             "commit": settled.commit,
             "dryRun": arguments.dry_run,
             "reports": [report_document(one, model=made.name) for one in reports],
+            **({"outlook": [*map(told.document, expected)]} if arguments.dry_run else {}),
         }
         world.print(json.dumps(document, indent=2))
         return
@@ -100,5 +110,7 @@ def _print(settled: Settled[Release], reports: Sequence[Report], arguments: argp
         world.print(report_text(one))
     word = "would be released" if arguments.dry_run else "released" if settled.commit else "was released before"
     world.print(f"{made.name} {made.version} {word}: {made.id}")
+    for place in expected:
+        world.print(told.text(place))
     if settled.commit:
         world.print(f"commit {settled.commit[:12]}")

@@ -6,22 +6,19 @@ library, every Python, and what is installed.  Nothing is unpacked, and what is 
 
 from __future__ import annotations
 
-import functools
 import io
 import json
 import re
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from mlops_gitops.errors import Refused
+from mlops_gitops.packaging.image import members
 from mlops_gitops.packaging.image.assembly import LAYER_TYPES, MANIFEST, Base, Descriptor
 from mlops_gitops.packaging.image.inventory import Installed, Inventory
 
 _MOST_LAYERS = 200
-_MOST_MEMBERS = 1_000_000
-_MOST_BYTES = 16 << 30
 _LARGEST_TEXT = 64 << 10
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _PYTHON = re.compile(r"(?:usr/)?(?:local/)?bin/python(?P<version>3\.\d{1,2})")
@@ -109,45 +106,29 @@ def base(config: bytes, layers: tuple[Descriptor, ...], *, name: str, digest: st
     return Base(name, digest, document, layers)
 
 
-class Readable(Protocol):
-    """A stream of bytes."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most ``size`` bytes; nothing at the end."""
-
-
-def looked_through(streams: Sequence[Readable], *, of: str) -> Facts:
-    """The facts of a base from its layers, the lowest first.  Raises ``Refused`` for what is no layer."""
+def looked_through(streams: Sequence[members.Readable], *, of: str) -> Facts:
+    """The facts of a base from its layers, the lowest first.  Raises ``Refused`` for what is none, or without end."""
     release: dict[str, str] = {}
     pythons: dict[str, str] = {}
-    musl, members, inventory = False, 0, Inventory()
+    musl, allowance, inventory = False, members.Allowance(), Inventory()
     for stream in streams:
         try:
-            with tarfile.open(fileobj=_Bounded(stream), mode="r|*") as archive:
-                for member in archive:
-                    members += 1
-                    if members > _MOST_MEMBERS:
-                        raise _unusable(of, f"it holds more than {_MOST_MEMBERS} files")
-                    name = member.name.removeprefix("./").lstrip("/")
-                    if (found := _PYTHON.fullmatch(name)) is not None:
-                        pythons[found["version"]] = f"/{name}"
-                    elif _MUSL.fullmatch(name):
-                        musl = True
-                    elif name in _RELEASES and member.isfile() and member.size <= _LARGEST_TEXT:
-                        release = _fields(_content(archive, member)) or release
-                    if not member.isdir():
-                        inventory.see(name, member.size, functools.partial(_content, archive, member))
-        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+            for one in members.of_layer(stream, allowance):
+                if (found := _PYTHON.fullmatch(one.name)) is not None:
+                    pythons[found["version"]] = f"/{one.name}"
+                elif _MUSL.fullmatch(one.name):
+                    musl = True
+                elif one.name in _RELEASES and one.regular and one.size <= _LARGEST_TEXT:
+                    release = _fields(one.read()) or release
+                if not one.folder:
+                    inventory.see(one.name, one.size, one.read)
+        except members.TooMuch as error:
+            raise _unusable(of, str(error), error.hint) from error
+        except members.BROKEN as error:
             raise _unusable(of, f"one of its layers cannot be read: {error}") from error
         inventory.layer_ends()
     unread = tuple(f"/{name}: {why}" for name, why in sorted(inventory.unread.items()))
     return Facts(release, pythons, musl, inventory.installed(release), unread)
-
-
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    """The bytes of a file; none for a link."""
-    text = archive.extractfile(member) if member.isfile() else None
-    return text.read() if text else b""
 
 
 class Streamed(io.RawIOBase):
@@ -162,20 +143,6 @@ class Streamed(io.RawIOBase):
             self.rest = next(filter(None, self.pieces), b"")
         wanted = len(self.rest) if size < 0 else size
         data, self.rest = self.rest[:wanted], self.rest[wanted:]
-        return data
-
-
-class _Bounded(io.RawIOBase):
-    """A stream that ends with an error where it is endless."""
-
-    def __init__(self, stream: Readable) -> None:
-        self.stream, self.left = stream, _MOST_BYTES
-
-    def read(self, size: int = -1) -> bytes:
-        data = self.stream.read(size)
-        self.left -= len(data)
-        if self.left < 0:
-            raise ValueError(f"it is larger than {_MOST_BYTES} bytes")
         return data
 
 
@@ -213,9 +180,5 @@ def _descriptor(value: Any, of: str) -> Descriptor:
     return Descriptor(kind, digest, size)
 
 
-def _unusable(of: str, why: str) -> Refused:
-    return Refused(
-        f"the base image {of} cannot be used: {why}",
-        hint="name another base under serving.image.base",
-        code="image-base",
-    )
+def _unusable(of: str, why: str, hint: str = "name another base under serving.image.base") -> Refused:
+    return Refused(f"the base image {of} cannot be used: {why}", hint=hint, code="image-base")

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import PurePosixPath
 from urllib.parse import quote
 
 PYPI = "PyPI"
 
-_LARGEST = 64 << 20
+_LARGEST = 16 << 20
 _MOST = 100_000
 _DPKG = re.compile(r"var/lib/dpkg/status(?:\.d/[^/]+)?")
 _APK = re.compile(r"(?:usr/)?lib/apk/db/installed")
@@ -69,15 +71,16 @@ class Inventory:
     owned: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
     _fresh: dict[str, tuple[Installed, ...]] = field(default_factory=dict)
-    _gone: list[str] = field(default_factory=list)
+    _gone: set[str] = field(default_factory=set)
+    _many: bool = False
 
     def see(self, name: str, size: int, read: Callable[[], bytes]) -> None:
         """A file of the layer that is looked through, by its path without a leading slash."""
         folder, _, last = name.rpartition("/")
         if last.startswith(".wh."):
-            self._gone.append(folder if last == ".wh..wh..opq" else _joined(folder, last[len(".wh.") :]))
+            self._gone.add(folder if last == ".wh..wh..opq" else _joined(folder, last[len(".wh.") :]))
         elif (match := _PYTHON.fullmatch(name)) is not None:
-            self._fresh[match["folder"]] = _python(match)
+            self._brought(match["folder"], _python(match))
         elif _RPM.fullmatch(name):
             self.unread[name] = "databases of rpm are not read"
         elif _DPKG.fullmatch(name) or _APK.fullmatch(name):
@@ -86,19 +89,24 @@ class Inventory:
                 return
             text = read().decode("utf-8", "replace")
             of_dpkg = _DPKG.fullmatch(name) is not None
-            self._fresh[name] = tuple(_dpkg(text, name) if of_dpkg else _apk(text, name))
+            self._brought(name, tuple(islice(_dpkg(text, name) if of_dpkg else _apk(text, name), _MOST + 1)))
             if not of_dpkg:
                 self.owned |= {line[2:] for line in text.splitlines() if line.startswith("F:")}
 
     def layer_ends(self) -> None:
         """What it removes is gone from the layers below; what it holds is there."""
-        for one in self._gone:
-            for path in [path for path in self.files if not one or path == one or path.startswith(f"{one}/")]:
-                del self.files[path]
+        if self._gone:
+            self.files = {path: ones for path, ones in self.files.items() if not _below(path, self._gone)}
         self.files |= self._fresh
-        if sum(map(len, self.files.values())) > _MOST:
+        self._fresh, self._gone = {}, set()
+        if self._many or sum(map(len, self.files.values())) > _MOST:
             self.files, self.unread["everything"] = {}, f"it holds more than {_MOST} packages"
-        self._fresh, self._gone = {}, []
+
+    def _brought(self, path: str, found: tuple[Installed, ...]) -> None:
+        """Packages of the layer, as long as there are not too many of them to be kept until its end."""
+        self._many = self._many or len(found) > _MOST or len(self._fresh) > _MOST
+        if not self._many:
+            self._fresh[path] = found
 
     def installed(self, release: Mapping[str, str]) -> tuple[Installed, ...]:
         """Everything that is there, in order; ``release`` are the fields of ``os-release``."""
@@ -127,6 +135,11 @@ def of_paths(paths: Iterable[str]) -> tuple[Installed, ...]:
     """The Python packages whose own notes lie at these paths."""
     found = {one for path in paths if (match := _PYTHON.fullmatch(path.lstrip("/"))) for one in _python(match)}
     return tuple(sorted(found, key=lambda one: (one.name, one.version)))
+
+
+def _below(path: str, gone: set[str]) -> bool:
+    """Whether it is one of these, or lies in one; ``""`` is everything."""
+    return "" in gone or path in gone or any(str(folder) in gone for folder in PurePosixPath(path).parents)
 
 
 def _joined(folder: str, name: str) -> str:

@@ -207,18 +207,19 @@ def _categories(figure: Distribution) -> str:
     left, end = stub(figure.labels), WIDE - EDGE - max(map(width_of, words))
     start = EDGE if left is None else left
     axis = Axis(0.0, max(map(max, shares)) or 1.0, start, WIDE - EDGE if left is None else end - 8)
-    parts, y = [_legend(start, "now-bar")], 28
+    tall = _TALL if left is None else _ROW
+    bottom = 28 + tall * len(shares)
+    parts, y = [_legend(start, "now-bar"), line("axis", start, 26, start, bottom)], 28
     for label, (old, new), said in zip(figure.labels, shares, words, strict=True):
         bars = y if left is not None else y + 20
         parts.append(text(WIDE - EDGE, y + 14, said, anchor="end"))
         if left is None:
-            parts.append(text(EDGE, y + 14, fitted(label, end - EDGE - 8), kind="ink"))
+            parts.append(text(EDGE, y + 14, fitted(label, end - EDGE - 8), kind="ink halo"))
         else:
             parts.append(text(left - 8, y + 14, fitted(label, left - 10), anchor="end", kind="ink"))
         for kind, share, offset in (("before", old, 0), ("now-bar", new, 10)):
             width = max(axis.at(share) - start, 0.5 if share else 0.0)
             parts.append(f'<rect class="{kind}" x="{start:g}" y="{bars + offset:g}" width="{width:.1f}" height="9"/>')
-        y += _TALL if left is None else _ROW
-    parts.append(line("axis", start, 26, start, y))
-    parts.append(_strip(figure, y + 26))
-    return picture(y + 72, figure.title, told(figure), parts)
+        y += tall
+    parts.append(_strip(figure, bottom + 26))
+    return picture(bottom + 72, figure.title, told(figure), parts)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 
 from mlops_gitops.reporting.reproduction_words import said
+
+_CODE = re.compile(r"`([^`]+)`")
 
 
 def shown(text: str, longest: int = 400) -> str:
@@ -16,6 +19,11 @@ def shown(text: str, longest: int = 400) -> str:
 def code(text: str, longest: int = 400) -> str:
     """The same, as code."""
     return f"<code>{shown(text, longest)}</code>"
+
+
+def prose(text: str, longest: int = 400) -> str:
+    """The same, with what stands between backticks as code: fields and commands."""
+    return _CODE.sub(r"<code>\1</code>", shown(text, longest))
 
 
 def digest(value: str | None) -> str:

@@ -144,7 +144,8 @@ tr.differs td:first-child,tr.outside td:first-child{box-shadow:none}
 tr.differs,tr.outside{background:var(--wash)}
 tr.differs td,tr.outside td{background:none}
 }
-@media print{body{background:none}
+@media print{:root{color-scheme:light}
+body{background:none}
 details::details-content{content-visibility:visible;display:block}
 }
 """

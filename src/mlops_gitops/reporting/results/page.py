@@ -13,7 +13,7 @@ from mlops_gitops.evidence.verdicts import Check, Report, Verdict
 from mlops_gitops.reporting.page import figures
 from mlops_gitops.reporting.page.distributions import KINDS
 from mlops_gitops.reporting.page.document import document
-from mlops_gitops.reporting.page.elements import badge, code, digest, folded, more, section, shown, table
+from mlops_gitops.reporting.page.elements import badge, code, digest, folded, more, prose, section, shown, table
 from mlops_gitops.reporting.page.style import SHEET
 from mlops_gitops.reporting.reports import MARKS
 from mlops_gitops.reporting.results.records import NAMES, RANK, WORDS, Results, sentence, worst_first
@@ -88,9 +88,9 @@ def _cards(checks: Sequence[Check]) -> str:
 def _card(check: Check) -> str:
     kind = KINDS[check.verdict]
     where = f"<p class='note'>demanded at {code(str(check.location), 200)}</p>" if check.location else ""
-    fix = f"<p><b>What to do:</b> {shown(check.fix, 600)}</p>" if check.fix else ""
+    fix = f"<p><b>What to do:</b> {prose(check.fix, 600)}</p>" if check.fix else ""
     head = f"{shown(check.subject, 120)} {badge(kind, WORDS[check.verdict])}"
-    return f'<div class="card"><h3>{head}</h3><p>{shown(check.message, 1000)}</p>{fix}{where}</div>'
+    return f'<div class="card"><h3>{head}</h3><p>{prose(check.message, 1000)}</p>{fix}{where}</div>'
 
 
 def _report(number: int, report: Report) -> str:
@@ -133,7 +133,7 @@ def _table(report: Report) -> str:
             badge(KINDS[one.verdict], WORDS[one.verdict]),
             code(one.id, 80),
             shown(one.subject, 120),
-            shown(one.message, 600),
+            prose(one.message, 600),
         )
         for one in ordered[:_MOST]
     ]

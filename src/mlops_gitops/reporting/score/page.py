@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from mlops_gitops.evidence.score.rubric import SECTIONS, meaning
 from mlops_gitops.evidence.score.scoring import How, Line, Score
 from mlops_gitops.reporting.page.axes import EDGE, WIDE, line, picture, text
 from mlops_gitops.reporting.page.document import document
-from mlops_gitops.reporting.page.elements import badge, code, digest, section, shown, table
+from mlops_gitops.reporting.page.elements import badge, code, digest, prose, section, shown, table
 from mlops_gitops.reporting.page.style import SHEET
 from mlops_gitops.reporting.score.text import MARKS, POSSIBLE, of, points, upcoming
 
@@ -16,7 +14,6 @@ _KINDS = {How.AUTOMATIC: "holds", How.BY_HAND: "open", How.NOT: "broken"}
 _WORDS = {How.AUTOMATIC: "1 point, automatic", How.BY_HAND: "½ point, by hand", How.NOT: "no point"}
 _LEFT, _ROW, _GAP = 146, 30, 4
 _STRONG = 3.0
-_CODE = re.compile(r"`([^`]+)`")
 
 
 def page(score: Score, *, generated: str) -> str:
@@ -67,19 +64,16 @@ def _bars(score: Score) -> str:
 
 
 def _next(score: Score) -> str:
-    items = "".join(f"<li><b>{one.test.id}, {one.test.title}</b><br>{_words(one.next)}</li>" for one in upcoming(score))
+    items = "".join(
+        f"<li><b>{one.test.id}, {one.test.title}</b><br>{prose(one.next, 600)}</li>" for one in upcoming(score)
+    )
     note = "What is not in the weakest section does not raise the score."
     return section("next", "For the next point", f"<ol>{items}</ol>" if items else "", note=note)
 
 
-def _words(said: str) -> str:
-    """What earns a point, with the names of fields and commands as code."""
-    return _CODE.sub(r"<code>\1</code>", shown(said, 600))
-
-
 def _section(score: Score, name: str, title: str) -> str:
     rows = [
-        (_answer(one), f"{code(one.test.id)} {one.test.title}", _why(one), _words(one.next) or "-")
+        (_answer(one), f"{code(one.test.id)} {one.test.title}", _why(one), prose(one.next, 600) or "-")
         for one in of(score, name)
     ]
     heads = ("Points", "Test", "Why", "What earns more")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from mlops_gitops.deadlines import ended_after
 from mlops_gitops.errors import Refused, WorldFailed
 from mlops_gitops.testing.data.scans import UNREADABLE, Format, Source
 from mlops_gitops.testing.engines import guards, headers
@@ -129,7 +129,7 @@ def opened(
             connection.execute(f"SET allowed_paths = [{allowed}]")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
-            with _limited(connection):
+            with ended_after(SECONDS, connection.interrupt):  # a rule may be cheap for one row, and there be very many
                 for one in sources:
                     guards.names(connection, one)
                 yield connection
@@ -143,18 +143,6 @@ def opened(
             raise _words(error, sources) from error
         finally:
             connection.close()
-
-
-@contextmanager
-def _limited(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Interrupts what runs too long: a rule may be cheap for one row and there may be very many."""
-    timer = threading.Timer(SECONDS, connection.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _words(error: duckdb.Error, sources: tuple[Source, ...]) -> Refused | WorldFailed:
