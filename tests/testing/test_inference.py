@@ -190,3 +190,20 @@ def test_a_section_holds_nothing_that_is_somebodys_or_that_nobody_sees(project: 
     assert domains == {"hidden": None, "q": None, "surname": None}
     written = with_section(made.document, ("spec", "tests", "data"), found)
     assert not load("models/cancer/model.yaml", written.encode()).findings
+
+
+def test_whole_numbers_that_json_cannot_hold_have_the_next_bounds_that_it_can(
+    project: Make, cancer: pd.DataFrame
+) -> None:
+    """Times in nanoseconds and long identifiers: a section with such a number would be no valid manifest."""
+    rows = len(cancer)
+    wide = cancer.assign(
+        when=1_767_225_600_000_000_000 + np.random.default_rng(1).integers(0, 10**15, rows),
+        below=-(10**18) - np.arange(rows) % 2,
+        same=2**62 + 1,
+    )
+    made, found = with_inferred(project, wide, wide)
+    bounds = {one["name"]: one["range"] for one in found["columns"] if one["name"] in {"when", "below", "same"}}
+    assert bounds["same"]["min"] < 2**62 + 1 < bounds["same"]["max"]
+    assert {type(end) for one in bounds.values() for end in one.values()} == {float}
+    assert run_data_tests(made.model, folder=made.folder, locate=made.locate, now=NOW).verdict is Verdict.PASS

@@ -124,6 +124,14 @@ def test_too_few_rows_and_no_learner_are_inconclusive(
     assert "scikit-learn is not installed" in found.message
 
 
+@pytest.mark.parametrize("first", [[], [1.0]])
+def test_an_input_without_a_value_says_nothing_of_a_label(project: Make, records: Records, first: list[float]) -> None:
+    """Neither does one whose only value lies in the rows that a model is not taught."""
+    train = records[0].assign(**{"mean texture": [*first, *[math.nan] * 284][:284]})
+    made = project(labelled(maxImplausibleRate=0.5), train=train)
+    assert one(report(made), "data.labels-implausible", "train.benign").verdict is Verdict.PASS
+
+
 def test_a_data_set_without_labels_says_so(project: Make, records: Records) -> None:
     found = find(report(project(labelled(maxMissingRate=0), train=records[0].drop(columns="benign"))), "data.labels")
     assert [check.message for check in found] == ["train has no labels: the column benign is not there"]

@@ -173,17 +173,28 @@ def _upward(share: float) -> float:
     return min(1.0, float(f"{math.ceil(share / unit - 1e-9) * unit:.12g}"))
 
 
+_EXACT = 2**53 - 1
+
+
 def _outward(low: float, high: float, *, whole: bool) -> tuple[float, float]:
     """Bounds that are short to read and lie no more than a hundredth of the range further out."""
     span = high - low
     if not math.isfinite(span) or span <= 0:
-        return (int(low), int(high)) if whole and math.isfinite(span) else (low, high)
+        return _whole(low, high) if whole and math.isfinite(span) else (low, high)
     unit = 10.0 ** math.floor(math.log10(span / 100))
     if whole and unit <= 1:
-        return int(low), int(high)
+        return _whole(low, high)
     found = float(f"{math.floor(low / unit) * unit:.12g}"), float(f"{math.ceil(high / unit) * unit:.12g}")
     lower, upper = min(found[0], low), max(found[1], high)
-    return (int(lower), int(upper)) if whole else (lower, upper)
+    return _whole(lower, upper) if whole else (lower, upper)
+
+
+def _whole(low: float, high: float) -> tuple[float, float]:
+    """Whole numbers, but for those that JSON cannot hold exactly: a manifest has the next real ones further out."""
+    return (
+        int(low) if abs(low) <= _EXACT else math.nextafter(float(low), -math.inf),
+        int(high) if abs(high) <= _EXACT else math.nextafter(float(high), math.inf),
+    )
 
 
 def _may_be_key(name: str, scan: Scan) -> bool:

@@ -222,14 +222,18 @@ def _confident(features: Any, labels: Any) -> int:
     """Labels that disagree with the class of which a model, trained on the other folds, is confident."""
     import numpy as np
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.model_selection import StratifiedKFold
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # which scikit-learn needs itself
 
     learner = HistGradientBoostingClassifier(max_iter=50, max_leaf_nodes=15, early_stopping=False, random_state=0)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    with threadpool_limits(1, user_api="openmp"):  # on a busy machine many threads wait for one another
-        probabilities = cross_val_predict(learner, features, labels, cv=folds, method="predict_proba")
     known, given = np.unique(labels, return_inverse=True)
+    probabilities = np.zeros((len(labels), len(known)))
+    with threadpool_limits(1, user_api="openmp"):  # on a busy machine many threads wait for one another
+        for taught, held in folds.split(features, labels):
+            nothing = np.isnan(features[taught]).all(axis=0)  # a column without a value cannot be cut into bins
+            some = np.where(nothing, 0.0, features)
+            probabilities[held] = learner.fit(some[taught], given[taught]).predict_proba(some[held])
     thresholds = np.array([probabilities[given == one, one].mean() for one in range(len(known))])
     sure = np.where(probabilities >= thresholds, probabilities, -1.0)
     likely = np.where(sure.max(axis=1) >= 0, sure.argmax(axis=1), given)
