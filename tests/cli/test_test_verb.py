@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import joblib
+import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
@@ -121,6 +123,38 @@ def test_an_artifact_that_does_not_pass_the_scan_is_never_loaded(models: Callabl
     assert code == 1
     assert verdicts(out) == {"scan": "fail"}
     assert not trace.exists()
+
+
+WRAPPED = """
+import joblib, mlflow
+
+class Wrapped(mlflow.pyfunc.PythonModel):
+    def load_context(self, context):
+        self.model = joblib.load(context.artifacts["inner"])
+
+    def predict(self, context, model_input, params=None):
+        return self.model.predict_proba(model_input.clip(0, 60))[:, 1]
+
+mlflow.models.set_model(Wrapped())
+"""
+"""A model with code of its own around it, as many teams have."""
+
+
+def test_a_model_with_code_of_its_own_is_tested_where_its_code_is_trusted_and_is_no_pass(
+    models: Callable[..., Path], run: Run, data: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
+) -> None:
+    folder = models(lambda spec: spec["artifact"].update(format="mlflow", path="wrapped"))
+    joblib.dump(LogisticRegression().fit(data[0][list(FEATURES)], data[0]["benign"]), tmp_path / "inner.pkl")
+    (tmp_path / "wrapped.py").write_text(WRAPPED)
+    inner = {"inner": str(tmp_path / "inner.pkl")}
+    mlflow.pyfunc.save_model(
+        folder / "wrapped", python_model=str(tmp_path / "wrapped.py"), artifacts=inner, pip_requirements=[]
+    )
+    code, out, _ = run("model", "--format", "json")
+    assert (code, verdicts(out)) == (1, {"scan": "fail"})
+    code, out, err = run("model", "--trust-artifact", "--format", "json")
+    assert (code, verdicts(out)) == (1, {"scan": "fail", "model-tests": "pass"}), out[-3000:]
+    assert "because you trust it" in err
 
 
 def test_an_artifact_that_is_not_there_is_refused(models: Callable[..., Path], run: Run) -> None:
