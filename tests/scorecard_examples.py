@@ -103,7 +103,7 @@ def tests(*reports: dict[str, Any]) -> dict[str, Any]:
 def released(*reports: dict[str, Any], model: str = "flight-delays", version: str = "1.2.0") -> dict[str, Any]:
     return {
         "result": "planned", "model": model, "version": version, "release": RELEASE, "image": None, "commit": None,
-        "dryRun": True, "reports": list(reports),
+        "dryRun": True, "reports": list(reports), "outlook": [],
     }  # fmt: skip
 
 

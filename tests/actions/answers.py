@@ -20,7 +20,7 @@ def typical(verb: str) -> dict[str, Any]:
     return _checked(verb, _made(schema.document(f"output/{verb}"), schema.document(f"output/{verb}"), None))
 
 
-WRONG = frozenset({"error", "findings", "problems", "failures", "unsealed", "missing"})
+WRONG = frozenset({"error", "findings", "problems", "failures", "unsealed", "missing", "outlook"})
 """The fields that tell what went wrong, or is missing."""
 BETTER = {"fail": "pass", "pending": "pass"}
 WORSE = {

@@ -82,13 +82,14 @@ def test_every_setting_that_is_said_to_be_applied_is_looked_at() -> None:
 def test_a_training_finds_in_force_what_is_applied(which: tuple[str, str], tmp_path: Path) -> None:
     torch = torch_folder() if "torch" in SEEN[which] else None
     code = f"{SEEN[which]}\nimport json; print(json.dumps([str(one) for one in seen]))\n"
-    runs = [trained(tmp_path, code, torch=torch, traced=False, deterministic=True) for _ in range(2)]
-    assert runs[0].code == 0, runs[0].output
-    found, wanted = json.loads(runs[0].output)
+    first = trained(tmp_path, code, torch=torch, traced=False, deterministic=True)
+    assert first.code == 0, first.output
+    found, wanted = json.loads(first.output)
     assert found == wanted
-    assert runs[0].output == runs[1].output
+    if found not in {"True", "False"}:  # a number that came of a seed
+        assert trained(tmp_path, code, torch=torch, traced=False, deterministic=True).output == first.output
     bare = trained(tmp_path, code, torch=torch, traced=False)
-    assert (bare.output == runs[0].output) == (which in _THE_SAME_WITHOUT)
+    assert (bare.output == first.output) == (which in _THE_SAME_WITHOUT)
 
 
 @pytest.mark.parametrize("which", VARIABLES, ids=" ".join)

@@ -33,8 +33,6 @@ def serve(bucket: str, objects: Mapping[str, bytes]) -> Iterator[tuple[str, dict
         "aws_secret_access_key": "root",
     }
     store, iam = boto3.client("s3", **root), boto3.client("iam", **root)
-    for what, count in (("reset", b""), ("reset-auth", b"inf")):  # what a server before this one left in this process
-        requests.post(f"{url}/moto-api/{what}", data=count, timeout=10)
     store.create_bucket(Bucket=bucket)
     for key, body in objects.items():
         store.put_object(Bucket=bucket, Key=key, Body=body)
@@ -42,8 +40,12 @@ def serve(bucket: str, objects: Mapping[str, bytes]) -> Iterator[tuple[str, dict
     iam.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=_POLICY)
     key = iam.create_access_key(UserName="reader")["AccessKey"]
     requests.post(f"{url}/moto-api/reset-auth", data=b"0", timeout=10)
-    yield url, {"AWS_ENDPOINT_URL_S3": url, "AWS_ACCESS_KEY_ID": key["AccessKeyId"], SECRET: key["SecretAccessKey"]}
-    moto.stop()
+    try:
+        yield url, {"AWS_ENDPOINT_URL_S3": url, "AWS_ACCESS_KEY_ID": key["AccessKeyId"], SECRET: key["SecretAccessKey"]}
+    finally:
+        for what, count in (("reset", b""), ("reset-auth", b"inf")):  # it is kept in this process, for whoever is next
+            requests.post(f"{url}/moto-api/{what}", data=count, timeout=10)
+        moto.stop()
 
 
 @contextmanager

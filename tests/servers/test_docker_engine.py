@@ -58,6 +58,7 @@ def test_an_engine_that_ends_at_once_is_told_with_its_last_words_and_nothing_is_
     assert list(tmp_path.glob("mg-engine-*")) == []
 
 
+@pytest.mark.skipif(not os.environ.get("MG_EXHAUSTIVE"), reason="MG_EXHAUSTIVE=1 runs the longer forms")
 def test_when_the_tests_are_killed_their_engine_goes_with_all_that_it_had() -> None:
     why = docker_engine.lacking()
     if why is not None or not docker_engine.starts_its_own():

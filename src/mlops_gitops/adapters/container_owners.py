@@ -39,7 +39,8 @@ def remove_stale_tags(client: Any) -> None:
             for name in one.get("RepoTags") or ():
                 world, process, born = (*name.rpartition(f":{BUILDING}")[2].split("-"), "", "")[:3]
                 if world == _short(_world()) and process.isdecimal() and _born(int(process)) != born:
-                    client.api.remove_image(name)
+                    with contextlib.suppress(DockerException):  # one that is still in use keeps no other
+                        client.api.remove_image(name)
 
 
 def remove_stale(client: Any) -> None:

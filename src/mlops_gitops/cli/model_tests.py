@@ -63,7 +63,7 @@ def _seconds(text: str) -> float:
 def reports(
     folder: Path, model: Model, document: Document, arguments: argparse.Namespace, world: World
 ) -> Iterator[Report]:
-    """The scan where it finds something, and the tests: what did not pass the scan is not loaded unless it is trusted."""
+    """The scan where it finds something, and the tests; what did not pass the scan is loaded only if it is trusted."""
     from mlops_gitops.adapters import prediction_files, predictions
     from mlops_gitops.packaging import digests
     from mlops_gitops.packaging.scan import scan

@@ -102,7 +102,7 @@ def _print(
             "commit": settled.commit,
             "dryRun": arguments.dry_run,
             "reports": [report_document(one, model=made.name) for one in reports],
-            **({"outlook": [*map(told.document, expected)]} if arguments.dry_run else {}),
+            "outlook": [*map(told.document, expected)],
         }
         world.print(json.dumps(document, indent=2))
         return

@@ -118,7 +118,7 @@ def _tests(heap: Heap, document: Mapping[str, Any]) -> None:
 def _release(heap: Heap, document: Mapping[str, Any]) -> None:
     pile, version = heap.models[document["model"]], document["version"]
     pile.versions.append(version)
-    for one in document.get("outlook", ()):
+    for one in document["outlook"]:
         reasons = tuple((reason["gate"], reason["answer"], reason["reason"]) for reason in one["reasons"])
         pile.moves.append(Move(one["environment"], one["outcome"], version, reasons))
     _tests(heap, document)
