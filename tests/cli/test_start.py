@@ -192,6 +192,15 @@ def test_tests_of_data_need_the_engine_and_no_arrays(tmp_path: Path) -> None:
             assert {check["id"] for check in report["checks"]} >= KINDS
 
 
+def test_data_are_published_without_arrays(tmp_path: Path) -> None:
+    """It ends at the repository that nobody names, and not at a package that ``[data]`` does not bring."""
+    blocked = tuple(one for one in EXTRAS if one != "duckdb")
+    (tmp_path / "models").mkdir()
+    words = ("test", "data", "tumours", "--publish", "--format", "json")
+    done = run(*words, blocked=blocked, watched=blocked, folder=_model(tmp_path), environ={"MG_ENVIRONMENTS": ""})
+    assert json.loads(done.stdout)["error"]["code"] == "no-environments", done.stdout + done.stderr
+
+
 def _model(folder: Path) -> Path:
     subprocess.run(
         [sys.executable, "-m", "mlops_gitops", "init", "model", "tumours"], cwd=folder, check=True, capture_output=True

@@ -231,7 +231,7 @@ def _published(
     """The data tests of one model, published as evidence, and the commit that holds them."""
     model, document = _opened(folder)
     with session.needing("data"):
-        import mlops_gitops.testing.suite  # noqa: F401 - says what to install
+        import mlops_gitops.testing.data.suite  # noqa: F401 - says what to install
     world.progress(f"{model.name}: testing the data")
     how = counting.counting(arguments, world)
     found, commit = counted_looks.published(folder, model, document, arguments, world, root=_root(folder), counting=how)

@@ -27,7 +27,7 @@ from mlops_gitops.manifests.model import Model
 from mlops_gitops.testing.data.discretion import personal
 from mlops_gitops.testing.data.files import TESTED, DataFile, data_files
 from mlops_gitops.testing.data.profile import NUMERIC, Column
-from mlops_gitops.testing.data.references import design_effects
+from mlops_gitops.testing.data.references import resemblance
 from mlops_gitops.testing.data.relations import Rows
 from mlops_gitops.testing.data.scans import Scan, Wanted
 from mlops_gitops.testing.engines import duckdb as engine
@@ -96,7 +96,8 @@ def of_data(file: DataFile, *, fresh: int) -> dict[str, Any]:
     candidates = tuple((name,) for name in scan.stored if _may_be_key(name, scan))
     if candidates:
         scan = engine.scan(source, Wanted(keys=candidates))
-    designs, _ = design_effects(file, scan.profile, Rows())
+    alike, _ = resemblance(file, scan.profile, Rows())
+    designs = {name: one.effect for name, one in alike.items()}
     unique = [list(key) for key in candidates if scan.distinct.get(key) == scan.profile.rows > 0]
     found: dict[str, Any] = {"columns": columns(_evidence(file, scan, designs, unique), fresh=fresh)}
     if unique:

@@ -168,12 +168,6 @@ def parted(file: DataFile) -> By | None:
     return None if by is None else By(by.column, days=by.kind == "days")
 
 
-def design_effects(file: DataFile, profile: Profile, relations: Relations) -> tuple[Mapping[str, float], str]:
-    """The design effects alone, for who asks no more, and what rows are taken as."""
-    found, assumed = resemblance(file, profile, relations)
-    return {name: one.effect for name, one in found.items()}, assumed
-
-
 def resemblance(file: DataFile, profile: Profile, relations: Relations) -> tuple[Mapping[str, Design], str]:
     """The design effect of each column, and what its rows are taken as.
 

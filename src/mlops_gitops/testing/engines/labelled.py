@@ -26,7 +26,7 @@ MOST_ROWS = 200_000
 _WIDE = frozenset({"UBIGINT", "HUGEINT", "UHUGEINT"})
 """Numbers beside those that a manifest has a word for."""
 
-Quarters = Sequence[int]
+Quarters = tuple[int, ...]
 Missing = Literal["low", "high"]
 
 
@@ -78,6 +78,8 @@ class Labelled:
     def __init__(self, connection: duckdb.DuckDBPyConnection, target: str, kinds: dict[str, str]) -> None:
         self._connection, self._target, self._kinds = connection, target, kinds
         self._places = {name: f"x{at}" for at, name in enumerate(kinds)}
+        self._counted: dict[tuple[str, Quarters], tuple[int, int]] = {}
+        """What ``rows`` has answered: every feature asks for the same."""
 
     def categorical(self, feature: str) -> bool:
         """Whether the values of a feature have no order."""
@@ -110,9 +112,11 @@ class Labelled:
 
     def rows(self, label: str, quarters: Quarters) -> tuple[int, int]:
         """How many rows are positive, and how many negative."""
-        counts = f"count(*) FILTER ({label}), count(*) FILTER (NOT ({label}))"
-        [(positive, negative)] = self._ask(f"SELECT {counts} FROM sample WHERE {_of(quarters)}")  # noqa: S608 - ours
-        return int(positive), int(negative)
+        if (label, quarters) not in self._counted:
+            counts = f"count(*) FILTER ({label}), count(*) FILTER (NOT ({label}))"
+            [(positive, negative)] = self._ask(f"SELECT {counts} FROM sample WHERE {_of(quarters)}")  # noqa: S608 - ours
+            self._counted[label, quarters] = int(positive), int(negative)
+        return self._counted[label, quarters]
 
     def ranks(
         self, feature: str, label: str, quarters: Quarters, *, falling: bool = False, missing: Missing | None = None
